@@ -1,0 +1,62 @@
+package bot
+
+import "time"
+
+// EventKind says what happened in the chat.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventCommand        EventKind = "command"         // a slash command, or a mention of the bot
+	EventMessage        EventKind = "message"         // a person wrote
+	EventMessageEdited  EventKind = "message_edited"  // a person changed the text of a message
+	EventMessageDeleted EventKind = "message_deleted" // a person deleted a message
+	EventAction         EventKind = "action"          // a person pressed a button
+	EventSubmit         EventKind = "submit"          // a person sent a form
+	EventReaction       EventKind = "reaction"        // a person set a reaction
+	EventReactionGone   EventKind = "reaction_gone"   // a person took a reaction back
+	EventJoined         EventKind = "joined"          // the bot came into a channel
+)
+
+// Event is something that happened in a chat. It is stored as JSON: fields are
+// added, never renamed.
+type Event struct {
+	ID       string    `json:"id"` // unique in the platform; the same however often it is delivered
+	Platform string    `json:"platform"`
+	Kind     EventKind `json:"kind"`
+	At       time.Time `json:"at"`
+	User     User      `json:"user"`
+
+	Channel     ChannelRef `json:"channel,omitempty"`
+	ChannelName string     `json:"channel_name,omitempty"`
+	Message     MessageRef `json:"message,omitempty"` // the message it is about
+	Thread      MessageRef `json:"thread,omitempty"`  // the thread it is in, if any
+
+	Command string `json:"command,omitempty"` // "/twitter"; for EventCommand
+	Text    string `json:"text,omitempty"`    // the message's text, the words behind the command
+
+	Action string            `json:"action,omitempty"` // the button's or the form's ID
+	Value  string            `json:"value,omitempty"`  // the button's or the form's value
+	Fields map[string]string `json:"fields,omitempty"` // what was filled in, for EventSubmit
+	Emoji  string            `json:"emoji,omitempty"`
+
+	Trigger string `json:"trigger,omitempty"` // lets Opener open a form, for a few seconds
+	Respond string `json:"respond,omitempty"` // lets Post answer this person, see Message.Respond
+	Files   []File `json:"files,omitempty"`
+}
+
+// User is a person as the chat knows them.
+type User struct {
+	Ref    UserRef `json:"ref"`
+	Name   string  `json:"name"`             // the name people see
+	Handle string  `json:"handle,omitempty"` // without @
+}
+
+// File is a file in the chat.
+type File struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type"` // media type
+	Size int64  `json:"size"` // bytes
+	URL  string `json:"url,omitempty"`
+}
