@@ -1,0 +1,139 @@
+// Package config reads Perch's configuration: one YAML file, overridden by the
+// environment, with secrets from the environment or from files. It reports
+// every mistake at once and decides nothing else.
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole configuration. A zero value is not usable: see [Default].
+type Config struct {
+	// Listen is the address of the web server: API, webhooks, pages.
+	Listen string `yaml:"listen"`
+
+	// PublicURL is how the outside reaches Listen, without a slash at the end.
+	PublicURL string `yaml:"public_url"`
+
+	// Data is the folder of the embedded store.
+	Data string `yaml:"data"`
+
+	// EncryptionKey seals tokens at rest: 32 bytes in base64.
+	EncryptionKey Secret `yaml:"encryption_key"`
+
+	// OldEncryptionKeys still open what was sealed before a rotation.
+	OldEncryptionKeys []Secret `yaml:"old_encryption_keys"`
+
+	Store       Store        `yaml:"store"`
+	X           X            `yaml:"x"`
+	Chat        Chat         `yaml:"chat"`
+	Team        Team         `yaml:"team"`
+	Channels    Channels     `yaml:"channels"`
+	Departments []Department `yaml:"departments"`
+	Desk        Desk         `yaml:"desk"`
+	Publish     Publish      `yaml:"publish"`
+	Log         Log          `yaml:"log"`
+	Shutdown    Shutdown     `yaml:"shutdown"`
+}
+
+// Store says where state is kept.
+type Store struct {
+	Driver      string `yaml:"driver"` // bolt or postgres
+	PostgresURL Secret `yaml:"postgres_url"`
+}
+
+// X holds the keys of the app at X's developer console.
+type X struct {
+	ClientID       string   `yaml:"client_id"`
+	ClientSecret   Secret   `yaml:"client_secret"`
+	ConsumerKey    Secret   `yaml:"consumer_key"`
+	ConsumerSecret Secret   `yaml:"consumer_secret"`
+	BearerToken    Secret   `yaml:"bearer_token"`
+	APIBase        string   `yaml:"api_base"`
+	AuthorizeURL   string   `yaml:"authorize_url"`
+	Webhook        bool     `yaml:"webhook"`
+	PollInterval   Duration `yaml:"poll_interval"`
+}
+
+// Chat says which chats Perch joins.
+type Chat struct {
+	Webchat bool `yaml:"webchat"` // the built-in chat, on a loopback address only
+}
+
+// Team says who may do what, by chat user refs such as "slack:U012AB3CD".
+type Team struct {
+	Admins     []string `yaml:"admins"`
+	Responders []string `yaml:"responders"` // empty: everybody may keep incidents
+	Agents     []string `yaml:"agents"`     // agents of departments are agents too
+}
+
+// Channels are the channels Perch speaks in by itself.
+type Channels struct {
+	Setup     string `yaml:"setup"`
+	Incidents string `yaml:"incidents"`
+}
+
+// Department is a group of agents that serves customers in one channel.
+type Department struct {
+	Name    string   `yaml:"name"`
+	Channel string   `yaml:"channel"`
+	Agents  []string `yaml:"agents"`
+	OnDuty  []string `yaml:"on_duty"` // on duty until they say otherwise
+}
+
+// Desk holds the first values of the settings that an admin can change at run time.
+type Desk struct {
+	DefaultDepartment  string   `yaml:"default_department"`
+	ServiceUnavailable string   `yaml:"service_unavailable_message"`
+	Welcome            string   `yaml:"welcome_message"`
+	Finished           string   `yaml:"conversation_finished_message"`
+	AgentsDisplayName  string   `yaml:"agents_display_name"` // none, name or username
+	FileUpload         bool     `yaml:"file_upload_enabled"`
+	MaxUpload          ByteSize `yaml:"max_upload_size"`
+	MediaTypes         []string `yaml:"accepted_media_types"`
+}
+
+// Publish is the policy for posts that no person previewed in chat.
+type Publish struct {
+	API       string `yaml:"api"`       // draft or direct
+	Workflows string `yaml:"workflows"` // draft or direct
+	Approval  bool   `yaml:"approval"`  // another person has to approve every post
+}
+
+// Log says how much is logged and in which form.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // text or json
+}
+
+// Shutdown bounds the end.
+type Shutdown struct {
+	Drain Duration `yaml:"drain"`
+}
+
+// Default is the configuration before anything was read.
+func Default() Config {
+	return Config{
+		Listen: "127.0.0.1:8080",
+		Data:   "perch-data",
+		Store:  Store{Driver: "bolt"},
+		X: X{
+			APIBase:      "https://api.x.com",
+			AuthorizeURL: "https://x.com/i/oauth2/authorize",
+			Webhook:      true,
+			PollInterval: Duration(5 * time.Minute),
+		},
+		Desk: Desk{
+			ServiceUnavailable: "Thanks for your message. Nobody is here right now; we will answer as soon as somebody is.",
+			Welcome:            "Thanks for writing to us. Somebody will answer you here shortly.",
+			Finished:           "We closed this conversation. Write again any time and we will pick it up.",
+			AgentsDisplayName:  "none",
+			FileUpload:         true,
+			MaxUpload:          5 << 20,
+			MediaTypes:         []string{"image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4"},
+		},
+		Publish:  Publish{API: "draft", Workflows: "direct"},
+		Log:      Log{Level: "info", Format: "text"},
+		Shutdown: Shutdown{Drain: Duration(10 * time.Second)},
+	}
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// check notes a problem at path, with the line the key stands on, unless ok.
+func (d *decoder) check(ok bool, path, format string, args ...any) {
+	if ok {
+		return
+	}
+	p := Problem{Path: path, Message: fmt.Sprintf(format, args...)}
+	if line, known := d.lines[path]; known {
+		p.Where = fmt.Sprintf("%s:%d", d.file, line)
+	}
+	d.problems = append(d.problems, p)
+}
+
+func (d *decoder) validate(c Config) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	d.check(err == nil, "listen", "%q is no address: write host:port, such as 127.0.0.1:8080", c.Listen)
+	d.publicURL(c)
+	d.check(c.Data != "" || c.Store.Driver != "bolt", "data", "is empty: name the folder for Perch's data")
+	d.keys(c)
+
+	d.oneOf("store.driver", c.Store.Driver, "bolt", "postgres")
+	d.check(c.Store.Driver != "postgres" || c.Store.PostgresURL != "", "store.postgres_url",
+		"is empty: set PERCH_STORE_POSTGRES_URL, such as postgres://perch@db/perch")
+
+	d.check(c.X.ClientID != "", "x.client_id", "is empty: copy the OAuth 2.0 Client ID from console.x.com")
+	d.check(c.X.ClientSecret != "", "x.client_secret", "is empty: set PERCH_X_CLIENT_SECRET to the OAuth 2.0 Client Secret")
+	d.check(!c.X.Webhook || c.X.ConsumerSecret != "", "x.consumer_secret",
+		"is empty: set PERCH_X_CONSUMER_SECRET to the API Key Secret, or x.webhook to false to only poll")
+	d.check(!c.X.Webhook || c.X.BearerToken != "" || c.X.ConsumerKey != "", "x.bearer_token",
+		"is empty: set PERCH_X_BEARER_TOKEN (or PERCH_X_CONSUMER_KEY), or x.webhook to false to only poll")
+	d.httpURL("x.api_base", c.X.APIBase)
+	d.httpURL("x.authorize_url", c.X.AuthorizeURL)
+	d.check(c.X.PollInterval >= minPoll, "x.poll_interval", "%s is shorter than 1m: X allows 15 reads of messages in 15 minutes", c.X.PollInterval)
+
+	d.check(!c.Chat.Webchat || err != nil || loopback(host), "chat.webchat",
+		"has no passwords and works on a loopback address only: set listen to 127.0.0.1:8080, or webchat to false")
+	d.refs("team.admins", c.Team.Admins)
+	d.refs("team.responders", c.Team.Responders)
+	d.refs("team.agents", c.Team.Agents)
+	d.ref("channels.setup", c.Channels.Setup)
+	d.ref("channels.incidents", c.Channels.Incidents)
+	d.departments(c)
+
+	d.oneOf("desk.agents_display_name", c.Desk.AgentsDisplayName, "none", "name", "username")
+	d.oneOf("publish.api", c.Publish.API, "draft", "direct")
+	d.oneOf("publish.workflows", c.Publish.Workflows, "draft", "direct")
+	d.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	d.oneOf("log.format", c.Log.Format, "text", "json")
+}
+
+// minPoll keeps polling under X's limit of 15 reads in 15 minutes.
+const minPoll = Duration(60_000_000_000)
+
+func (d *decoder) publicURL(c Config) {
+	u, err := url.Parse(c.PublicURL)
+	switch {
+	case c.PublicURL == "":
+		d.check(false, "public_url", "is empty: write the address at which X and your team reach Perch, such as https://perch.example.com")
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		d.check(false, "public_url", "%q is no address: write https://perch.example.com", c.PublicURL)
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+		d.check(false, "public_url", "%q has more than a host: leave out what follows it", c.PublicURL)
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		d.check(false, "public_url", "%q is not https: X only calls https addresses", c.PublicURL)
+	}
+}
+
+func (d *decoder) keys(c Config) {
+	if c.EncryptionKey == "" {
+		d.check(false, "encryption_key", "is empty: set PERCH_ENCRYPTION_KEY to the output of: openssl rand -base64 32")
+	} else if _, err := DecodeKey(c.EncryptionKey); err != nil {
+		d.check(false, "encryption_key", "%s", err)
+	}
+	for i, k := range c.OldEncryptionKeys {
+		if _, err := DecodeKey(k); err != nil {
+			d.check(false, fmt.Sprintf("old_encryption_keys[%d]", i), "%s", err)
+		}
+	}
+}
+
+// DecodeKey returns the 32 bytes of an encryption key.
+func DecodeKey(k Secret) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(k.Reveal()))
+	if err != nil || len(b) != 32 {
+		return nil, fmt.Errorf("must be 32 bytes in base64: make one with openssl rand -base64 32")
+	}
+	return b, nil
+}
+
+func (d *decoder) departments(c Config) {
+	names := map[string]bool{}
+	for i, dep := range c.Departments {
+		at := fmt.Sprintf("departments[%d]", i)
+		d.check(dep.Name != "", at+".name", "is empty")
+		d.check(!names[dep.Name], at+".name", "%q stands here twice", dep.Name)
+		names[dep.Name] = true
+		d.check(dep.Channel != "", at+".channel", "is empty: name the channel in which this department answers")
+		d.ref(at+".channel", dep.Channel)
+		d.refs(at+".agents", dep.Agents)
+		d.refs(at+".on_duty", dep.OnDuty)
+		for j, u := range dep.OnDuty {
+			d.check(slices.Contains(dep.Agents, u), fmt.Sprintf("%s.on_duty[%d]", at, j), "%q is not among the department's agents", u)
+		}
+	}
+	if dd := c.Desk.DefaultDepartment; dd != "" {
+		d.check(names[dd], "desk.default_department", "%q is none of the departments", dd)
+	}
+}
+
+func (d *decoder) refs(path string, refs []string) {
+	for i, r := range refs {
+		d.ref(fmt.Sprintf("%s[%d]", path, i), r)
+	}
+}
+
+// ref checks the form "platform:id" of a person or a channel.
+func (d *decoder) ref(path, ref string) {
+	if ref == "" {
+		return
+	}
+	platform, id, _ := strings.Cut(ref, ":")
+	ok := id != "" && slices.Contains([]string{"slack", "rocketchat", "webchat"}, platform)
+	d.check(ok, path, "%q must begin with slack:, rocketchat: or webchat:, such as slack:U012AB3CD", ref)
+}
+
+func (d *decoder) oneOf(path, v string, allowed ...string) {
+	d.check(slices.Contains(allowed, v), path, "%q is not one of %s", v, strings.Join(allowed, ", "))
+}
+
+func (d *decoder) httpURL(path, s string) {
+	u, err := url.Parse(s)
+	ok := err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
+	d.check(ok, path, "%q is no https address", s)
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
