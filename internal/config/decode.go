@@ -9,6 +9,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/perch-chat/perch/internal/nearest"
 )
 
 // maxFile bounds the configuration file.
@@ -251,34 +253,8 @@ func keysOf(t reflect.Type) []string {
 
 // suggest names the key that is spelled most alike, or lists them.
 func suggest(key string, keys []string) string {
-	best, dist := "", 3
-	for _, k := range keys {
-		if n := editDistance(key, k); n < dist {
-			best, dist = k, n
-		}
-	}
-	if best != "" {
+	if best, ok := nearest.Word(key, keys); ok {
 		return fmt.Sprintf(": did you mean %q?", best)
 	}
 	return ": there are " + strings.Join(keys, ", ")
-}
-
-// editDistance counts the single-letter changes between two keys.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		prev := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			prev, row[j] = row[j], min(row[j]+1, row[j-1]+1, prev+cost)
-		}
-	}
-	return row[len(b)]
 }
