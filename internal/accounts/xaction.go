@@ -57,6 +57,7 @@ type XDMSent struct {
 // XRevoke takes back, at X, what the account granted, and forgets its tokens.
 type XRevoke struct {
 	Account string `json:"account"`
+	Grant   string `json:"grant"` // which of its token pairs
 }
 
 // XSubscribe has X deliver the account's events.
