@@ -80,14 +80,25 @@ func (t Table[T]) Find(tx Tx, key []byte) (rec T, ok bool, err error) {
 
 func (t Table[T]) decode(val []byte) (T, error) {
 	var rec T
+	// The form that encode writes is known well enough to be read in one pass.
+	if inner, ok := bytes.CutPrefix(val, t.envelopeHead()); ok && len(inner) > 0 {
+		if json.Unmarshal(inner[:len(inner)-1], &rec) == nil {
+			return rec, nil
+		}
+		var zero T
+		rec = zero
+	}
 	var env envelope
 	if err := json.Unmarshal(val, &env); err != nil {
 		return rec, fmt.Errorf("decode %s: %w", t.Name, err)
 	}
 	if env.Version > t.Version {
-		return rec, fmt.Errorf("decode %s: the record has version %d, this program knows up to %d: run the newer program", t.Name, env.Version, t.Version)
+		return rec, fmt.Errorf("decode %s: the record has version %d, this program knows up to %d: %w", t.Name, env.Version, t.Version, ErrNewer)
 	}
 	if env.Version < t.Version {
+		if t.Upgrade == nil {
+			return rec, fmt.Errorf("decode %s: the record has version %d and there is no upgrade to %d", t.Name, env.Version, t.Version)
+		}
 		up, err := t.Upgrade(env.Version, env.Rec)
 		if err != nil {
 			return rec, fmt.Errorf("upgrade %s from version %d: %w", t.Name, env.Version, err)
@@ -98,6 +109,25 @@ func (t Table[T]) decode(val []byte) (T, error) {
 		return rec, fmt.Errorf("decode %s: %w", t.Name, err)
 	}
 	return rec, nil
+}
+
+// envelopeHead is what stands before a record of the current version.
+func (t Table[T]) envelopeHead() []byte {
+	if t.Version == 0 {
+		return []byte(`{"r":`)
+	}
+	return fmt.Appendf(nil, `{"v":%d,"r":`, t.Version)
+}
+
+// encode is json.Marshal of an envelope without a second look at the record.
+func (t Table[T]) encode(rec T) ([]byte, error) {
+	raw, err := json.Marshal(rec)
+	if err != nil {
+		return nil, fmt.Errorf("put %s: encode: %w", t.Name, err)
+	}
+	head := t.envelopeHead()
+	val := make([]byte, 0, len(head)+len(raw)+1)
+	return append(append(append(val, head...), raw...), '}'), nil
 }
 
 // Put writes rec and its index entries, replacing the record with the same key.
@@ -112,13 +142,9 @@ func (t Table[T]) Put(tx Tx, rec T) error {
 			return err
 		}
 	}
-	raw, err := json.Marshal(rec)
+	val, err := t.encode(rec)
 	if err != nil {
-		return fmt.Errorf("put %s: encode: %w", t.Name, err)
-	}
-	val, err := json.Marshal(envelope{Version: t.Version, Rec: raw})
-	if err != nil {
-		return fmt.Errorf("put %s: encode: %w", t.Name, err)
+		return err
 	}
 	if err := tx.Put(t.Name, pk, val); err != nil {
 		return fmt.Errorf("put %s: %w", t.Name, err)
@@ -143,7 +169,17 @@ func (t Table[T]) Delete(tx Tx, key []byte) error {
 	return nil
 }
 
+// reindex brings the index entries of one record up to date. It looks for
+// taken places first, so that ErrExists leaves nothing half done behind for a
+// caller that goes on.
 func (t Table[T]) reindex(tx Tx, pk []byte, old T, hadOld bool, rec *T) error {
+	if rec != nil {
+		for _, ix := range t.Indexes {
+			if err := t.checkFree(tx, ix, *rec, pk); err != nil {
+				return err
+			}
+		}
+	}
 	for _, ix := range t.Indexes {
 		var was, now [][]byte
 		if hadOld {
@@ -171,29 +207,36 @@ func (t Table[T]) reindex(tx Tx, pk []byte, old T, hadOld bool, rec *T) error {
 	return nil
 }
 
-func (t Table[T]) addEntry(tx Tx, ix Index[T], at, pk []byte) error {
-	k := indexKey(ix, at, pk)
-	if ix.Unique {
-		val, err := tx.Get(t.indexTable(ix), k)
-		if err == nil {
-			var e indexEntry
-			if err := json.Unmarshal(val, &e); err != nil {
-				return fmt.Errorf("index %s.%s: decode: %w", t.Name, ix.Name, err)
-			}
-			if !bytes.Equal(e.Key, pk) {
-				return fmt.Errorf("index %s.%s: %w", t.Name, ix.Name, ErrExists)
-			}
-			return nil
+// checkFree returns ErrExists if a unique place of rec is another record's.
+func (t Table[T]) checkFree(tx Tx, ix Index[T], rec T, pk []byte) error {
+	if !ix.Unique {
+		return nil
+	}
+	for _, at := range ix.Keys(rec) {
+		val, err := tx.Get(t.indexTable(ix), at)
+		if errors.Is(err, ErrNotFound) {
+			continue
 		}
-		if !errors.Is(err, ErrNotFound) {
+		if err != nil {
 			return fmt.Errorf("index %s.%s: %w", t.Name, ix.Name, err)
 		}
+		var e indexEntry
+		if err := json.Unmarshal(val, &e); err != nil {
+			return fmt.Errorf("index %s.%s: decode: %w", t.Name, ix.Name, err)
+		}
+		if !bytes.Equal(e.Key, pk) {
+			return fmt.Errorf("index %s.%s: %w", t.Name, ix.Name, ErrExists)
+		}
 	}
+	return nil
+}
+
+func (t Table[T]) addEntry(tx Tx, ix Index[T], at, pk []byte) error {
 	val, err := json.Marshal(indexEntry{Key: pk})
 	if err != nil {
 		return fmt.Errorf("index %s.%s: encode: %w", t.Name, ix.Name, err)
 	}
-	if err := tx.Put(t.indexTable(ix), k, val); err != nil {
+	if err := tx.Put(t.indexTable(ix), indexKey(ix, at, pk), val); err != nil {
 		return fmt.Errorf("index %s.%s: %w", t.Name, ix.Name, err)
 	}
 	return nil

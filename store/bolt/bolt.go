@@ -1,30 +1,120 @@
-// Package bolt is the embedded [store.Store], one bbolt file.
+// Package bolt is the embedded [store.Store]: one bbolt file, used by one
+// process. Updates that wait while the disk flushes share the next flush, so
+// that throughput grows with concurrency and a lone update waits for nobody.
+//
+// It never delays an update to find it company, never retries a function, and
+// never opens a file that it can tell to be truncated or emptied.
 package bolt
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"iter"
+	"runtime"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/perch-chat/perch/store"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store    = (*Store)(nil)
+	_ store.Reporter = (*Store)(nil)
+)
 
-// Store is a [store.Store] in one file. Update calls run one at a time.
-type Store struct{ db *bolt.DB }
+// lockWait is how long Open waits for another process to let go of the file,
+// such as the one that a restart replaces.
+const lockWait = 2 * time.Second
 
-// Open opens or creates the file at path.
+// Store is a [store.Store] in one file.
+type Store struct {
+	db   *bolt.DB
+	path string
+
+	mu     sync.Mutex
+	idle   *sync.Cond // users became 0
+	users  int        // calls of View and Update that have not returned
+	closed bool
+	failed error // why no update is taken any more; written with the turn
+	stuck  bool  // a broken transaction holds bbolt's lock for ever
+
+	// The turn to write is with one goroutine at a time. It alone uses batch.
+	busy  bool
+	queue []*waiter // who waits for the turn, oldest first
+	batch batch
+	stats store.Stats
+}
+
+// Open opens the file at path, and creates it if there never was one.
 func Open(path string) (*Store, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
-	if err != nil {
-		return nil, fmt.Errorf("open bolt store %s: %w", path, err)
+	return open(path, lockWait)
+}
+
+func open(path string, wait time.Duration) (*Store, error) {
+	if err := guard(path); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	return &Store{db: db}, nil
+	db, err := openFile(path, &bolt.Options{
+		Timeout:         wait,
+		FreelistType:    bolt.FreelistMapType,
+		InitialMmapSize: initialMap(),
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("open store %s: %w: stop the other one, or use another file", path, store.ErrInUse)
+	case err != nil:
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	if err := mark(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), db.Close())
+	}
+	s := &Store{db: db, path: path}
+	s.idle = sync.NewCond(&s.mu)
+	return s, nil
+}
+
+// openFile is bolt.Open that returns an error where that panics or faults on a
+// damaged file.
+func openFile(path string, o *bolt.Options) (db *bolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("%w (%v): restore it from a backup", store.ErrDamaged, p)
+		}
+	}()
+	return bolt.Open(path, 0o600, o)
+}
+
+// initialMap is the address space taken at once, so that a growing file rarely
+// has to wait for readers to finish. It is not memory.
+func initialMap() int {
+	if runtime.GOOS == "windows" || ^uint(0)>>32 == 0 {
+		return 0
+	}
+	return 1 << 30
+}
+
+// enter counts a user in, unless the store is closed.
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	s.users++
+	return nil
+}
+
+func (s *Store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users == 0 {
+		s.idle.Broadcast()
+	}
 }
 
 // View implements [store.Store].
@@ -32,95 +122,46 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.db.View(func(t *bolt.Tx) error { return fn(tx{t}) })
-}
-
-// Update implements [store.Store].
-func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := s.enter(); err != nil {
 		return err
 	}
-	return s.db.Update(func(t *bolt.Tx) error { return fn(tx{t}) })
+	defer s.leave()
+	t, err := s.db.Begin(false)
+	if err != nil {
+		return fmt.Errorf("view: %w", err)
+	}
+	r := &readTx{reader: reader{t: t}}
+	defer func() {
+		r.done = true
+		_ = t.Rollback() // it cannot fail: the transaction is open
+	}()
+	return fn(r)
 }
 
 // Close implements [store.Store].
-func (s *Store) Close() error { return s.db.Close() }
-
-type tx struct{ t *bolt.Tx }
-
-func (t tx) Get(table string, key []byte) ([]byte, error) {
-	b := t.t.Bucket([]byte(table))
-	if b == nil {
-		return nil, store.ErrNotFound
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for s.users > 0 {
+		s.idle.Wait()
 	}
-	v := b.Get(key)
-	if v == nil {
-		return nil, store.ErrNotFound
+	stuck := s.stuck
+	s.mu.Unlock()
+	if stuck {
+		return nil // the process must end anyway
 	}
-	return bytes.Clone(v), nil // bbolt's memory ends with the transaction
+	if err := s.db.Close(); err != nil { // harmless when repeated
+		return fmt.Errorf("close store %s: %w", s.path, err)
+	}
+	return nil
 }
 
-func (t tx) Put(table string, key, val []byte) error {
-	if !t.t.Writable() {
-		return store.ErrReadOnly
-	}
-	b, err := t.t.CreateBucketIfNotExists([]byte(table))
-	if err != nil {
-		return err
-	}
-	return b.Put(key, val)
-}
-
-func (t tx) Delete(table string, key []byte) error {
-	if !t.t.Writable() {
-		return store.ErrReadOnly
-	}
-	b := t.t.Bucket([]byte(table))
-	if b == nil {
-		return nil
-	}
-	return b.Delete(key)
-}
-
-func (t tx) Scan(table string, r store.Range) iter.Seq2[store.Pair, error] {
-	return func(yield func(store.Pair, error) bool) {
-		b := t.t.Bucket([]byte(table))
-		if b == nil {
-			return
-		}
-		c := b.Cursor()
-		var k, v []byte
-		switch {
-		case !r.Reverse:
-			k, v = c.Seek(r.From)
-		case r.To == nil:
-			k, v = c.Last()
-		default:
-			if k, v = c.Seek(r.To); k == nil {
-				k, v = c.Last()
-			}
-			for k != nil && bytes.Compare(k, r.To) >= 0 {
-				k, v = c.Prev()
-			}
-		}
-		for n := 0; k != nil && (r.Limit == 0 || n < r.Limit); n++ {
-			if bytes.Compare(k, r.From) < 0 || r.To != nil && bytes.Compare(k, r.To) >= 0 {
-				return
-			}
-			if !yield(store.Pair{Key: bytes.Clone(k), Val: bytes.Clone(v)}, nil) {
-				return
-			}
-			if r.Reverse {
-				k, v = c.Prev()
-			} else {
-				k, v = c.Next()
-			}
-		}
-	}
-}
-
-func (t tx) OnCommit(fn func()) {
-	if t.t.Writable() {
-		t.t.OnCommit(fn)
-	}
+// Stats implements [store.Reporter].
+func (s *Store) Stats() store.Stats {
+	size := fileSize(s.path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Waiting, st.Size = len(s.queue), size
+	return st
 }
