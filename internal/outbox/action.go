@@ -74,6 +74,7 @@ type Action struct {
 
 	CreatedBy  string    `json:"created_by,omitempty"`
 	ApprovedBy string    `json:"approved_by,omitempty"`
+	ChangedBy  string    `json:"changed_by,omitempty"` // who last decided on it: sent, cancelled, retried, settled
 	Created    time.Time `json:"created"`
 	Updated    time.Time `json:"updated"`
 }

@@ -55,6 +55,10 @@ type Pace struct {
 	Lane      string
 	Remaining int
 	Reset     time.Time // when Remaining is whole again
+
+	// Message says to people why actions wait once Remaining is 0: "X allows 15
+	// direct messages in 15 minutes." Empty: a general one.
+	Message string
 }
 
 // Outcome is what is known of a failed attempt.
