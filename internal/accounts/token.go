@@ -133,7 +133,7 @@ func (a *Accounts) lead(ctx context.Context, acc Account, grantID string, bad Se
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*refreshLease)
 	defer cancel()
 	for {
-		g, t, mine, err := a.lease(ctx, grantID, bad)
+		g, t, mine, err := a.lease(ctx, acc.ID, grantID, bad)
 		if err != nil {
 			return "", err
 		}
@@ -152,12 +152,15 @@ func (a *Accounts) lead(ctx context.Context, acc Account, grantID string, bad Se
 }
 
 // lease marks the grant as being renewed by this process, unless another has
-// the mark or the pair is fresh already. A grant without ID means that it is gone.
-func (a *Accounts) lease(ctx context.Context, grantID string, bad Secret) (g grant, t Tokens, mine bool, err error) {
+// the mark or the pair is fresh already. A grant without ID means that it is
+// gone, or no longer to be used.
+func (a *Accounts) lease(ctx context.Context, accountID, grantID string, bad Secret) (g grant, t Tokens, mine bool, err error) {
 	err = a.db.Update(ctx, func(tx store.Tx) error {
-		mine = false
-		var ok bool
-		var err error
+		g, mine = grant{}, false
+		acc, ok, err := accounts().Find(tx, store.Key(accountID))
+		if err != nil || !ok || acc.State != Connected || acc.Grant != grantID {
+			return err
+		}
 		if g, ok, err = grants().Find(tx, store.Key(grantID)); err != nil || !ok {
 			g = grant{}
 			return err
