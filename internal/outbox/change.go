@@ -1,7 +1,9 @@
 package outbox
 
 import (
+	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/perch-chat/perch/store"
 )
@@ -49,9 +51,35 @@ func (o *Outbox) change(tx store.Tx, old *record, rec *record) error {
 	if same {
 		return nil
 	}
+	return o.tell(tx, was, rec)
+}
+
+// quietTx is a transaction whose changes the hooks don't hear of: the last
+// resort when they keep an outcome from being stored.
+type quietTx struct{ store.Tx }
+
+// hookError is a change that a hook refused.
+type hookError struct{ err error }
+
+func (e *hookError) Error() string { return e.err.Error() }
+func (e *hookError) Unwrap() error { return e.err }
+
+// tell calls the hooks.
+func (o *Outbox) tell(tx store.Tx, was State, rec *record) (err error) {
+	if _, ok := tx.(quietTx); ok {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+		if err != nil {
+			err = &hookError{fmt.Errorf("outbox: hook: %s %s became %s: %w", rec.Kind, rec.ID, rec.State, err)}
+		}
+	}()
 	for _, fn := range o.changed {
 		if err := fn(tx, was, rec.Action); err != nil {
-			return fmt.Errorf("outbox: %s %s became %s: %w", rec.Kind, rec.ID, rec.State, err)
+			return err
 		}
 	}
 	return nil
@@ -85,7 +113,8 @@ func steps(s State) []State {
 		return []State{Queued, Cancelled}
 	case Queued:
 		// Done: the answer of an attempt that was given up came after all.
-		return []State{Attempting, Failed, Cancelled, Done}
+		// Unknown: looking before the leap may have had an effect of its own.
+		return []State{Attempting, Failed, Cancelled, Done, Unknown}
 	case Attempting:
 		return []State{Done, Failed, Unknown, Queued}
 	case Unknown:
@@ -103,7 +132,11 @@ func (o *Outbox) enqueue(tx store.Tx, rec *record) error {
 	var dep record
 	if rec.After != "" {
 		var err error
-		if dep, err = find(tx, rec.After); err != nil {
+		dep, err = find(tx, rec.After)
+		if errors.Is(err, store.ErrNotFound) {
+			dep.State, err = Done, nil // only what is over is forgotten, and what is cancelled takes this along
+		}
+		if err != nil {
 			return err
 		}
 		switch dep.class() {

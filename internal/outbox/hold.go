@@ -75,9 +75,12 @@ func (o *Outbox) Holds(tx store.Tx) ([]Hold, error) {
 }
 
 func (o *Outbox) tellHold(tx store.Tx, h Hold, on bool) error {
+	if _, ok := tx.(quietTx); ok {
+		return nil
+	}
 	for _, fn := range o.held {
 		if err := fn(tx, h, on); err != nil {
-			return fmt.Errorf("outbox: hold of %s: %w", h.Lane, err)
+			return &hookError{fmt.Errorf("outbox: hook: hold of %s: %w", h.Lane, err)}
 		}
 	}
 	return nil
