@@ -198,14 +198,12 @@ func (s *state) prune(ch bot.ChannelRef) {
 		list = append(list, g)
 	}
 	slices.SortFunc(list, func(x, y *group) int { return cmp.Compare(x.last, y.last) })
-	for i, g := range list {
+	for _, g := range list {
 		slices.SortFunc(g.refs, func(x, y *message) int { return cmp.Compare(x.Number, y.Number) })
-		for j, m := range g.refs {
+		// Answers go before the message that they answer.
+		for _, m := range append(slices.Clone(g.refs[1:]), g.refs[0]) {
 			if s.counts[ch] <= s.history {
 				return
-			}
-			if i == len(list)-1 && j == 0 && len(g.refs) > 1 {
-				continue // the only thread left keeps its first message
 			}
 			delete(s.messages, m.Ref)
 			delete(s.keys, m.Key)
