@@ -1,0 +1,378 @@
+package inbox
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/perch-chat/perch/store"
+)
+
+// maxChain bounds how many items of one thread a worker handles in a row, so
+// that the other threads get their turn.
+const maxChain = 16
+
+// Run handles items until ctx ends, those first that an earlier run left. Then
+// it waits for the handlers at work, for as long as Options.Drain says; an item
+// whose handler isn't done by then is handled by the next run.
+func (in *Inbox) Run(ctx context.Context) error {
+	if !in.begin() {
+		return errors.New("inbox: Run was called before")
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	r := &runner{Inbox: in, busy: map[string]bool{}, delayed: map[string]time.Time{}}
+
+	var tend sync.WaitGroup
+	tend.Go(func() { in.tend(ctx) })
+	defer tend.Wait()
+
+	r.dispatch(ctx, work)
+	if !r.wait(in.opt.Drain) {
+		in.log.Warn("handlers at work at the end of the drain")
+		stop()
+		r.wait(time.Second)
+	}
+	return nil
+}
+
+func (in *Inbox) begin() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	was := in.running
+	in.running = true
+	return !was
+}
+
+// tend forgets old keys from time to time.
+func (in *Inbox) tend(ctx context.Context) {
+	timer := time.NewTimer(time.Minute) // not while all begins
+	defer timer.Stop()
+	var from []byte
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		next, err := in.forget(ctx, from)
+		if err != nil && ctx.Err() == nil {
+			in.log.Error("forget keys", "err", err)
+		}
+		from = next
+		if next != nil && err == nil {
+			timer.Reset(100 * time.Millisecond) // others want to write too
+		} else {
+			timer.Reset(time.Hour)
+		}
+	}
+}
+
+// runner is what one Run knows in memory: what is being handled, never what
+// waits.
+type runner struct {
+	*Inbox
+	wg sync.WaitGroup
+
+	mu      sync.Mutex
+	busy    map[string]bool      // by the item's place in the store
+	delayed map[string]time.Time // items that the store refused
+}
+
+func (r *runner) wait(d time.Duration) bool {
+	done := make(chan struct{})
+	go func() {
+		r.wg.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+func (r *runner) dispatch(ctx, work context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.wakes:
+		case <-timer.C:
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		next, err := r.pass(ctx, work)
+		if err != nil && ctx.Err() == nil {
+			r.log.Error("look for items", "err", err)
+		}
+		d := r.opt.Poll
+		if !next.IsZero() {
+			d = min(d, max(time.Until(next), time.Millisecond))
+		}
+		timer.Reset(d)
+	}
+}
+
+// pass begins what is due and returns when to look again at the latest.
+func (r *runner) pass(ctx, work context.Context) (next time.Time, err error) {
+	free := r.free()
+	if free <= 0 {
+		return time.Time{}, nil // the end of a handler wakes
+	}
+	var found [][]byte
+	err = r.db.View(ctx, func(tx store.Tx) error {
+		found, next = nil, time.Time{}
+		t := time.Now()
+		// What is being handled still stands in the index.
+		for p, err := range tx.Scan(tableName+"."+byDue, store.Range{Limit: free + r.opt.Workers + r.delays()}) {
+			if err != nil {
+				return err
+			}
+			if len(p.Key) <= 10 {
+				return fmt.Errorf("inbox: index of what is due: key %x", p.Key)
+			}
+			due := time.Unix(0, int64(binary.BigEndian.Uint64(p.Key)^1<<63)) //nolint:gosec // as store.Key writes it
+			if due.After(t) {
+				next = due
+				break
+			}
+			if pk := p.Key[10:]; !r.skip(pk) { // behind the time and 00 00
+				if found = append(found, pk); len(found) == free {
+					break
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, pk := range found {
+		r.mu.Lock()
+		r.busy[string(pk)] = true
+		r.mu.Unlock()
+		r.wg.Go(func() { r.work(ctx, work, pk) })
+	}
+	return next, nil
+}
+
+func (r *runner) free() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := time.Now()
+	for pk, until := range r.delayed {
+		if !until.After(t) {
+			delete(r.delayed, pk)
+		}
+	}
+	return r.opt.Workers - len(r.busy)
+}
+
+func (r *runner) delays() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.delayed)
+}
+
+func (r *runner) skip(pk []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.busy[string(pk)] || !r.delayed[string(pk)].IsZero()
+}
+
+// move goes from one item to the next, or to none.
+func (r *runner) move(from, to []byte) {
+	r.mu.Lock()
+	delete(r.busy, string(from))
+	if to != nil {
+		r.busy[string(to)] = true
+	}
+	r.mu.Unlock()
+	if to == nil {
+		r.wake()
+	}
+}
+
+// work handles the item at pk and those behind it.
+func (r *runner) work(ctx, work context.Context, pk []byte) {
+	for n := 1; ; n++ {
+		next := r.handle(work, pk)
+		if n == maxChain || ctx.Err() != nil {
+			next = nil
+		}
+		r.move(pk, next)
+		if next == nil {
+			return
+		}
+		pk = next
+	}
+}
+
+// handle handles one item and returns the place of the next of its thread.
+func (r *runner) handle(ctx context.Context, pk []byte) (next []byte) {
+	var failed error // the handler's, not the store's
+	var rec record
+	var gone bool
+	err := r.db.Update(ctx, func(tx store.Tx) error {
+		next, failed, gone = nil, nil, false // it may run twice
+		var ok bool
+		var err error
+		rec, ok, err = items().Find(tx, pk)
+		if err != nil {
+			return err
+		}
+		if gone = !ok || !rec.Head || rec.NotBefore.After(now()); gone {
+			return nil // another instance was faster
+		}
+		if failed = r.try(tx, rec.Item); failed != nil {
+			return failed
+		}
+		if err := items().Delete(tx, pk); err != nil {
+			return err
+		}
+		next, err = r.promote(tx, rec.Queue)
+		return err
+	})
+	switch {
+	case err == nil:
+		if !gone {
+			r.tally(1, 0)
+		}
+		return next
+	case failed == nil || ctx.Err() != nil || errors.Is(err, store.ErrClosed):
+		if ctx.Err() == nil {
+			r.log.Error("handle item", "kind", rec.Kind, "item", rec.ID, "err", err)
+		}
+		r.delay(pk)
+		return nil
+	default:
+		r.tally(0, 1)
+		r.log.Error("handle item", "kind", rec.Kind, "item", rec.ID, "attempt", rec.Attempts+1, "err", failed)
+		return r.failed(ctx, pk, rec.ID, failed)
+	}
+}
+
+// try calls the handler.
+func (r *runner) try(tx store.Tx, it Item) (err error) {
+	h := r.handlers[it.Kind]
+	if h == nil {
+		return fmt.Errorf("inbox: nothing handles items of kind %q", it.Kind)
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return h(tx, it)
+}
+
+// promote makes the next of a thread its first.
+func (r *runner) promote(tx store.Tx, queue string) ([]byte, error) {
+	all := store.Prefix(store.Key(queue))
+	all.Limit = 1
+	for rec, err := range items().Scan(tx, all) {
+		if err != nil {
+			return nil, err
+		}
+		rec.Head = true
+		return store.Key(rec.Queue, rec.Seq), items().Put(tx, rec)
+	}
+	return nil, nil
+}
+
+// failed stores that an attempt failed: the thread waits, or goes on without
+// the item if that was the last.
+func (r *runner) failed(ctx context.Context, pk []byte, itemID string, cause error) (next []byte) {
+	write := func(hooks bool) error {
+		return r.db.Update(ctx, func(tx store.Tx) (err error) {
+			next, err = r.failedIn(tx, pk, itemID, cause, hooks)
+			return err
+		})
+	}
+	err := write(true)
+	if err != nil && ctx.Err() == nil {
+		r.log.Error("store failure of item", "item", itemID, "err", err)
+		err = write(false) // what is put aside without notice is still in Dead
+	}
+	if err != nil {
+		r.log.Error("store failure of item", "item", itemID, "err", err)
+		r.delay(pk)
+		return nil
+	}
+	return next
+}
+
+func (r *runner) failedIn(tx store.Tx, pk []byte, itemID string, cause error, hooks bool) ([]byte, error) {
+	rec, ok, err := items().Find(tx, pk)
+	if err != nil || !ok || rec.ID != itemID {
+		return nil, err
+	}
+	rec.Attempts++
+	rec.Failure = detail(cause)
+	if rec.Attempts < r.opt.MaxAttempts {
+		rec.NotBefore = now().Add(r.opt.Backoff << min(rec.Attempts-1, 10))
+		return nil, items().Put(tx, rec)
+	}
+	rec.NotBefore = time.Time{}
+	if err := items().Delete(tx, pk); err != nil {
+		return nil, err
+	}
+	if err := dead().Put(tx, rec.Item); err != nil {
+		return nil, err
+	}
+	if hooks {
+		if err := r.tellDead(tx, rec.Item); err != nil {
+			return nil, err
+		}
+	}
+	return r.promote(tx, rec.Queue)
+}
+
+func (r *runner) tellDead(tx store.Tx, it Item) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	for _, fn := range r.dead {
+		if err := fn(tx, it); err != nil {
+			return fmt.Errorf("inbox: hook: dead item %s: %w", it.ID, err)
+		}
+	}
+	return nil
+}
+
+// detail is an error cut to a size that does no harm.
+func detail(err error) string {
+	const most = 500
+	s := err.Error()
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return s
+}
+
+// delay has an item left alone for a second: trying at once would go wrong again.
+func (r *runner) delay(pk []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delayed[string(pk)] = time.Now().Add(time.Second)
+}
+
+func (r *runner) tally(handled, failed int64) {
+	r.Inbox.mu.Lock()
+	defer r.Inbox.mu.Unlock()
+	r.counts.handled += handled
+	r.counts.failed += failed
+}
