@@ -6,24 +6,23 @@ import (
 
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/storetest"
 )
 
-func TestOpen(t *testing.T) {
-	p := filepath.Join(t.TempDir(), "db")
-	s, err := bolt.Open(p)
+func open(t *testing.T) store.Store {
+	t.Helper()
+	s, err := bolt.Open(filepath.Join(t.TempDir(), "db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 10 {
-		if err := s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("t", []byte("k"), []byte(`{}`)) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("%+v", s.Stats())
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	return s
+}
+
+func TestStore(t *testing.T) { storetest.Run(t, open) }
+
+func TestCrash(t *testing.T) {
+	storetest.RunCrash(t, storetest.Crash{
+		Place: func(t *testing.T) string { return filepath.Join(t.TempDir(), "db") },
+		Open:  func(path string) (store.Store, error) { return bolt.Open(path) },
+	})
 }
