@@ -32,12 +32,13 @@ var (
 // whole, without a number. It cuts between paragraphs, lines, sentences or
 // words, never in a URL, a mention, a hashtag or a character as people see
 // it; only a word that is longer than a part is cut, between characters.
-// Space at the cuts and around s is left out, nothing else is.
+// Space at the cuts and around s is left out, nothing else is; bytes that are
+// no UTF-8 become U+FFFD.
 func Split(s string, limit int) ([]string, error) {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
-	s = strings.TrimFunc(s, unicode.IsSpace)
+	s = strings.TrimFunc(strings.ToValidUTF8(s, "\uFFFD"), unicode.IsSpace)
 	whole := CountLimit(s, limit)
 	switch {
 	case whole.Valid:
