@@ -182,24 +182,28 @@ func (p Publication) err() *Error {
 // their end isn't taken for p's, and cancels them. It reports whether none of
 // p's posts is out or on its way; if some is, p is left as it is.
 func (s *Service) detach(tx store.Tx, e *Entry, i int, by string) (bool, error) {
-	p := &e.Posts[i]
-	if !p.idle() {
+	if !e.Posts[i].idle() {
 		return false, nil
 	}
+	return true, s.drop(tx, e, i, by)
+}
+
+func (s *Service) drop(tx store.Tx, e *Entry, i int, by string) error {
+	p := &e.Posts[i]
 	parts := p.Parts
 	p.Parts = nil
 	if err := entries.Put(tx, *e); err != nil {
-		return false, err
+		return err
 	}
 	for _, part := range slices.Backward(parts) {
 		if part.State == outbox.Cancelled {
 			continue
 		}
 		if _, err := s.ob.Cancel(tx, part.Action, by); err != nil {
-			return false, fmt.Errorf("withdraw post: %w", err)
+			return fmt.Errorf("withdraw post: %w", err)
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // idle reports whether nothing of p is out, or may be.
@@ -212,6 +216,13 @@ func (p Publication) idle() bool {
 		}
 	}
 	return true
+}
+
+// out reports whether something of p is out, or is being sent.
+func (p Publication) out() bool {
+	return slices.ContainsFunc(p.Parts, func(part Part) bool {
+		return part.State == outbox.Attempting || part.State == outbox.Done || part.State == outbox.Unknown && !part.Stuck
+	})
 }
 
 // Confirm sends what a person has seen as a preview: a draft goes out, or goes
@@ -227,7 +238,7 @@ func (s *Service) Confirm(tx store.Tx, entryID string, by Person) (Entry, error)
 			if err != nil && !errors.As(err, &refused) {
 				return false, err
 			}
-			acted = acted || ok
+			acted = acted || ok && err == nil
 		}
 		if refused != nil && !acted {
 			return false, refused
@@ -292,6 +303,8 @@ func refusal(err error) error {
 		return &Error{Code: CodeSelfApproval, Message: "Another person has to approve this."}
 	case errors.Is(err, outbox.ErrTooLate):
 		return &Error{Code: CodeTooLate, Message: "It is on its way already."}
+	case errors.Is(err, outbox.ErrState):
+		return &Error{Code: CodeNothing, Message: "There is nothing to do here: it was done already."}
 	}
 	return err
 }
@@ -357,12 +370,11 @@ func (s *Service) Discard(tx store.Tx, entryID string, by Person) (Entry, error)
 			if p.State == PubCancelled || p.State == PubDeleted || p.State == PubPosted {
 				continue
 			}
-			ok, err := s.detach(tx, e, i, by.Ref)
-			if err != nil {
-				return false, refusal(err)
-			}
-			if !ok {
+			if p.out() {
 				return false, &Error{Code: CodeTooLate, Message: "It is on its way already."}
+			}
+			if err := s.drop(tx, e, i, by.Ref); err != nil { // what is stuck too: the person has looked
+				return false, refusal(err)
 			}
 			p.State, p.Failure, p.Confirmed = PubCancelled, nil, false
 			acted = true

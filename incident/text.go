@@ -1,27 +1,15 @@
 package incident
 
-import (
-	"errors"
-	"unicode/utf8"
-)
+import "github.com/perch-chat/perch/xapi/xtext"
 
-const defaultLimit = 280
+const defaultLimit = xtext.DefaultLimit
 
-// weigh is the length of a post as X counts it.
+// weigh is the length of a post as X counts it, and whether X takes its
+// characters.
 func weigh(text string) (weighted int, valid bool) {
-	return utf8.RuneCountInString(text), utf8.ValidString(text)
+	r := xtext.Count(text)
+	return r.Weighted, len(r.Invalid) == 0
 }
 
 // split cuts a text into the numbered posts of a thread.
-func split(text string, limit int) ([]string, error) {
-	var parts []string
-	for r := []rune(text); len(r) > 0; {
-		n := min(len(r), limit)
-		parts = append(parts, string(r[:n]))
-		r = r[n:]
-	}
-	if len(parts) == 0 {
-		return nil, errors.New("no text")
-	}
-	return parts, nil
-}
+func split(text string, limit int) ([]string, error) { return xtext.Split(text, limit) }
