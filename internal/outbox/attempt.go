@@ -120,7 +120,7 @@ func (r *runner) attempt(sc scope, rec record, chain bool) (next *record) {
 	if errors.As(err, &e) {
 		pace = append(pace[:len(pace):len(pace)], e.Pace...)
 	}
-	r.heed(pace)
+	r.heed(rec.Lanes, pace)
 
 	var outcome string
 	r.store(sc, rec.ID, func(tx store.Tx) error {

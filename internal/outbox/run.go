@@ -255,14 +255,14 @@ func (r *runner) enter(rec *record) {
 }
 
 // within reports whether the services take one more call in lanes; r.mu is
-// held. A lane in which nothing is under way may always be asked.
+// held. A lane in which nothing is under way may always be asked, and where
+// that is long ago only one goes ahead to ask.
 func (r *runner) within(lanes []string) bool {
 	t := now()
 	for _, lane := range lanes {
 		b, ok := r.budgets[lane]
 		if ok && !b.until.After(t) {
-			delete(r.budgets, lane)
-			continue
+			b.left = 0
 		}
 		if ok && b.left <= 0 && r.busy[lane] > 0 {
 			return false
@@ -289,9 +289,15 @@ func (r *runner) leave(id string) {
 
 // heed takes the services at their word on how many more calls they take. What
 // is under way may not be counted yet, so it is.
-func (r *runner) heed(pace []Pace) {
+func (r *runner) heed(lanes []string, pace []Pace) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	t := now()
+	for _, lane := range lanes {
+		if b, ok := r.budgets[lane]; ok && !b.until.After(t) {
+			delete(r.budgets, lane) // unless it is told below, nobody counts any more
+		}
+	}
 	for _, p := range pace {
 		if p.Lane != "" {
 			r.budgets[p.Lane] = budget{left: p.Remaining - r.busy[p.Lane] + 1, until: p.Reset}
