@@ -1,0 +1,255 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
+	if !strings.HasPrefix(ev.Action, "desk.") {
+		return false, nil
+	}
+	var err error
+	switch ev.Action {
+	case "desk.claim":
+		_, err = d.Claim(tx, ev.Value, ev.User)
+	case "desk.take":
+		_, err = d.Take(tx, ev.Value, ev.User)
+	case "desk.release":
+		_, err = d.Release(tx, ev.Value, ev.User)
+	case "desk.close":
+		_, err = d.Close(tx, ev.Value, ev.User)
+	case "desk.reopen":
+		_, err = d.Reopen(tx, ev.Value, ev.User)
+	case "desk.transfer":
+		err = d.askTransfer(tx, ev)
+	case "desk.send":
+		err = d.sendAnyway(tx, ev)
+	case "desk.keep":
+		err = d.keep(tx, ev)
+	case "desk.post":
+		err = d.decide(tx, ev, d.ob.Submit)
+	case "desk.retry":
+		err = d.retry(tx, ev)
+	case "desk.discard":
+		err = d.decide(tx, ev, d.ob.Cancel)
+	case "desk.settle":
+		err = d.decide(tx, ev, func(tx store.Tx, actionID, by string) (outbox.Action, error) {
+			return d.ob.Settle(tx, actionID, by, []byte("{}"))
+		})
+	case "desk.open": // a link: there is nothing to do
+	default:
+		return false, nil
+	}
+	return true, d.answer(tx, ev, err)
+}
+
+// answer tells the person of an event what was wrong, if it is for people.
+func (d *Desk) answer(tx store.Tx, ev bot.Event, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Code == CodeClaimed {
+		return d.tell(tx, ev, e.Message, bot.Button{
+			ID: "desk.take", Label: "Take over", Value: ev.Value,
+			Confirm: "Take this conversation over? Its agent is told.",
+		})
+	}
+	return d.tell(tx, ev, e.Message)
+}
+
+func (d *Desk) askTransfer(tx store.Tx, ev bot.Event) error {
+	c, err := d.Get(tx, ev.Value)
+	if err != nil {
+		return err
+	}
+	if err := d.agent(ev.User.Ref); err != nil {
+		return err
+	}
+	if !c.Open() {
+		return problem(CodeClosed, "This conversation is closed. Reopen it first.")
+	}
+	form, ok, err := d.transferForm(tx, c)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return problem(CodeInvalid, "There is nobody to transfer it to: no other department, and nobody else is on duty.")
+	}
+	form.Channel, form.Thread = c.Channel, c.CardRef
+	_, _, err = d.ob.Add(tx, outbox.Action{
+		Kind: bot.KindOpen, Key: "desk:transfer:" + ev.Platform + ":" + ev.ID,
+		Payload: encode(bot.Open{Platform: ev.Platform, Trigger: ev.Trigger, Form: form}),
+	})
+	if err != nil {
+		return fmt.Errorf("add form: %w", err)
+	}
+	return nil
+}
+
+func (d *Desk) onSubmit(tx store.Tx, ev bot.Event) (bool, error) {
+	if ev.Action != "desk.transfer" {
+		return false, nil
+	}
+	var to Target
+	if dep, ok := strings.CutPrefix(ev.Fields["to"], "department:"); ok {
+		to.Department = dep
+	} else if user, ok := strings.CutPrefix(ev.Fields["to"], "user:"); ok {
+		to.User = bot.UserRef(user)
+		people, err := d.Who(tx, "")
+		if err != nil {
+			return true, err
+		}
+		for _, p := range people {
+			if p.User == to.User {
+				to.UserName = p.Name
+			}
+		}
+	} else {
+		return true, d.tell(tx, ev, "Choose whom to transfer the conversation to.")
+	}
+	_, err := d.Transfer(tx, ev.Value, to, ev.User)
+	return true, d.answer(tx, ev, err)
+}
+
+// sendAnyway is the button under "Not sent": it claims and sends in one.
+func (d *Desk) sendAnyway(tx store.Tx, ev bot.Event) error {
+	m, c, err := d.message(tx, ev.Value)
+	if err != nil {
+		return err
+	}
+	if err := d.agent(ev.User.Ref); err != nil {
+		return err
+	}
+	switch {
+	case m.Author != ev.User.Ref:
+		return problem(CodeNotAgent, "Only the one who wrote this can send it.")
+	case m.Delivery != Unsent:
+		return problem(CodeTooLate, "This was already decided.")
+	}
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	where := ev
+	where.Thread = c.CardRef
+	if why := d.unsendable(where, c, m, s); why != "" {
+		return problem(CodeInvalid, "Not sent. %s", why)
+	}
+	if c, err = d.Take(tx, c.ID, ev.User); err != nil {
+		return err
+	}
+	if c.Kind == Mention {
+		return d.previewReply(tx, ev, &c, &m)
+	}
+	if err := d.send(tx, &c, &m, s); err != nil {
+		return err
+	}
+	if err := messages().Put(tx, m); err != nil {
+		return err
+	}
+	return d.put(tx, c)
+}
+
+func (d *Desk) keep(tx store.Tx, ev bot.Event) error {
+	m, _, err := d.message(tx, ev.Value)
+	if err != nil {
+		return err
+	}
+	if m.Delivery != Unsent {
+		return problem(CodeTooLate, "This was already decided.")
+	}
+	m.Direction, m.Delivery = Note, ""
+	if err := d.mark(tx, &m, markNote); err != nil {
+		return err
+	}
+	return messages().Put(tx, m)
+}
+
+// decide carries out what an agent wants to become of a message; what follows
+// from it is done where the outbox tells of the change.
+func (d *Desk) decide(tx store.Tx, ev bot.Event, do func(tx store.Tx, actionID, by string) (outbox.Action, error)) error {
+	m, _, err := d.message(tx, ev.Value)
+	if err != nil {
+		return err
+	}
+	if err := d.agent(ev.User.Ref); err != nil {
+		return err
+	}
+	if _, err := do(tx, m.Action, string(ev.User.Ref)); err != nil {
+		return d.tooLate(tx, ev, m, err)
+	}
+	return nil
+}
+
+// retry sends a message again, as its author has it now.
+func (d *Desk) retry(tx store.Tx, ev bot.Event) error {
+	m, c, err := d.message(tx, ev.Value)
+	if err != nil {
+		return err
+	}
+	if err := d.agent(ev.User.Ref); err != nil {
+		return err
+	}
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	a, err := d.ob.Get(tx, m.Action)
+	if err != nil {
+		return err
+	}
+	text := signed(s, m)
+	changed := m.Origin == Agent && (m.Delivery == Failed || m.Delivery == Stuck) && !says(a, text)
+	if !changed {
+		return d.decide(tx, ev, d.ob.Retry)
+	}
+	if why := tooLong(c, m, s); why != "" {
+		return problem(CodeTooLong, "Not sent. %s", why)
+	}
+	if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
+		return d.tooLate(tx, ev, m, err)
+	}
+	if m, c, err = d.message(tx, m.ID); err != nil { // as the withdrawal left it
+		return err
+	}
+	if c.Kind == Mention {
+		return d.previewReply(tx, ev, &c, &m)
+	}
+	if err := d.send(tx, &c, &m, s); err != nil {
+		return err
+	}
+	if err := messages().Put(tx, m); err != nil {
+		return err
+	}
+	return d.put(tx, c)
+}
+
+// tooLate tells the person that the outbox would not do it any more. Other
+// errors are returned.
+func (d *Desk) tooLate(tx store.Tx, ev bot.Event, m Message, err error) error {
+	if !errors.Is(err, outbox.ErrTooLate) && !errors.Is(err, outbox.ErrState) {
+		return err
+	}
+	text := "This was already decided."
+	switch m.Delivery {
+	case Sending:
+		text = "Too late: the message is on its way. The customer gets “" + short(m.Text) + "”."
+	case Sent:
+		text = "The message was already sent: “" + short(m.Text) + "”."
+	case Withdrawn:
+		text = "The message was already discarded."
+	}
+	return d.tell(tx, ev, text)
+}
+
+func dmPayload(c Conversation, text string) []byte {
+	return encode(accounts.XDM{Account: c.Account, Recipient: c.Contact, Text: text})
+}

@@ -1,0 +1,172 @@
+package desk
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/store"
+)
+
+// agent refuses everybody who may not answer customers.
+func (d *Desk) agent(u bot.UserRef) error {
+	if d.opt.Roles != nil && !d.opt.Roles.IsAgent(u) {
+		return problem(CodeNotAgent, "Only agents can do this. Ask an admin to make you one.")
+	}
+	return nil
+}
+
+// Claim gives the conversation to the person, who alone may answer from then
+// on. The first one wins. Errors for people are *[Error].
+func (d *Desk) Claim(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
+	c, err := d.Get(tx, conversationID)
+	if err != nil {
+		return Conversation{}, err
+	}
+	if err := d.agent(by.Ref); err != nil {
+		return c, err
+	}
+	switch {
+	case !c.Open():
+		return c, problem(CodeClosed, "This conversation is closed. Reopen it to answer.")
+	case c.Owner == by.Ref:
+		return c, nil
+	case c.Owner != "":
+		return c, problem(CodeClaimed, "%s has this conversation.", c.OwnerName)
+	}
+	return c, d.give(tx, &c, by.Ref, named(by))
+}
+
+// Take gives the conversation to the person even if somebody else has it.
+func (d *Desk) Take(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
+	c, err := d.Get(tx, conversationID)
+	if err != nil {
+		return Conversation{}, err
+	}
+	if err := d.agent(by.Ref); err != nil {
+		return c, err
+	}
+	if !c.Open() {
+		return d.Reopen(tx, c.ID, by)
+	}
+	if c.Owner == by.Ref {
+		return c, nil
+	}
+	if was := c.Owner; was != "" {
+		err := d.note(tx, &c, bot.Message{
+			Text:   fmt.Sprintf("%s: %s took this conversation over.", c.OwnerName, named(by)),
+			Blocks: []bot.Block{bot.Para(bot.Mention(was), bot.Plain(": "+named(by)+" took this conversation over."))},
+		})
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, d.give(tx, &c, by.Ref, named(by))
+}
+
+// give makes the person the owner and stores the conversation.
+func (d *Desk) give(tx store.Tx, c *Conversation, user bot.UserRef, name string) error {
+	c.Owner, c.OwnerName = user, name
+	c.State = Claimed
+	if c.WaitingSince.IsZero() {
+		c.State = Waiting
+	}
+	if err := d.editCard(tx, c); err != nil {
+		return err
+	}
+	return d.put(tx, *c)
+}
+
+// Release puts the conversation back into the queue.
+func (d *Desk) Release(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
+	c, err := d.Get(tx, conversationID)
+	if err != nil {
+		return Conversation{}, err
+	}
+	if err := d.agent(by.Ref); err != nil {
+		return c, err
+	}
+	if !c.Open() {
+		return c, problem(CodeClosed, "This conversation is closed.")
+	}
+	if c.State == Queued {
+		return c, nil
+	}
+	c.State, c.Owner, c.OwnerName = Queued, "", ""
+	if err := d.note(tx, &c, line(named(by)+" put the conversation back into the queue.")); err != nil {
+		return c, err
+	}
+	if err := d.editCard(tx, &c); err != nil {
+		return c, err
+	}
+	return c, d.put(tx, c)
+}
+
+// Close ends the conversation and says goodbye to the customer, if there is
+// such a message. A new message of the customer goes on with it, or begins
+// another one when it is long over.
+func (d *Desk) Close(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
+	c, err := d.Get(tx, conversationID)
+	if err != nil {
+		return Conversation{}, err
+	}
+	if err := d.agent(by.Ref); err != nil {
+		return c, err
+	}
+	if !c.Open() {
+		return c, problem(CodeClosed, "%s already closed this conversation.", orSomebody(c.ClosedBy))
+	}
+	s, err := d.Settings(tx)
+	if err != nil {
+		return c, err
+	}
+	if c.Kind == DM && !c.Encrypted && s.Finished != "" {
+		if err := d.auto(tx, &c, s.Finished, "The customer was told: "); err != nil {
+			return c, err
+		}
+	}
+	c.Previous, c.PreviousName = c.Owner, c.OwnerName
+	c.State, c.ClosedAt, c.ClosedBy = Closed, now(), named(by)
+	c.WaitingSince, c.Unread = time.Time{}, 0
+	if err := d.note(tx, &c, line(named(by)+" closed the conversation.")); err != nil {
+		return c, err
+	}
+	if err := d.editCard(tx, &c); err != nil {
+		return c, err
+	}
+	return c, d.put(tx, c)
+}
+
+// Reopen goes on with a closed conversation, for the person who asks.
+func (d *Desk) Reopen(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
+	c, err := d.Get(tx, conversationID)
+	if err != nil {
+		return Conversation{}, err
+	}
+	if err := d.agent(by.Ref); err != nil {
+		return c, err
+	}
+	if c.Open() {
+		return c, nil
+	}
+	newer, _, err := d.find(tx, c.Account, c.Kind, c.Contact, c.Root)
+	if err != nil {
+		return c, err
+	}
+	if newer.ID != c.ID {
+		return c, problem(CodeClosed, "There is a newer conversation with this customer. Go on in that one.")
+	}
+	c.ClosedAt, c.ClosedBy = time.Time{}, ""
+	c.Reopened++
+	if err := d.note(tx, &c, line(named(by)+" reopened the conversation.")); err != nil {
+		return c, err
+	}
+	return c, d.give(tx, &c, by.Ref, named(by))
+}
+
+func orSomebody(name string) string {
+	if name == "" {
+		return "Somebody"
+	}
+	return name
+}

@@ -1,0 +1,432 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/id"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// soon is how long an answer may wait before its agent is told why.
+const soon = 30 * time.Second
+
+// signed is the text as the customer gets it.
+func signed(s Settings, m Message) string {
+	if m.Origin != Agent {
+		return m.Text
+	}
+	switch s.AgentsDisplayName {
+	case NameName:
+		if m.AuthorName != "" {
+			return m.Text + "\n^" + m.AuthorName
+		}
+	case NameUsername:
+		if m.AuthorHandle != "" {
+			return m.Text + "\n^" + m.AuthorHandle
+		}
+	}
+	return m.Text
+}
+
+// auto sends the customer a message by itself and shows it in the thread
+// behind intro.
+func (d *Desk) auto(tx store.Tx, c *Conversation, text, intro string) error {
+	m := Message{
+		ID: id.New(), Conversation: c.ID, Account: c.Account, Kind: c.Kind, Direction: Out, Origin: Bot,
+		Text: text, At: now(),
+	}
+	m.ChatKey = "desk:auto:" + m.ID
+	if err := d.say(tx, *c, m.ChatKey, line(intro+"“"+preview(text)+"”")); err != nil {
+		return err
+	}
+	if err := d.addDM(tx, *c, &m, text); err != nil {
+		return err
+	}
+	return messages().Put(tx, m)
+}
+
+// send queues an agent's answer. It stores neither m nor c.
+func (d *Desk) send(tx store.Tx, c *Conversation, m *Message, s Settings) error {
+	m.Direction, m.Reason, m.Delayed = Out, "", false
+	if err := d.addDM(tx, *c, m, signed(s, *m)); err != nil {
+		return err
+	}
+	if err := d.mark(tx, m, markSending); err != nil {
+		return err
+	}
+	a, err := d.ob.Get(tx, m.Action)
+	if err != nil {
+		return err
+	}
+	if err := d.explainDelay(tx, *c, m, a); err != nil {
+		return err
+	}
+	answered(c)
+	return d.editCard(tx, c)
+}
+
+func (d *Desk) addDM(tx store.Tx, c Conversation, m *Message, text string) error {
+	m.Tries++
+	var expires time.Time
+	if m.Origin == Agent {
+		expires = now().Add(d.opt.AnswerLife)
+	}
+	a, _, err := d.ob.Add(tx, outbox.Action{
+		Kind: accounts.KindDM, Key: fmt.Sprintf("desk:dm:%s:%d", m.ID, m.Tries),
+		Order: "x.dm:" + c.Account + ":" + c.Contact, Lanes: accounts.Lanes(c.Account, "dm"),
+		Subject: "message:" + m.ID, CreatedBy: string(m.Author), Expires: expires,
+		Payload: encode(accounts.XDM{Account: c.Account, Recipient: c.Contact, Text: text}),
+	})
+	if err != nil {
+		return fmt.Errorf("add direct message: %w", err)
+	}
+	m.Action, m.Delivery = a.ID, Sending
+	return nil
+}
+
+// answered says that it is the customer's turn.
+func answered(c *Conversation) {
+	c.WaitingSince, c.Unread = time.Time{}, 0
+	if c.State == Claimed {
+		c.State = Waiting
+	}
+	if c.FirstAnswer.IsZero() {
+		c.FirstAnswer = now()
+	}
+}
+
+// unanswered says that the customer still waits.
+func unanswered(c *Conversation, m Message) {
+	if m.Origin != Agent {
+		return
+	}
+	if c.State == Waiting {
+		c.State = Claimed
+	}
+	if c.Open() && c.WaitingSince.IsZero() {
+		c.WaitingSince = c.LastIn
+	}
+}
+
+// explainDelay tells the thread, once a message, when it goes out and why not now.
+func (d *Desk) explainDelay(tx store.Tx, c Conversation, m *Message, a outbox.Action) error {
+	if m.Delayed || m.Origin != Agent || a.State != outbox.Queued {
+		return nil
+	}
+	at, why, err := d.ob.When(tx, a)
+	if err != nil {
+		return err
+	}
+	if why == "" || !at.IsZero() && time.Until(at) < soon {
+		return nil
+	}
+	m.Delayed = true
+	text := "⏳ Not sent yet. " + why
+	if !at.IsZero() {
+		text = "⏳ Goes out about " + clock(at) + ". " + why
+	}
+	return d.notice(tx, c, m, text, bot.Button{ID: "desk.discard", Label: "Don't send", Value: m.ID})
+}
+
+// ActionChanged follows what the desk had sent. It is to be registered with
+// the outbox's OnChange.
+func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) error {
+	if was == "" { // just added, by whoever is now storing what it belongs to
+		return nil
+	}
+	if conv, ok := strings.CutPrefix(a.Subject, "conversation:"); ok {
+		if a.Kind == bot.KindPost && a.State == outbox.Done && strings.HasPrefix(a.Key, "desk:card:") {
+			return d.cardPosted(tx, conv, a)
+		}
+		return nil
+	}
+	msg, ok := strings.CutPrefix(a.Subject, "message:")
+	if !ok || a.Kind != accounts.KindDM && a.Kind != accounts.KindPost {
+		return nil
+	}
+	m, ok, err := messages().Find(tx, store.Key(msg))
+	if err != nil || !ok || m.Action != a.ID {
+		return err // of somebody else, or replaced by another try
+	}
+	c, err := d.Get(tx, m.Conversation)
+	if err != nil {
+		return err
+	}
+	if err := d.delivered(tx, &c, &m, was, a); err != nil {
+		return err
+	}
+	if err := messages().Put(tx, m); err != nil {
+		return err
+	}
+	return d.put(tx, c)
+}
+
+// cardPosted keeps where the card is.
+func (d *Desk) cardPosted(tx store.Tx, conversationID string, a outbox.Action) error {
+	var r bot.PostResult
+	if err := json.Unmarshal(a.Result, &r); err != nil {
+		return fmt.Errorf("result of %s: %w", a.Key, err)
+	}
+	c, ok, err := conversations().Find(tx, store.Key(conversationID))
+	if err != nil || !ok || r.Ref == "" {
+		return err
+	}
+	if a.ID == c.CardID {
+		c.CardRef = r.Ref
+	} else {
+		c.OldCards = append(c.OldCards, r.Ref) // it was moved before its first card was posted
+	}
+	return d.put(tx, c)
+}
+
+// delivered shows what became of a message. The caller stores m and c.
+func (d *Desk) delivered(tx store.Tx, c *Conversation, m *Message, was outbox.State, a outbox.Action) error {
+	switch a.State {
+	case outbox.Queued:
+		return d.requeued(tx, c, m, was, a)
+	case outbox.Attempting:
+		m.Delivery = Sending
+		return nil
+	case outbox.Done:
+		return d.done(tx, c, m, a)
+	case outbox.Failed:
+		return d.failed(tx, c, m, a)
+	case outbox.Cancelled:
+		m.Delivery = Withdrawn
+		unanswered(c, *m)
+		if err := d.mark(tx, m, ""); err != nil {
+			return err
+		}
+		text := "Discarded. The customer does not get this message."
+		if a.Kind == accounts.KindPost {
+			text = "Discarded. Nothing was posted."
+		}
+		if err := d.settleNotice(tx, *c, m, text); err != nil {
+			return err
+		}
+		return d.editCard(tx, c)
+	case outbox.Unknown:
+		if a.Stuck {
+			return d.stuck(tx, c, m, a)
+		}
+	case outbox.Draft, outbox.Awaiting:
+	}
+	return nil
+}
+
+func (d *Desk) requeued(tx store.Tx, c *Conversation, m *Message, was outbox.State, a outbox.Action) error {
+	m.Delivery, m.Reason = Sending, ""
+	if was == outbox.Failed || was == outbox.Unknown || was == outbox.Draft {
+		m.Delayed = false
+		if err := d.settleNotice(tx, *c, m, "Sending it."); err != nil {
+			return err
+		}
+		if err := d.showMark(tx, m, markSending); err != nil {
+			return err
+		}
+		answered(c)
+		if err := d.editCard(tx, c); err != nil {
+			return err
+		}
+	}
+	return d.explainDelay(tx, *c, m, a)
+}
+
+// showMark is mark for what an agent wrote: automatic messages are marked only
+// for trouble, and not again when that is over.
+func (d *Desk) showMark(tx store.Tx, m *Message, emoji string) error {
+	if m.Origin == Bot && emoji != markTrouble {
+		emoji = ""
+	}
+	return d.mark(tx, m, emoji)
+}
+
+func (d *Desk) done(tx store.Tx, c *Conversation, m *Message, a outbox.Action) error {
+	m.Delivery, m.Reason = Sent, ""
+	xid, url := "", ""
+	switch a.Kind {
+	case accounts.KindDM:
+		var r accounts.XDMSent
+		if err := json.Unmarshal(a.Result, &r); err == nil {
+			xid = r.EventID
+			if c.XConversation == "" {
+				c.XConversation = r.ConversationID
+			}
+		}
+	case accounts.KindPost:
+		var r accounts.XPosted
+		if err := json.Unmarshal(a.Result, &r); err == nil {
+			xid, url = r.ID, r.URL
+		}
+	}
+	if xid != "" {
+		if err := d.own(tx, *c, m, xid); err != nil {
+			return err
+		}
+	}
+	if err := d.showMark(tx, m, markSent); err != nil {
+		return err
+	}
+	if url != "" {
+		return d.note(tx, c, bot.Message{
+			Text:   "✅ Posted: " + url,
+			Blocks: []bot.Block{bot.Para(bot.Plain("✅ Posted: "), bot.Link(url, url))},
+		})
+	}
+	return d.settleNotice(tx, *c, m, "✅ Sent.")
+}
+
+// own gives the message X's id. Somebody else may have it: the echo of this
+// very message, that came first and was taken for an answer on x.com.
+func (d *Desk) own(tx store.Tx, c Conversation, m *Message, xid string) error {
+	other, ok, err := messages().First(tx, "x", store.Key(m.Account, string(m.Kind), xid))
+	if err != nil {
+		return err
+	}
+	if ok && other.ID != m.ID {
+		if other.Origin == NativeX {
+			err = messages().Delete(tx, store.Key(other.ID))
+			if err == nil {
+				err = d.unsay(tx, c, other)
+			}
+		} else { // the same words twice, whose echoes came in another order
+			other.XID = ""
+			err = messages().Put(tx, other)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	m.XID = xid
+	return nil
+}
+
+// unsay deletes what the desk has shown of a message.
+func (d *Desk) unsay(tx store.Tx, c Conversation, m Message) error {
+	_, _, err := d.ob.Add(tx, outbox.Action{
+		Kind: bot.KindDelete, Key: "desk:unsay:" + m.ID, Order: order(c), Payload: encode(bot.Delete{RefOf: m.ChatKey}),
+	})
+	if err != nil {
+		return fmt.Errorf("add deletion: %w", err)
+	}
+	return nil
+}
+
+func (d *Desk) failed(tx store.Tx, c *Conversation, m *Message, a outbox.Action) error {
+	m.Delivery, m.Reason = Failed, reason(a)
+	unanswered(c, *m)
+	if err := d.mark(tx, m, markTrouble); err != nil {
+		return err
+	}
+	if err := d.settleNotice(tx, *c, m, "This could not be sent."); err != nil {
+		return err
+	}
+	text := "⚠ Not sent: “" + short(m.Text) + "”. " + m.Reason
+	err := d.notice(tx, *c, m, text,
+		bot.Button{ID: "desk.retry", Label: "Retry", Value: m.ID, Style: bot.ButtonPrimary},
+		bot.Button{ID: "desk.discard", Label: "Discard", Value: m.ID})
+	if err != nil {
+		return err
+	}
+	return d.editCard(tx, c)
+}
+
+func (d *Desk) stuck(tx store.Tx, c *Conversation, m *Message, a outbox.Action) error {
+	if m.XID != "" && a.Kind == accounts.KindDM { // X has told of it meanwhile
+		return d.settled(tx, c, m)
+	}
+	if m.Delivery == Stuck { // the reason has become another: the question is the same
+		return nil
+	}
+	m.Delivery, m.Reason = Stuck, reason(a)
+	if err := d.mark(tx, m, markTrouble); err != nil {
+		return err
+	}
+	if err := d.settleNotice(tx, *c, m, "X did not answer."); err != nil {
+		return err
+	}
+	who, err := d.Contact(tx, *c)
+	if err != nil {
+		return err
+	}
+	text := "⚠ X did not say whether this arrived: “" + short(m.Text) + "”. Look at the conversation on X, then choose."
+	return d.notice(tx, *c, m, text,
+		bot.Button{ID: "desk.settle", Label: "It arrived", Value: m.ID, Style: bot.ButtonPrimary},
+		bot.Button{ID: "desk.retry", Label: "Retry", Value: m.ID, Confirm: "If it did arrive, the customer gets it twice. Send it again?"},
+		bot.Button{ID: "desk.discard", Label: "Discard", Value: m.ID},
+		bot.Button{ID: "desk.open", Label: "Open on X", URL: address(*c, who)})
+}
+
+// settled ends a stuck message of which X's own event has come. What follows
+// from that is done here, because the change that Settle makes sees m as it
+// was stored before.
+func (d *Desk) settled(tx store.Tx, c *Conversation, m *Message) error {
+	if err := messages().Put(tx, *m); err != nil {
+		return err
+	}
+	if err := d.put(tx, *c); err != nil {
+		return err
+	}
+	_, err := d.ob.Settle(tx, m.Action, "x", encode(accounts.XDMSent{EventID: m.XID, ConversationID: c.XConversation}))
+	if err != nil {
+		return fmt.Errorf("settle direct message: %w", err)
+	}
+	*m, *c, err = d.message(tx, m.ID)
+	return err
+}
+
+// HoldChanged tells the agents whose answers wait for a lane that was held. It
+// is to be registered with the outbox's OnHold.
+func (d *Desk) HoldChanged(tx store.Tx, h outbox.Hold, on bool) error {
+	rest, ok := strings.CutPrefix(h.Lane, "x:")
+	if !on || !ok {
+		return nil
+	}
+	account, _, _ := strings.Cut(rest, ":")
+	pending, err := store.Collect(messages().By(tx, "pending", store.Key(account), store.Range{}))
+	if err != nil {
+		return err
+	}
+	for _, m := range pending {
+		if m.Delayed || m.Origin != Agent {
+			continue
+		}
+		a, err := d.ob.Get(tx, m.Action)
+		if err != nil {
+			return err
+		}
+		c, err := d.Get(tx, m.Conversation)
+		if err != nil {
+			return err
+		}
+		if err := d.explainDelay(tx, c, &m, a); err != nil {
+			return err
+		}
+		if err := messages().Put(tx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func reason(a outbox.Action) string {
+	if a.Failure == nil || a.Failure.Message == "" {
+		return "X gave no reason."
+	}
+	return a.Failure.Message
+}
+
+// short is enough of a text to recognise it.
+func short(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 60 {
+		return strings.TrimSpace(string(r[:60])) + "…"
+	}
+	return s
+}

@@ -1,0 +1,277 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/id"
+	"github.com/perch-chat/perch/store"
+)
+
+// HandleEvent takes what happened in a chat, if it is about a conversation:
+// handled says so. An event may come twice.
+func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) {
+	switch ev.Kind {
+	case bot.EventMessage:
+		return d.onMessage(tx, ev)
+	case bot.EventMessageEdited:
+		return d.onEdited(tx, ev)
+	case bot.EventMessageDeleted:
+		return d.onDeleted(tx, ev)
+	case bot.EventAction:
+		return d.onAction(tx, ev)
+	case bot.EventSubmit:
+		return d.onSubmit(tx, ev)
+	}
+	return false, nil
+}
+
+// justPosted is how long after its beginning a conversation may have a card
+// that people see and the desk doesn't know the ref of.
+const justPosted = time.Minute
+
+// errNotYet has the inbox come again: the thread may be of a conversation
+// whose card was posted a moment ago.
+var errNotYet = errors.New("desk: the thread may be of a conversation whose card is just being posted")
+
+// thread finds the conversation that a thread is of.
+func (d *Desk) thread(tx store.Tx, ev bot.Event) (Conversation, bool, error) {
+	if ev.Thread == "" {
+		return Conversation{}, false, nil
+	}
+	c, ok, err := conversations().First(tx, "thread", store.Key(string(ev.Thread)))
+	if err != nil || ok {
+		return c, ok, err
+	}
+	for c, err := range conversations().By(tx, "unposted", store.Key(string(ev.Channel)), store.Range{}) {
+		if err != nil {
+			return Conversation{}, false, err
+		}
+		if now().Sub(c.Updated) < justPosted {
+			return Conversation{}, false, errNotYet
+		}
+	}
+	return Conversation{}, false, nil
+}
+
+func (d *Desk) onMessage(tx store.Tx, ev bot.Event) (bool, error) {
+	c, ok, err := d.thread(tx, ev)
+	if err != nil || !ok {
+		return false, err
+	}
+	if _, known, err := messages().First(tx, "chat", store.Key(string(ev.Message))); err != nil || known {
+		return true, err
+	}
+	m := Message{
+		ID: id.New(), Conversation: c.ID, Account: c.Account, Kind: c.Kind, Origin: Agent,
+		Text: strings.TrimSpace(ev.Text), At: ev.At.UTC(),
+		Author: ev.User.Ref, AuthorName: named(ev.User), AuthorHandle: ev.User.Handle, ChatRef: ev.Message,
+	}
+	if ev.At.IsZero() {
+		m.At = now()
+	}
+	for _, f := range ev.Files {
+		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL})
+	}
+	return true, d.judge(tx, ev, &c, &m)
+}
+
+// internal reports whether the text is for agents only.
+func internal(text string) bool {
+	text = strings.TrimSpace(text)
+	return len(text) >= 5 && strings.EqualFold(text[:5], "note:") ||
+		strings.HasPrefix(text, "//") || strings.HasPrefix(text, ";;")
+}
+
+// judge decides what becomes of what somebody wrote in the thread: it is
+// sent, it stays inside, or its author is told what to do first.
+func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) error {
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case internal(m.Text):
+		m.Direction, m.Delivery, m.Reason = Note, "", ""
+		if err := d.mark(tx, m, markNote); err != nil {
+			return err
+		}
+		return messages().Put(tx, *m)
+	case d.agent(m.Author) != nil:
+		m.Direction, m.Delivery = Note, ""
+		if err := messages().Put(tx, *m); err != nil {
+			return err
+		}
+		return d.tell(tx, ev, "Not sent to the customer: only agents can answer. Ask an admin to make you one.")
+	}
+	m.Direction = Out
+	if why := d.unsendable(ev, *c, *m, s); why != "" {
+		m.Delivery, m.Reason = Refused, why
+		if err := messages().Put(tx, *m); err != nil {
+			return err
+		}
+		return d.tell(tx, ev, "Not sent. "+why)
+	}
+	if c.Open() && c.Owner == m.Author && c.Kind == DM {
+		if err := d.send(tx, c, m, s); err != nil {
+			return err
+		}
+		if err := messages().Put(tx, *m); err != nil {
+			return err
+		}
+		return d.put(tx, *c)
+	}
+	m.Delivery = Unsent
+	if err := messages().Put(tx, *m); err != nil {
+		return err
+	}
+	text, label := whyUnsent(*c, *m)
+	return d.tell(tx, ev, text,
+		bot.Button{ID: "desk.send", Label: label, Value: m.ID, Style: bot.ButtonPrimary},
+		bot.Button{ID: "desk.keep", Label: "Keep internal", Value: m.ID})
+}
+
+// whyUnsent says why words stay here and what the button does about it.
+func whyUnsent(c Conversation, m Message) (text, label string) {
+	act := "send"
+	if c.Kind == Mention {
+		act = "preview"
+	}
+	switch {
+	case !c.Open():
+		return "Not sent. This conversation is closed.", "Reopen and " + act
+	case c.Owner == "":
+		return "Not sent. Claim this conversation to answer.", "Claim and " + act
+	case c.Owner != m.Author:
+		return "Not sent. " + c.OwnerName + " has this conversation.", "Take over and " + act
+	}
+	return "Not posted yet. An answer to a mention is public: look at it first.", "Preview"
+}
+
+// unsendable says why nobody could send it as it is, or nothing.
+func (d *Desk) unsendable(ev bot.Event, c Conversation, m Message, s Settings) string {
+	if ev.Thread != "" && ev.Thread != c.CardRef {
+		return "This conversation goes on in another channel. Answer there."
+	}
+	if c.Encrypted {
+		return "This chat is encrypted, so Perch can't answer in it. Answer on X."
+	}
+	if len(m.Files) > 0 {
+		if !s.FileUpload {
+			return "Files are switched off. Write the text alone."
+		}
+		return "Perch can't send files to customers. Write the text alone, or send the file on X."
+	}
+	return tooLong(c, m, s)
+}
+
+// tooLong says what is wrong with the text, or nothing.
+func tooLong(c Conversation, m Message, s Settings) string {
+	if strings.TrimSpace(m.Text) == "" {
+		return "There is no text to send. Write some."
+	}
+	if c.Kind == Mention {
+		return "" // the preview counts, by X's rules for posts
+	}
+	if n := utf8.RuneCountInString(signed(s, m)); n > MaxText {
+		return fmt.Sprintf("It has %s characters; X takes %s. Shorten it by %s and edit the message, or send it in parts.",
+			thousands(n), thousands(MaxText), thousands(n-MaxText))
+	}
+	return ""
+}
+
+func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
+	m, ok, err := messages().First(tx, "chat", store.Key(string(ev.Message)))
+	if err != nil || !ok {
+		return false, err
+	}
+	text := strings.TrimSpace(ev.Text)
+	if text == m.Text {
+		return true, nil
+	}
+	c, err := d.Get(tx, m.Conversation)
+	if err != nil {
+		return true, err
+	}
+	if ev.Thread == "" {
+		ev.Thread = c.CardRef
+	}
+	switch m.Delivery {
+	case Unsent, Refused:
+		m.Text = text
+		return true, d.judge(tx, ev, &c, &m)
+	case Sending:
+		return true, d.editQueued(tx, ev, c, m, text)
+	case Failed, Stuck:
+		m.Text = text
+		if err := messages().Put(tx, m); err != nil {
+			return true, err
+		}
+		return true, d.tell(tx, ev, "Changed. Press Retry to send the new text.")
+	case Sent:
+		return true, d.tell(tx, ev, "The customer still sees your first text: “"+short(m.Text)+"”. "+
+			"X can't change a message that was sent. Write a new one to correct it.")
+	}
+	m.Text = text // a note, or one that was withdrawn
+	return true, messages().Put(tx, m)
+}
+
+// editQueued changes what goes out, if it has not gone yet.
+func (d *Desk) editQueued(tx store.Tx, ev bot.Event, c Conversation, m Message, text string) error {
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	was := m
+	m.Text = text
+	if internal(text) || c.Kind == Mention {
+		if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
+			return d.tooLate(tx, ev, was, err)
+		}
+		if m, c, err = d.message(tx, m.ID); err != nil { // as the withdrawal left it
+			return err
+		}
+		m.Text = text
+		return d.judge(tx, ev, &c, &m)
+	}
+	if why := tooLong(c, m, s); why != "" {
+		return d.tell(tx, ev, "Not changed: your first text still goes out. "+why)
+	}
+	if _, err := d.ob.SetPayload(tx, m.Action, dmPayload(c, signed(s, m))); err != nil {
+		return d.tooLate(tx, ev, was, err)
+	}
+	return messages().Put(tx, m)
+}
+
+func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
+	m, ok, err := messages().First(tx, "chat", store.Key(string(ev.Message)))
+	if err != nil || !ok {
+		return false, err
+	}
+	switch m.Delivery {
+	case Unsent, Refused:
+		m.Delivery = Withdrawn
+		return true, messages().Put(tx, m)
+	case Sending, Failed:
+		if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
+			return true, d.tooLate(tx, ev, m, err)
+		}
+	case Sent, Stuck:
+		return true, d.tell(tx, ev, customerHasIt(m))
+	}
+	return true, nil
+}
+
+func customerHasIt(m Message) string {
+	if m.Kind == Mention {
+		return "The answer is still on X: “" + short(m.Text) + "”. Delete it there."
+	}
+	if m.Delivery == Stuck {
+		return "The customer may have this message: “" + short(m.Text) + "”. X did not say whether it arrived."
+	}
+	return "The customer still has this message: “" + short(m.Text) + "”. X has no way to take it back from them."
+}

@@ -1,0 +1,297 @@
+package desk
+
+import (
+	"fmt"
+	"mime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/perch-chat/perch/internal/id"
+	"github.com/perch-chat/perch/store"
+)
+
+// MaxText is how long a direct message may be: Twitter's configuration gave it
+// as dm_text_character_limit; the documents of X's API v2 name no number.
+const MaxText = 10_000
+
+// ReplyClaimed lets only the words of a conversation's owner go out.
+const ReplyClaimed = "claimed"
+
+// The ways to show the agent to the customer.
+const (
+	NameNone     = "none"     // not at all: the account speaks
+	NameName     = "name"     // "^Sam Lee" behind the text
+	NameUsername = "username" // "^sam" behind the text
+)
+
+// Settings are what can be changed while Perch runs. An empty text switches
+// the message off.
+type Settings struct {
+	DefaultDepartment  string   `json:"default_department"`  // whose agents serve what comes in
+	ServiceUnavailable string   `json:"service_unavailable"` // to the customer when nobody is on duty
+	Welcome            string   `json:"welcome"`             // to the customer, once a conversation
+	Finished           string   `json:"finished"`            // to the customer when the conversation is closed
+	AgentsDisplayName  string   `json:"agents_display_name"` // NameNone, NameName or NameUsername
+	FileUpload         bool     `json:"file_upload"`         // whether files of customers are shown to agents
+	MaxUpload          int64    `json:"max_upload"`          // bytes a file
+	MediaTypes         []string `json:"media_types"`         // "image/*", "video/mp4"; none means all
+	ReplyMode          string   `json:"reply_mode"`          // ReplyClaimed
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.AgentsDisplayName == "" {
+		s.AgentsDisplayName = NameNone
+	}
+	if s.MaxUpload == 0 {
+		s.MaxUpload = 5 << 20 // X takes images of up to 5 MB
+	}
+	if s.ReplyMode == "" {
+		s.ReplyMode = ReplyClaimed
+	}
+	return s
+}
+
+// setting is a stored value, which counts before the one of the start.
+type setting struct {
+	Key   string    `json:"key"`
+	Value string    `json:"value"`
+	By    string    `json:"by"`
+	At    time.Time `json:"at"`
+}
+
+// SettingChange is a setting that somebody changed. It is stored as JSON:
+// fields are added, never renamed.
+type SettingChange struct {
+	ID  string    `json:"id"`
+	Key string    `json:"key"`
+	Was string    `json:"was"`
+	Now string    `json:"now"`
+	By  string    `json:"by"`
+	At  time.Time `json:"at"`
+}
+
+func settings() store.Table[setting] {
+	return store.Table[setting]{Name: "desk_settings", Key: func(s setting) []byte { return store.Key(s.Key) }}
+}
+
+func settingChanges() store.Table[SettingChange] {
+	return store.Table[SettingChange]{Name: "desk_setting_changes", Key: func(c SettingChange) []byte { return store.Key(c.ID) }}
+}
+
+// SettingKeys are the settings' names, in the order to show them.
+func SettingKeys() []string {
+	return []string{
+		"default_department", "service_unavailable", "welcome", "finished", "agents_display_name",
+		"file_upload", "max_upload", "media_types", "reply_mode",
+	}
+}
+
+// Value returns a setting as text, as Set takes it.
+func (s Settings) Value(key string) string {
+	switch key {
+	case "default_department":
+		return s.DefaultDepartment
+	case "service_unavailable":
+		return s.ServiceUnavailable
+	case "welcome":
+		return s.Welcome
+	case "finished":
+		return s.Finished
+	case "agents_display_name":
+		return s.AgentsDisplayName
+	case "file_upload":
+		return strconv.FormatBool(s.FileUpload)
+	case "max_upload":
+		return strconv.FormatInt(s.MaxUpload, 10)
+	case "media_types":
+		return strings.Join(s.MediaTypes, ", ")
+	case "reply_mode":
+		return s.ReplyMode
+	}
+	return ""
+}
+
+// With returns the settings with one changed. The error is an *[Error] that
+// says what the setting takes.
+func (s Settings) With(key, value string) (Settings, error) {
+	value = strings.TrimSpace(value)
+	invalid := func(format string, args ...any) (Settings, error) {
+		return s, &Error{Code: CodeInvalid, Field: key, Message: fmt.Sprintf(format, args...)}
+	}
+	switch key {
+	case "default_department":
+		if value == "" {
+			return invalid("Name a department.")
+		}
+		s.DefaultDepartment = value
+	case "service_unavailable", "welcome", "finished":
+		if n := utf8.RuneCountInString(value); n > MaxText {
+			return invalid("The message has %d characters; X takes %d. Shorten it by %d.", n, MaxText, n-MaxText)
+		}
+		switch key {
+		case "service_unavailable":
+			s.ServiceUnavailable = value
+		case "welcome":
+			s.Welcome = value
+		default:
+			s.Finished = value
+		}
+	case "agents_display_name":
+		if !slices.Contains([]string{NameNone, NameName, NameUsername}, value) {
+			return invalid("Choose none, name or username.")
+		}
+		s.AgentsDisplayName = value
+	case "file_upload":
+		switch strings.ToLower(value) {
+		case "true", "on", "yes":
+			s.FileUpload = true
+		case "false", "off", "no":
+			s.FileUpload = false
+		default:
+			return invalid("Choose on or off.")
+		}
+	case "max_upload":
+		n, ok := parseSize(value)
+		if !ok {
+			return invalid("Give a size such as 5MB, of at most 512MB.")
+		}
+		s.MaxUpload = n
+	case "media_types":
+		list, bad := parseMediaTypes(value)
+		if bad != "" {
+			return invalid("%q is no media type. Write for example: image/*, video/mp4.", bad)
+		}
+		s.MediaTypes = list
+	case "reply_mode":
+		if value != ReplyClaimed {
+			return invalid("Choose claimed: what the owner of a conversation writes goes out, nothing else does.")
+		}
+		s.ReplyMode = value
+	default:
+		return invalid("There is no such setting. The settings are: %s.", strings.Join(SettingKeys(), ", "))
+	}
+	return s, nil
+}
+
+const maxUpload = 512 << 20 // https://docs.x.com/x-api/media: the largest video
+
+func parseSize(s string) (int64, bool) {
+	s = strings.ToUpper(strings.ReplaceAll(s, " ", ""))
+	unit := int64(1)
+	for _, u := range []struct {
+		suffix string
+		size   int64
+	}{{"MIB", 1 << 20}, {"MB", 1 << 20}, {"KIB", 1 << 10}, {"KB", 1 << 10}, {"B", 1}} {
+		if rest, ok := strings.CutSuffix(s, u.suffix); ok {
+			s, unit = rest, u.size
+			break
+		}
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 || n > maxUpload/unit {
+		return 0, false
+	}
+	return n * unit, true
+}
+
+func parseMediaTypes(s string) (list []string, bad string) {
+	for part := range strings.SplitSeq(s, ",") {
+		part = strings.ToLower(strings.TrimSpace(part))
+		if part == "" || part == "*/*" {
+			continue
+		}
+		typ, params, err := mime.ParseMediaType(part)
+		major, minor, ok := strings.Cut(typ, "/")
+		if err != nil || len(params) > 0 || !ok || major == "" || major == "*" || minor == "" {
+			return nil, part
+		}
+		list = append(list, typ)
+	}
+	return list, ""
+}
+
+// accepts says why a file is not to be shown, or nothing.
+func (s Settings) accepts(f File) string {
+	switch {
+	case !s.FileUpload:
+		return "files are switched off"
+	case f.Size > s.MaxUpload:
+		return fmt.Sprintf("it has %s, more than the %s that are allowed", size(f.Size), size(s.MaxUpload))
+	case len(s.MediaTypes) == 0:
+		return ""
+	}
+	typ := strings.ToLower(f.Type)
+	major, _, _ := strings.Cut(typ, "/")
+	if slices.Contains(s.MediaTypes, typ) || slices.Contains(s.MediaTypes, major+"/*") {
+		return ""
+	}
+	if typ == "" {
+		return "its type is not known"
+	}
+	return typ + " is not accepted"
+}
+
+func size(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return strconv.FormatInt((n+1<<20-1)>>20, 10) + " MB"
+	case n >= 1<<10:
+		return strconv.FormatInt((n+1<<10-1)>>10, 10) + " KB"
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}
+
+// Settings returns what counts now: what was set, and for the rest what Perch
+// was started with.
+func (d *Desk) Settings(tx store.Tx) (Settings, error) {
+	s := d.opt.Settings
+	for rec, err := range settings().Scan(tx, store.Range{}) {
+		if err != nil {
+			return Settings{}, err
+		}
+		next, err := s.With(rec.Key, rec.Value)
+		if err != nil {
+			// It was valid when it was set; a program that knows less goes on without it.
+			continue
+		}
+		s = next
+	}
+	return s, nil
+}
+
+// Set changes a setting, from now on, and keeps who did it. Errors for people
+// are *[Error].
+func (d *Desk) Set(tx store.Tx, key, value, by string) (Settings, error) {
+	was, err := d.Settings(tx)
+	if err != nil {
+		return Settings{}, err
+	}
+	s, err := was.With(key, value)
+	if err != nil {
+		return was, err
+	}
+	if key == "default_department" {
+		dep, err := d.Department(tx, s.DefaultDepartment)
+		if err != nil {
+			return was, err
+		}
+		s.DefaultDepartment = dep.ID
+	}
+	if was.Value(key) == s.Value(key) {
+		return s, nil
+	}
+	at := now()
+	if err := settings().Put(tx, setting{Key: key, Value: s.Value(key), By: by, At: at}); err != nil {
+		return was, err
+	}
+	err = settingChanges().Put(tx, SettingChange{ID: id.New(), Key: key, Was: was.Value(key), Now: s.Value(key), By: by, At: at})
+	return s, err
+}
+
+// SettingChanges returns the newest changes of settings, newest first.
+func (d *Desk) SettingChanges(tx store.Tx, limit int) ([]SettingChange, error) {
+	return store.Collect(settingChanges().Scan(tx, store.Range{Reverse: true, Limit: limit}))
+}
