@@ -32,7 +32,7 @@ func (s *Server) parseAuth(q url.Values) (authRequest, error) {
 		return a, fmt.Errorf("redirect_uri %q is not one of the app's callback URLs; it must match exactly", a.RedirectURI)
 	case a.State == "" || len(a.State) > 500:
 		return a, fmt.Errorf("state must have 1 to 500 characters, not %d", len(a.State))
-	case q.Get("code_challenge_method") != "S256":
+	case !strings.EqualFold(q.Get("code_challenge_method"), "S256"): // twitter-api-v2 writes s256, and X takes it
 		return a, fmt.Errorf("code_challenge_method must be S256, not %q", q.Get("code_challenge_method"))
 	case len(a.Challenge) != 43:
 		return a, fmt.Errorf("code_challenge must be the 43 characters of a SHA-256 in base64url, not %d", len(a.Challenge))

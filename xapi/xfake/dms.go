@@ -190,7 +190,7 @@ func (s *Server) dmPage(c *call, match func(*DM) bool) reply {
 	if len(all) > 0 {
 		data := make([]any, len(all))
 		for i, d := range all {
-			data[i] = s.dmEvent(d, c.fields("dm_event.fields"))
+			data[i] = s.dmEvent(d, c.dmFields())
 		}
 		body["data"] = data
 	}
@@ -212,7 +212,7 @@ func (s *Server) getDMEvent(c *call) reply {
 	if !s.sees(c.user.ID, d) {
 		return reply{status: http.StatusOK, body: map[string]any{"errors": []missing{notFound("dm_event", "event_id", id)}}}
 	}
-	return reply{status: http.StatusOK, body: withIncludes(map[string]any{"data": s.dmEvent(d, c.fields("dm_event.fields"))}, s.dmIncludes(c, []*DM{d}))}
+	return reply{status: http.StatusOK, body: withIncludes(map[string]any{"data": s.dmEvent(d, c.dmFields())}, s.dmIncludes(c, []*DM{d}))}
 }
 
 func (s *Server) deleteDMEvent(c *call) reply {

@@ -27,7 +27,28 @@ func (c *call) fields(params ...string) fieldSet {
 	return fs
 }
 
-func (c *call) tweetFields() fieldSet { return c.fields("tweet.fields", "post.fields") }
+// tweetFields holds also the fields that the expansions need to be of use, as
+// X adds them unasked.
+func (c *call) tweetFields() fieldSet {
+	fs := c.fields("tweet.fields", "post.fields")
+	for ex := range c.fields("expansions") {
+		switch name, _, _ := strings.Cut(ex, "."); name {
+		case "author_id", "in_reply_to_user_id", "referenced_tweets", "attachments", "entities":
+			fs[name] = true
+		}
+	}
+	return fs
+}
+
+// dmFields is the same for messages.
+func (c *call) dmFields() fieldSet {
+	fs := c.fields("dm_event.fields")
+	for ex := range c.fields("expansions") {
+		name, _, _ := strings.Cut(ex, ".")
+		fs[name] = true
+	}
+	return fs
+}
 
 // link is a URL in a text with its t.co form.
 type link struct {
