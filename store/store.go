@@ -48,6 +48,11 @@ var (
 	// ErrBusy is returned when a transaction lost against others too often.
 	ErrBusy = errors.New("store: too many conflicting transactions")
 
+	// ErrUncertain is returned when the connection was lost during a commit, so
+	// that nobody knows if the change was kept. What is deduplicated by its own
+	// keys may simply be done again.
+	ErrUncertain = errors.New("store: it is not known if the change was kept")
+
 	// ErrNewer is returned for data that a newer program wrote.
 	ErrNewer = errors.New("store: written by a newer program")
 )

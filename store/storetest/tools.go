@@ -247,7 +247,7 @@ func fillForDump(t *testing.T, s store.Store) {
 	tab := tickets()
 	update(t, s, func(tx store.Tx) error {
 		for i := range 1500 {
-			if err := tab.Put(tx, ticket{ID: fmt.Sprint(i), Owner: "ada & <rio>", Mail: fmt.Sprint(i, "@x"), N: i}); err != nil {
+			if err := tab.Put(tx, ticket{ID: fmt.Sprint(i), Owner: "ada & <rio>", Mail: fmt.Sprintf("%d@x", i), N: i}); err != nil {
 				return err
 			}
 		}
@@ -331,13 +331,10 @@ func testDumpDamaged(t *testing.T, s store.Store) {
 		"cut in half":    good[:len(good)/2],
 		"no footer":      bytes.Join(lines[:len(lines)-2], nil),
 		"a line lost":    append(bytes.Clone(lines[0]), bytes.Join(lines[2:], nil)...),
-		"a value turned": bytes.Replace(good, []byte(`"n":77}`), []byte(`"n":78}`), 1),
+		"a value turned": bytes.Replace(good, []byte(`77@x`), []byte(`77@y`), 1),
 		"newer":          bytes.Replace(good, []byte(`"perch_store":1`), []byte(`"perch_store":2`), 1),
 		"something else": []byte("hello\n"),
 	} {
-		if bytes.Equal(bad, good) {
-			bad = bytes.Replace(good, []byte(`"n": 77`), []byte(`"n": 78`), 1)
-		}
 		err := store.Load(t.Context(), s, bytes.NewReader(bad), store.LoadOptions{Force: true})
 		if !errors.Is(err, store.ErrDamaged) && !errors.Is(err, store.ErrNewer) {
 			t.Errorf("%s: Load = %v, want ErrDamaged", name, err)
