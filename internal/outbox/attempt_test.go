@@ -120,7 +120,13 @@ func TestRetryAtIsExact(t *testing.T) {
 func TestHoldIsNoAttempt(t *testing.T) {
 	inBubble(t, Options{MaxAttempts: 2}, func(w *world) {
 		w.svc.lane = "x:1"
-		w.svc.setFates(first(paces, paces, paces, paces))
+		next := first(paces, paces, paces, paces)
+		w.svc.setFates(func(a Action) fate {
+			if a.Key == "a" {
+				return next(a)
+			}
+			return works
+		})
 		w.run()
 		ids := w.add(Action{Key: "a", Lanes: []string{"x:1"}}, Action{Key: "other", Lanes: []string{"x:2"}})
 		pass(30 * time.Second)

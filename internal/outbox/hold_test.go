@@ -137,7 +137,7 @@ func TestPace(t *testing.T) {
 			ids = append(ids, w.add(Action{Key: fmt.Sprint(i), Lanes: []string{"dm"}})...)
 		}
 		pass(time.Second)
-		err := w.db.View(t.Context(), func(tx store.Tx) error {
+		err := w.db.View(w.t.Context(), func(tx store.Tx) error {
 			at, why, err := w.ob.When(tx, w.get(ids[8]))
 			if !strings.Contains(why, "X allows 3") || !at.Equal(reset) {
 				t.Errorf("When = %v, %q; want %v and the service's reason", at, why, reset)
@@ -193,7 +193,7 @@ func TestWhen(t *testing.T) {
 			{time.Time{}, "after another one. It is a draft"},
 			{in(10 * time.Minute), "after another one. X takes no more."},
 		}
-		err := w.db.View(t.Context(), func(tx store.Tx) error {
+		err := w.db.View(w.t.Context(), func(tx store.Tx) error {
 			for i, tt := range tests {
 				a, err := w.ob.Get(tx, ids[i])
 				if err != nil {

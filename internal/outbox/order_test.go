@@ -314,7 +314,7 @@ func TestManyWaiting(t *testing.T) {
 		})
 		r := newRunner(w.ob)
 		reads := 0
-		err := w.db.View(t.Context(), func(tx store.Tx) error {
+		err := w.db.View(w.t.Context(), func(tx store.Tx) error {
 			d := due{now: now(), free: 16}
 			err := r.look4work(countingTx{tx, &reads}, &d)
 			if len(d.sets) != 0 || d.next.IsZero() {
