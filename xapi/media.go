@@ -273,7 +273,7 @@ func (c *Client) processed(ctx context.Context, access string, k *call, out *upl
 		case "failed":
 			detail := "X could not process the file"
 			if info.Error != nil {
-				detail = redact(clip(orElse(info.Error.Message, orElse(info.Error.Name, detail)), maxDetail), c.secrets(k))
+				detail = clip(redact(orElse(info.Error.Message, orElse(info.Error.Name, detail)), c.secrets(k)), maxDetail)
 			}
 			return "", badMedia(detail)
 		}

@@ -27,7 +27,10 @@ type CreatedPost struct {
 
 // PostURL is the address of a post. Without a username X finds it by its id.
 func PostURL(username, id string) string {
-	return "https://x.com/" + url.PathEscape(orElse(username, "i/web")) + "/status/" + url.PathEscape(id)
+	if username == "" {
+		return "https://x.com/i/web/status/" + url.PathEscape(id)
+	}
+	return "https://x.com/" + url.PathEscape(username) + "/status/" + url.PathEscape(id)
 }
 
 // CreatePost makes a post. X has no key against doubles: on an Uncertain error

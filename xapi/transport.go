@@ -204,9 +204,10 @@ func (c *Client) refused(k *call, status int, body []byte, limits Limits) *Error
 func (c *Client) describe(e *Error, k *call, p problem) {
 	secrets := c.secrets(k)
 	title, detail, typ := p.words()
-	e.Title = redact(clip(title, 200), secrets)
-	e.Detail = redact(clip(redact(detail, secrets), maxDetail), secrets)
-	e.Type = redact(clip(typ, 200), secrets)
+	// Cutting comes after: half a secret would not be found.
+	e.Title = clip(redact(title, secrets), 200)
+	e.Detail = clip(redact(detail, secrets), maxDetail)
+	e.Type = clip(redact(typ, secrets), 200)
 	e.Message = sentence(e.Code, e.Limits)
 }
 
