@@ -16,13 +16,13 @@ import (
 // Own is a direct message that the account sent: by Perch, or by somebody who
 // answered on x.com.
 type Own struct {
-	Account         string // X user id of ours
-	XID             string // the event's id
-	XConversationID string
-	To              Contact
-	Text            string
-	Files           []File
-	At              time.Time
+	Account       string // X user id of ours
+	XID           string // the event's id
+	XConversation string
+	To            Contact
+	Text          string
+	Files         []File
+	At            time.Time
 }
 
 // ReceiveOwn takes in what the account sent. What Perch sent itself is only

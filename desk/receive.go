@@ -12,15 +12,15 @@ import (
 
 // Inbound is what a customer wrote.
 type Inbound struct {
-	Account         string // X user id of ours
-	Kind            Kind
-	XID             string // the event's or the post's id
-	XConversationID string // X's id of the conversation; for a mention the thread's first post
-	From            Contact
-	Text            string
-	Files           []File
-	At              time.Time
-	Encrypted       bool // an X Chat message, of which only X's own apps show the words
+	Account       string // X user id of ours
+	Kind          Kind
+	XID           string // the event's or the post's id
+	XConversation string // X's id of the conversation; for a mention the thread's first post
+	From          Contact
+	Text          string
+	Files         []File
+	At            time.Time
+	Encrypted     bool // an X Chat message, of which only X's own apps show the words
 }
 
 // Receive takes in what a customer wrote: once, however often it is delivered.
@@ -144,7 +144,7 @@ func (d *Desk) meet(tx store.Tx, account string, p Contact, at time.Time) (Conta
 func (d *Desk) conversation(tx store.Tx, in Inbound, s Settings) (c Conversation, fresh bool, err error) {
 	root := ""
 	if in.Kind == Mention {
-		root = in.XConversationID
+		root = in.XConversation
 		if root == "" {
 			root = in.XID
 		}
@@ -156,7 +156,7 @@ func (d *Desk) conversation(tx store.Tx, in Inbound, s Settings) (c Conversation
 	switch {
 	case ok && c.Open():
 		if c.XConversation == "" {
-			c.XConversation = in.XConversationID
+			c.XConversation = in.XConversation
 		}
 		return c, false, nil
 	case ok && now().Sub(c.ClosedAt) < d.opt.Reopen:
@@ -167,7 +167,7 @@ func (d *Desk) conversation(tx store.Tx, in Inbound, s Settings) (c Conversation
 		return c, false, err
 	}
 	return Conversation{
-		ID: id.New(), Account: in.Account, Kind: in.Kind, Contact: in.From.ID, Root: root, XConversation: in.XConversationID,
+		ID: id.New(), Account: in.Account, Kind: in.Kind, Contact: in.From.ID, Root: root, XConversation: in.XConversation,
 		State: Queued, Department: dep.ID, Channel: dep.Channel, Opened: now(),
 	}, true, nil
 }
