@@ -124,7 +124,7 @@ func appendASCIIDomains(dst []Span, s string, from int) []Span {
 			n := j
 			for n < len(s) {
 				r, size := utf8.DecodeRuneInString(s[n:])
-				if r != '-' && !(r < utf8.RuneSelf && isAlnum(byte(r))) && !isLatinAccent(r) {
+				if !inLatinDomain(r) {
 					break
 				}
 				n += size
@@ -149,6 +149,10 @@ func appendASCIIDomains(dst []Span, s string, from int) []Span {
 	return dst
 }
 
+func inLatinDomain(r rune) bool {
+	return r == '-' || r < utf8.RuneSelf && isAlnum(byte(r)) || isLatinAccent(r)
+}
+
 // tldLen returns the length of the top-level domain at s[i:], 0 if there is
 // none. A known one must not run on into an ASCII letter or digit, @, + or -.
 func tldLen(s string, i int) int {
@@ -157,7 +161,7 @@ func tldLen(s string, i int) int {
 		n++
 	}
 	const longest = 24
-	if n > i && n-i <= longest && !(n < len(s) && (s[n] == '@' || s[n] == '+' || s[n] == '-')) {
+	if n > i && n-i <= longest && endsTLD(s, n) {
 		var low [longest]byte
 		for k := range n - i {
 			low[k] = lower(s[i+k])
@@ -196,15 +200,16 @@ func wideTLDLen(s string, i int) int {
 		ends[n], lows[n] = end, written
 	}
 	for n--; n >= 0; n-- {
-		end := ends[n]
-		if end < len(s) && (isAlnum(s[end]) || s[end] == '@' || s[end] == '+' || s[end] == '-') {
-			continue
-		}
-		if isWideTLD(string(low[:lows[n]])) {
+		if end := ends[n]; endsTLD(s, end) && isWideTLD(string(low[:lows[n]])) {
 			return end - i
 		}
 	}
 	return 0
+}
+
+// endsTLD reports whether a top-level domain may end before s[i].
+func endsTLD(s string, i int) bool {
+	return i == len(s) || !isAlnum(s[i]) && s[i] != '@' && s[i] != '+' && s[i] != '-'
 }
 
 func punycodeTLDLen(s string) int {

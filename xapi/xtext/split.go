@@ -106,8 +106,9 @@ func (b border) fill() int {
 		return 65
 	case wide:
 		return 85
+	default:
+		return 0
 	}
-	return 0
 }
 
 type splitter struct {
