@@ -26,7 +26,7 @@ const module = "github.com/perch-chat/perch/"
 // internal/app binds to a client. So dry run, approval, pacing, audit and fakes
 // each live in one place.
 var allowed = map[string]string{
-	"cmd/perch":        "internal/app internal/config internal/sandbox internal/doctor incident/template xapi/xtext",
+	"cmd/perch":        "internal/app internal/config internal/sandbox internal/doctor bot bot/webchat incident/template store web xapi/xtext",
 	"internal/app":     "*",
 	"internal/sandbox": "internal/app internal/config bot bot/webchat xapi xapi/xfake xapi/xtext",
 	"internal/doctor":  "internal/config internal/accounts internal/inbox internal/outbox store xapi",
@@ -35,7 +35,7 @@ var allowed = map[string]string{
 	"internal/e2e":     "*",
 
 	"web":                   "desk incident internal/outbox internal/accounts internal/inbox store xapi/xtext",
-	"commands":              "bot desk incident internal/outbox internal/accounts store xapi/xtext",
+	"commands":              "bot desk incident internal/outbox internal/accounts internal/inbox store xapi/xtext",
 	"desk":                  "bot incident internal/outbox internal/accounts store xapi/xtext",
 	"incident":              "incident/template internal/outbox internal/accounts store xapi/xtext",
 	"incident/template":     "",

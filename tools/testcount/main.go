@@ -76,7 +76,7 @@ func (s *summary) line(line []byte) {
 	var e event
 	if json.Unmarshal(line, &e) != nil || e.Action == "" {
 		s.out.Write(line) // not of go test: a warning of the go command, say
-		s.out.Flush()
+		_ = s.out.Flush() // the error stays, and run returns it
 		return
 	}
 	key := e.Package + "\x00" + e.Test
@@ -140,7 +140,7 @@ func (s *summary) finish(e event) {
 		fmt.Fprintf(s.out, "FAIL  %-52s %s\n", e.Package, took)
 	}
 	delete(s.output, e.Package+"\x00")
-	s.out.Flush()
+	_ = s.out.Flush()
 }
 
 func (s *summary) unfinished(pkg string) []string {
