@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/webchat"
+	"github.com/perch-chat/perch/internal/app"
+	"github.com/perch-chat/perch/internal/config"
+)
+
+// fileFlag names the configuration.
+type fileFlag struct {
+	Config string `help:"The configuration file. Every key can also come from the environment (see: perch config example)." placeholder:"FILE" env:"PERCH_CONFIG"`
+}
+
+// load reads the configuration and shows every mistake in it.
+func (f fileFlag) load(e *env) (config.Config, error) {
+	cfg, err := config.Load(f.Config, e.lookup)
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		_, _ = fmt.Fprintf(e.err, "The configuration has %s:\n", count(len(problems), "mistake"))
+		for _, p := range problems {
+			_, _ = fmt.Fprintln(e.err, "  "+p.String())
+		}
+		return cfg, exitCode(1)
+	}
+	return cfg, err
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func logger(w io.Writer, level, format string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo
+	}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l}))
+	}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l, TimeFormat: time.TimeOnly}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
+}
+
+type serveCmd struct {
+	fileFlag
+}
+
+// Run implements the command.
+func (c serveCmd) Run(e *env) error {
+	cfg, err := c.load(e)
+	if err != nil {
+		return err
+	}
+	log := logger(e.err, cfg.Log.Level, cfg.Log.Format)
+	platforms, pages, err := chats(cfg, log)
+	if err != nil {
+		return err
+	}
+	ln, err := (&net.ListenConfig{}).Listen(e.ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s (is another Perch running? else change listen in the configuration): %w", cfg.Listen, err)
+	}
+	a, err := app.New(e.ctx, app.Options{
+		Config: cfg, Log: log, Version: buildVersion(), Listener: ln, Platforms: platforms, Routes: pages,
+		Ready: func() {
+			log.InfoContext(e.ctx, "perch is ready", "address", ln.Addr().String(), "version", buildVersion())
+			_, _ = fmt.Fprintf(e.out, "ready http://%s\n", ln.Addr()) // somebody may wait for it
+		},
+	})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	return a.Run(e.ctx)
+}
+
+// chats are the chats that the configuration names.
+func chats(cfg config.Config, log *slog.Logger) ([]bot.Platform, func(*http.ServeMux, *app.App) error, error) {
+	if !cfg.Chat.Webchat {
+		return nil, nil, nil
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	var users []webchat.User
+	seen := map[string]bool{}
+	add := func(title string, refs ...string) {
+		for _, ref := range refs {
+			if id, ok := strings.CutPrefix(ref, "webchat:"); ok && !seen[ref] {
+				seen[ref] = true
+				users = append(users, webchat.User{Ref: bot.UserRef(ref), Name: strings.TrimPrefix(id, "U_"), Handle: strings.TrimPrefix(id, "U_"), Title: title})
+			}
+		}
+	}
+	add("Admin", cfg.Team.Admins...)
+	add("Responder", cfg.Team.Responders...)
+	add("Agent", cfg.Team.Agents...)
+	for _, d := range cfg.Departments {
+		add("Agent", d.Agents...)
+	}
+	var channels []webchat.Channel
+	for _, ref := range append([]string{cfg.Channels.Setup, cfg.Channels.Incidents}, departmentChannels(cfg)...) {
+		if name, ok := strings.CutPrefix(ref, "webchat:"); ok {
+			channels = append(channels, webchat.Channel{Name: name})
+		}
+	}
+	chat, err := webchat.Open(webchat.Options{
+		Journal: filepath.Join(cfg.Data, "chat.journal"), Users: users, Channels: channels, PublicURL: cfg.PublicURL, Log: log.With("part", "webchat"),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	pages := func(mux *http.ServeMux, _ *app.App) error {
+		mux.Handle("/chat/", chat.Handler())
+		return nil
+	}
+	return []bot.Platform{chat}, pages, nil
+}
+
+func departmentChannels(cfg config.Config) []string {
+	out := make([]string, 0, len(cfg.Departments))
+	for _, d := range cfg.Departments {
+		out = append(out, d.Channel)
+	}
+	return out
+}
+
+type sandboxCmd struct {
+	Listen   string `help:"The address of the page." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	Data     string `help:"Keep everything in this folder. Without it nothing is kept." placeholder:"DIR"`
+	APIToken string `help:"A token that the HTTP API accepts." placeholder:"T" name:"api-token" env:"PERCH_SANDBOX_API_TOKEN"`
+	Verbose  bool   `help:"Log what happens." short:"v"`
+}
+
+// Run implements the command.
+func (c sandboxCmd) Run(e *env) error {
+	level := "warn"
+	if c.Verbose {
+		level = "debug"
+	}
+	return app.Sandbox(e.ctx, app.SandboxOptions{
+		Listen: c.Listen, Data: c.Data, APIToken: c.APIToken, Log: logger(e.err, level, "text"), Version: buildVersion(),
+		Ready: func(url string) {
+			// Programs wait for the first line, people read the second.
+			_, _ = fmt.Fprintf(e.out, "ready %s\nOpen %s in your browser. Stop with Ctrl-C.\n", url, url)
+		},
+	})
+}
+
+type healthCmd struct {
+	URL string `help:"Where Perch listens." default:"http://127.0.0.1:8080" env:"PERCH_HEALTH_URL"`
+}
+
+// Run implements the command.
+func (c healthCmd) Run(e *env) error {
+	ctx, cancel := context.WithTimeout(e.ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(c.URL, "/")+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := (&http.Client{}).Do(req)
+	if err != nil {
+		return fmt.Errorf("perch does not answer at %s: %w", c.URL, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // nothing was read
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("perch is not ready: %s", resp.Status)
+	}
+	_, err = fmt.Fprintln(e.out, "ready")
+	return err
+}

@@ -1,0 +1,189 @@
+package commands
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// threadOf maps the message that stands for an incident in chat to the incident.
+type threadOf struct {
+	Ref      string `json:"ref"`
+	Incident string `json:"incident"`
+}
+
+var threads = store.Table[threadOf]{ //nolint:gochecknoglobals // a table is a constant
+	Name: "commands_incident_threads",
+	Key:  func(t threadOf) []byte { return store.Key(t.Ref) },
+}
+
+func cardKey(incidentID string) string { return "commands:incident:" + incidentID }
+
+// card is the message that stands for an incident in chat. It is edited in place.
+func (r *Router) card(inc incident.Incident) bot.Message {
+	sign := "🔴"
+	if inc.Status.Over() {
+		sign = "✅"
+	} else if inc.Status == incident.Mitigated {
+		sign = "🟡"
+	}
+	title := fmt.Sprintf("%s %s: %s", sign, inc.Name(), inc.Title)
+	m := bot.Message{
+		Channel: bot.ChannelRef(inc.Channel), Text: title,
+		Blocks: []bot.Block{
+			bot.Header(title),
+			bot.Fields(
+				bot.Field{Label: "Status", Value: []bot.Span{bot.Plain(statusWord(inc.Status))}},
+				bot.Field{Label: "Severity", Value: []bot.Span{bot.Plain(severityWord(inc.Severity))}},
+				bot.Field{Label: "Declared by", Value: personSpan(inc.CreatedBy)},
+				bot.Field{Label: "Started", Value: []bot.Span{bot.Plain(clock(inc.StartedAt))}},
+			),
+		},
+	}
+	if inc.Summary != "" {
+		m.Blocks = append(m.Blocks, bot.Quote(inc.Summary))
+	}
+	if inc.Private {
+		m.Blocks = append(m.Blocks, bot.Context(bot.Plain("🔒 Private: nothing of it is published.")))
+	}
+	if !inc.Status.Over() {
+		m.Blocks = append(m.Blocks,
+			bot.Actions(
+				bot.Button{ID: btnUpdate, Label: "Add update", Value: inc.ID, Style: bot.ButtonPrimary},
+				bot.Button{ID: btnResolve, Label: "Resolve", Value: inc.ID, Confirm: "Mark " + inc.Name() + " as resolved?"},
+			),
+			bot.Context(bot.Plain("Or write: "), bot.Code("/timeline add "+inc.Name()+" --visibility \"status page + twitter\" We found the cause")))
+	}
+	return m
+}
+
+func personSpan(p incident.Person) []bot.Span {
+	if platform, ok := chatRef(p.Ref); ok {
+		_ = platform
+		return []bot.Span{bot.Mention(bot.UserRef(p.Ref))}
+	}
+	return []bot.Span{bot.Plain(orDefault(p.Name, "Perch"))}
+}
+
+// clock is a time as people in several time zones can read it.
+func clock(t time.Time) string { return t.UTC().Format("15:04 UTC, 2 Jan") }
+
+func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error {
+	if now.Channel == "" && r.IncidentsChannel != "" && was.ID == "" {
+		// Declared outside of chat: it is announced where incidents are.
+		var err error
+		if now, err = r.Incidents.SetChannel(tx, now.ID, string(r.IncidentsChannel), ""); err != nil {
+			return err
+		}
+	}
+	if now.Channel == "" {
+		return nil
+	}
+	key := cardKey(now.ID)
+	if _, posted, err := r.Outbox.FindKey(tx, key); err != nil {
+		return err
+	} else if !posted {
+		return r.post(tx, r.card(now), postOptions{key: key, subject: "incident:" + now.ID})
+	}
+	return r.edit(tx, key, fmt.Sprint(now.UpdatedAt.UnixNano()), r.card(now))
+}
+
+// ActionChanged notes where an incident's card stands once it is posted. It is
+// for the outbox's OnChange.
+func (r *Router) ActionChanged(tx store.Tx, _ outbox.State, a outbox.Action) error {
+	if a.State == outbox.Done && a.Kind == bot.KindPost {
+		if id, ok := cutPrefix(a.Key, "commands:incident:"); ok {
+			ref, err := postedRef(a)
+			if err != nil {
+				return err
+			}
+			return threads.Put(tx, threadOf{Ref: string(ref), Incident: id})
+		}
+	}
+	return r.attention(tx, a)
+}
+
+// entryLine is an entry in a row of words.
+func entryLine(e incident.Entry) []bot.Span {
+	spans := []bot.Span{bot.Code(e.OccurredAt.UTC().Format("15:04")), bot.Plain(" " + clipLine(e.Text, 300) + " ")}
+	if e.Visibility != incident.Internal {
+		spans = append(spans, bot.Span{Text: "· " + e.Visibility.Label(), Italic: true})
+	}
+	for _, p := range e.Posts {
+		for _, u := range p.URLs() {
+			spans = append(spans, bot.Plain(" · ✅ "), bot.Link("on X", u))
+		}
+	}
+	return spans
+}
+
+func clipLine(s string, n int) string {
+	r := []rune(s)
+	if len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return s
+}
+
+// entryChanged echoes entries into the incident's thread.
+func (r *Router) entryChanged(tx store.Tx, inc incident.Incident, was, now *incident.Entry) error {
+	if inc.Channel == "" || now == nil {
+		return nil
+	}
+	key := "commands:entry:" + now.ID
+	m := entryMessage(*now)
+	m.Channel = bot.ChannelRef(inc.Channel)
+	if was == nil {
+		if now.Source == incident.FromSystem && isDeclared(*now) {
+			return nil // the card says so
+		}
+		return r.post(tx, m, postOptions{key: key, threadOf: cardKey(inc.ID)})
+	}
+	if was.Text == now.Text && was.Visibility == now.Visibility && was.Deleted() == now.Deleted() && was.Starred() == now.Starred() && was.OccurredAt.Equal(now.OccurredAt) {
+		return nil
+	}
+	return r.edit(tx, key, fmt.Sprint(now.UpdatedAt.UnixNano()), m)
+}
+
+// isDeclared tells the entry that every incident begins with.
+func isDeclared(e incident.Entry) bool {
+	_, ok := cutPrefix(e.Text, "Incident declared: ")
+	return ok
+}
+
+func entryMessage(e incident.Entry) bot.Message {
+	who := orDefault(e.AuthorName, "Perch")
+	from := map[incident.Source]string{incident.FromAPI: " through the API", incident.FromEmail: " by e-mail", incident.FromWorkflow: " by a workflow"}[e.Source]
+	m := bot.Message{Text: e.Text}
+	words := bot.Span{Text: e.Text}
+	foot := clock(e.OccurredAt) + " · " + who + from + " · " + e.Visibility.Label()
+	if e.Deleted() {
+		words.Strike = true
+		foot += " · deleted"
+	}
+	if n := len(e.Revisions); n > 0 {
+		foot += " · edited"
+	}
+	if e.Starred() {
+		foot = "★ " + foot
+	}
+	m.Blocks = []bot.Block{bot.Para(words), bot.Context(bot.Plain(foot))}
+	return m
+}
+
+func (r *Router) workflowFailed(tx store.Tx, inc incident.Incident, wf incident.Workflow, message string) error {
+	ch := bot.ChannelRef(inc.Channel)
+	if ch == "" {
+		ch = r.SetupChannel
+	}
+	if ch == "" {
+		return nil
+	}
+	m := text(fmt.Sprintf("⚠ The workflow %q did not post for %s: %s Nothing was published.", wf.Name, inc.Name(), message))
+	m.Channel = ch
+	return r.post(tx, m, postOptions{key: fmt.Sprintf("commands:workflow-failed:%s:%s:%d", wf.ID, inc.ID, time.Now().UnixNano())})
+}

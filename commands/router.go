@@ -1,0 +1,240 @@
+// Package commands is what people can tell Perch in chat: /twitter, /incident,
+// /timeline and /duty, the buttons and the forms that go with them, and what
+// Perch shows of incidents and X accounts. It runs inside the transaction of
+// the event it handles and reaches the outside world through the outbox only.
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/desk"
+	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/inbox"
+	"github.com/perch-chat/perch/internal/nearest"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// Roles says who may do what. Its methods are called inside transactions: they
+// answer from memory.
+type Roles interface {
+	IsAdmin(u bot.UserRef) bool
+	IsResponder(u bot.UserRef) bool
+	IsAgent(u bot.UserRef) bool
+	Admins() []bot.UserRef
+}
+
+// Deps is what the commands work on.
+type Deps struct {
+	Log       *slog.Logger
+	Outbox    *outbox.Outbox
+	Inbox     *inbox.Inbox
+	Accounts  *accounts.Accounts
+	Incidents *incident.Service
+	Desk      *desk.Desk
+	Roles     Roles
+
+	SetupChannel     bot.ChannelRef // where the setup message stands; may be empty
+	IncidentsChannel bot.ChannelRef // where incidents are announced; empty: where they are declared
+	Version          string
+	Support          Support
+}
+
+// Support is what /twitter support says of the outside.
+type Support interface {
+	// Lines are short facts on Perch's state, read from memory.
+	Lines() []string
+}
+
+// Router finds what an event asks for and does it. It is safe for concurrent use.
+type Router struct {
+	Deps
+	commands []command
+	buttons  map[string]func(*call) error
+	forms    map[string]func(*call) error
+}
+
+// role is who may use a command.
+type role int
+
+const (
+	anybody role = iota
+	responder
+	agent
+	admin
+)
+
+// command is one slash command with its words.
+type command struct {
+	name, about string
+	words       []word
+	bare        string // the word that is meant where none is given
+}
+
+// word is what follows a slash command.
+type word struct {
+	name    string
+	aliases []string
+	usage   string // what follows the word
+	about   string
+	role    role
+	run     func(*call) error
+}
+
+// New returns a router and has it watch accounts and incidents. It is to be
+// called once, before events are handled.
+func New(d Deps) *Router {
+	r := &Router{Deps: d}
+	r.commands = []command{r.twitter(), r.incident(), r.timeline(), r.duty()}
+	r.buttons = map[string]func(*call) error{}
+	r.forms = map[string]func(*call) error{}
+	r.twitterButtons()
+	r.incidentButtons()
+	r.previewButtons()
+	r.attentionButtons()
+	d.Accounts.OnChange(r.accountChanged)
+	d.Incidents.Observe(incident.Observer{
+		IncidentChanged:    r.incidentChanged,
+		EntryChanged:       r.entryChanged,
+		PublicationChanged: r.publicationChanged,
+		WorkflowFailed:     r.workflowFailed,
+	})
+	return r
+}
+
+// Handle does what the event asks for. An event that asks for nothing is no
+// error. A mistake of the person is answered, not returned.
+func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
+	c := &call{Router: r, tx: tx, ev: ev}
+	var run func(*call) error
+	switch ev.Kind {
+	case bot.EventCommand:
+		return c.answer(r.command(c))
+	case bot.EventAction:
+		run = r.buttons[ev.Action]
+	case bot.EventSubmit:
+		run = r.forms[ev.Action]
+	default:
+		return nil
+	}
+	if run == nil {
+		return c.answer(refuse("This button belongs to an older version of Perch. Use the command instead: /twitter help"))
+	}
+	return c.answer(run(c))
+}
+
+// command runs the word that follows the slash command. The name may also be
+// the first word, as behind a mention of the bot: "@perch twitter help".
+func (r *Router) command(c *call) error {
+	name, text := strings.TrimPrefix(strings.ToLower(c.ev.Command), "/"), strings.TrimSpace(c.ev.Text)
+	cmd, ok := r.find(name)
+	if !ok {
+		first, rest := cutWord(text)
+		if cmd, ok = r.find(strings.TrimPrefix(strings.ToLower(first), "/")); !ok {
+			return r.unknownCommand(first)
+		}
+		text = rest
+	}
+	first, rest := cutWord(text)
+	if first == "" {
+		first = cmd.bare
+	}
+	w, ok := cmd.word(strings.ToLower(first))
+	if !ok {
+		return unknownWord(cmd, first)
+	}
+	if err := c.need(w.role); err != nil {
+		return err
+	}
+	c.cmd, c.word, c.rest = cmd, w, rest
+	return w.run(c)
+}
+
+func (r *Router) find(name string) (command, bool) {
+	for _, cmd := range r.commands {
+		if cmd.name == name {
+			return cmd, true
+		}
+	}
+	return command{}, false
+}
+
+func (c command) word(name string) (word, bool) {
+	for _, w := range c.words {
+		if w.name == name || slices.Contains(w.aliases, name) {
+			return w, true
+		}
+	}
+	return word{}, false
+}
+
+func (r *Router) unknownCommand(first string) error {
+	var names []string
+	for _, cmd := range r.commands {
+		names = append(names, cmd.name)
+	}
+	if best, ok := nearest.Word(first, names); ok {
+		return refuse("I don't know %q. Did you mean %s? Try: /%s help", clip(first), best, best)
+	}
+	return refuse("Tell me one of: /%s. Each has a help: /twitter help", strings.Join(names, ", /"))
+}
+
+func unknownWord(cmd command, first string) error {
+	var names []string
+	for _, w := range cmd.words {
+		names = append(names, w.name)
+	}
+	if best, ok := nearest.Word(first, names); ok {
+		return refuse("/%s has no %q. Did you mean /%s %s? All of them: /%s help", cmd.name, clip(first), cmd.name, best, cmd.name)
+	}
+	return refuse("/%s has no %q. There is: %s. More: /%s help", cmd.name, clip(first), strings.Join(names, ", "), cmd.name)
+}
+
+// clip keeps what a person typed short enough to be repeated to them.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}
+
+// refusal is an answer to a mistake of the person. It is shown, not returned.
+type refusal struct{ text string }
+
+func (e *refusal) Error() string { return e.text }
+
+func refuse(format string, args ...any) error {
+	return &refusal{text: fmt.Sprintf(format, args...)}
+}
+
+// answer shows a mistake to the person who made it. What was stored before the
+// mistake was noticed is nothing: handlers check first.
+func (c *call) answer(err error) error {
+	var (
+		ref *refusal
+		acc *accounts.Error
+		inc *incident.Error
+		den *denied
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &ref):
+		return c.reply(text(ref.text))
+	case errors.As(err, &den):
+		return c.reply(den.message())
+	case errors.As(err, &acc):
+		return c.reply(text(acc.Message))
+	case errors.As(err, &inc):
+		return c.reply(text(inc.Message))
+	case errors.Is(err, outbox.ErrTooLate), errors.Is(err, outbox.ErrSelfApproval), errors.Is(err, outbox.ErrState):
+		return c.reply(text(sentence(err)))
+	}
+	return err
+}

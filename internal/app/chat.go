@@ -1,0 +1,312 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// chats carries out the chat kinds on the platform that each ref names.
+type chats struct {
+	db        store.Store
+	ob        *outbox.Outbox
+	platforms map[string]bot.Platform
+}
+
+func (c *chats) register() {
+	c.ob.Register(bot.KindPost, chatPost{c})
+	c.ob.Register(bot.KindEdit, chatRepeatable{c.edit})
+	c.ob.Register(bot.KindDelete, chatRepeatable{c.delete})
+	c.ob.Register(bot.KindReact, chatRepeatable{c.react})
+	c.ob.Register(bot.KindOpen, chatOnce{c.open})
+	c.ob.Register(bot.KindChannel, chatRepeatable{c.channel})
+}
+
+func (c *chats) platform(ref string) (bot.Platform, error) {
+	name, _, _ := strings.Cut(ref, ":")
+	p, ok := c.platforms[name]
+	if !ok {
+		return nil, rejected("no_chat", fmt.Sprintf("Perch is not connected to the chat %q. Add it to the configuration and restart.", name), nil)
+	}
+	return p, nil
+}
+
+func rejected(code, message string, err error) *outbox.Error {
+	return &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: code, Message: message}, Err: err}
+}
+
+// unable is for an optional ability that the platform lacks.
+func unable(p bot.Platform, what string) error {
+	return rejected("not_able", fmt.Sprintf("%s can't %s.", p.Name(), what), nil)
+}
+
+// resolve turns the key of a chat.post action into where its message is.
+func (c *chats) resolve(ctx context.Context, ref bot.MessageRef, key string) (bot.MessageRef, error) {
+	if ref != "" || key == "" {
+		return ref, nil
+	}
+	var found bot.MessageRef
+	err := c.db.View(ctx, func(tx store.Tx) error {
+		a, ok, err := c.ob.FindKey(tx, key)
+		if err != nil {
+			return err
+		}
+		if !ok || a.State == outbox.Failed || a.State == outbox.Cancelled {
+			return rejected("message_missing", "The message this belongs to was never posted. Retry that one first.", nil)
+		}
+		if a.State != outbox.Done {
+			return &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "message_pending", Message: "Waits for the message it belongs to."}}
+		}
+		var res bot.PostResult
+		if err := json.Unmarshal(a.Result, &res); err != nil {
+			return fmt.Errorf("result of %s: %w", key, err)
+		}
+		found = res.Ref
+		return nil
+	})
+	return found, err
+}
+
+// chatError says what is known of a failed call: a platform's definite answer
+// had no effect, anything else may have had it.
+func chatError(err error) error {
+	var known *outbox.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	var e *bot.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	f := outbox.Failure{Code: e.Code, Message: e.Message, Detail: e.Error()}
+	out := &outbox.Error{Outcome: outbox.Rejected, Failure: f, Err: err}
+	if e.Temporary {
+		out.Outcome = outbox.Later
+		if e.RetryAfter > 0 {
+			out.Failure.RetryAt = time.Now().Add(time.Duration(e.RetryAfter) * time.Second)
+		}
+	}
+	return out
+}
+
+// chatPost sends messages. A repeat would be seen, so an unknown outcome is
+// looked up by the key the message carries.
+type chatPost struct{ c *chats }
+
+var _ outbox.Reconciler = chatPost{}
+
+func (p chatPost) message(ctx context.Context, a outbox.Action) (bot.Platform, bot.Message, error) {
+	var post bot.Post
+	if err := json.Unmarshal(a.Payload, &post); err != nil {
+		return nil, bot.Message{}, rejected("bad_payload", "This message can't be read.", err)
+	}
+	m := post.Message
+	m.Key = a.Key
+	ref := string(m.Channel)
+	if ref == "" {
+		ref = string(m.Only)
+	}
+	pf, err := p.c.platform(ref)
+	if err != nil {
+		return nil, m, err
+	}
+	m.Thread, err = p.c.resolve(ctx, m.Thread, post.ThreadOf)
+	return pf, m, err
+}
+
+func (p chatPost) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
+	pf, m, err := p.message(ctx, a)
+	if err != nil {
+		return outbox.Receipt{}, notSent(err)
+	}
+	ref, err := pf.Post(ctx, m)
+	if err != nil {
+		return outbox.Receipt{}, chatError(fmt.Errorf("post to %s: %w", m.Channel, err))
+	}
+	return receipt(bot.PostResult{Ref: ref})
+}
+
+func (p chatPost) Reconcile(ctx context.Context, a outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
+	pf, m, err := p.message(ctx, a)
+	if err != nil {
+		return outbox.Absent, outbox.Receipt{}, err
+	}
+	f, ok := pf.(bot.Finder)
+	if !ok {
+		return outbox.Absent, outbox.Receipt{}, unable(pf, "look up messages")
+	}
+	ref, err := f.FindMessage(ctx, m)
+	if errors.Is(err, bot.ErrNotFound) {
+		return outbox.Absent, outbox.Receipt{}, nil
+	}
+	if err != nil {
+		return outbox.Absent, outbox.Receipt{}, fmt.Errorf("look up message: %w", err)
+	}
+	r, err := receipt(bot.PostResult{Ref: ref})
+	return outbox.Found, r, err
+}
+
+func (p chatPost) Ladder() []time.Duration {
+	return []time.Duration{time.Second, 5 * time.Second}
+}
+
+// notSent marks an error from before the call: it surely had no effect.
+func notSent(err error) error {
+	var known *outbox.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "internal", Message: "Perch could not prepare this. It tries again by itself."}, Err: err}
+}
+
+func receipt(result any) (outbox.Receipt, error) {
+	raw, err := json.Marshal(result)
+	if err != nil {
+		return outbox.Receipt{}, fmt.Errorf("encode result: %w", err)
+	}
+	return outbox.Receipt{Result: raw}, nil
+}
+
+// chatRepeatable carries out what may be done twice: whatever its outcome, it
+// is simply done again.
+type chatRepeatable struct {
+	do func(context.Context, outbox.Action) (any, error)
+}
+
+func (r chatRepeatable) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
+	res, err := r.do(ctx, a)
+	if err == nil {
+		return receipt(res)
+	}
+	err = chatError(err)
+	var known *outbox.Error
+	if errors.As(err, &known) {
+		return outbox.Receipt{}, err
+	}
+	return outbox.Receipt{}, &outbox.Error{
+		Outcome: outbox.Later, Err: err,
+		Failure: outbox.Failure{Code: "chat_unreachable", Message: "The chat did not answer. Perch tries again by itself."},
+	}
+}
+
+var _ outbox.Reconciler = chatRepeatable{}
+
+// Reconcile finds nothing, so that an interrupted attempt is made again.
+func (r chatRepeatable) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
+	return outbox.Absent, outbox.Receipt{}, nil
+}
+
+func (r chatRepeatable) Ladder() []time.Duration { return []time.Duration{0} }
+
+// chatOnce carries out what is worth one try only: a form whose trigger ends
+// in seconds.
+type chatOnce struct {
+	do func(context.Context, outbox.Action) error
+}
+
+func (o chatOnce) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
+	if err := o.do(ctx, a); err != nil {
+		return outbox.Receipt{}, rejected("form_not_shown", "The form could not be shown. Press the button again.", err)
+	}
+	return outbox.Receipt{}, nil
+}
+
+func (c *chats) edit(ctx context.Context, a outbox.Action) (any, error) {
+	var e bot.Edit
+	if err := json.Unmarshal(a.Payload, &e); err != nil {
+		return nil, rejected("bad_payload", "This edit can't be read.", err)
+	}
+	ref, err := c.resolve(ctx, e.Ref, e.RefOf)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.platform(string(ref))
+	if err != nil {
+		return nil, err
+	}
+	ed, ok := p.(bot.Editor)
+	if !ok {
+		return nil, unable(p, "edit messages")
+	}
+	return struct{}{}, ed.Edit(ctx, ref, e.Message)
+}
+
+func (c *chats) delete(ctx context.Context, a outbox.Action) (any, error) {
+	var e bot.Delete
+	if err := json.Unmarshal(a.Payload, &e); err != nil {
+		return nil, rejected("bad_payload", "This deletion can't be read.", err)
+	}
+	ref, err := c.resolve(ctx, e.Ref, e.RefOf)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.platform(string(ref))
+	if err != nil {
+		return nil, err
+	}
+	ed, ok := p.(bot.Editor)
+	if !ok {
+		return nil, unable(p, "delete messages")
+	}
+	return struct{}{}, ed.Delete(ctx, ref)
+}
+
+func (c *chats) react(ctx context.Context, a outbox.Action) (any, error) {
+	var e bot.React
+	if err := json.Unmarshal(a.Payload, &e); err != nil {
+		return nil, rejected("bad_payload", "This reaction can't be read.", err)
+	}
+	ref, err := c.resolve(ctx, e.Ref, e.RefOf)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.platform(string(ref))
+	if err != nil {
+		return nil, err
+	}
+	r, ok := p.(bot.Reactor)
+	if !ok {
+		return nil, unable(p, "react")
+	}
+	return struct{}{}, r.React(ctx, ref, e.Emoji, e.On)
+}
+
+func (c *chats) open(ctx context.Context, a outbox.Action) error {
+	var e bot.Open
+	if err := json.Unmarshal(a.Payload, &e); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	p, err := c.platform(e.Platform)
+	if err != nil {
+		return err
+	}
+	o, ok := p.(bot.Opener)
+	if !ok {
+		return unable(p, "show forms")
+	}
+	return o.Open(ctx, e.Trigger, e.Form)
+}
+
+func (c *chats) channel(ctx context.Context, a outbox.Action) (any, error) {
+	var e bot.EnsureChannel
+	if err := json.Unmarshal(a.Payload, &e); err != nil {
+		return nil, rejected("bad_payload", "This channel can't be read.", err)
+	}
+	p, err := c.platform(e.Platform)
+	if err != nil {
+		return nil, err
+	}
+	ch, ok := p.(bot.Channeler)
+	if !ok {
+		return nil, unable(p, "make channels")
+	}
+	ref, err := ch.EnsureChannel(ctx, e.Name, e.Purpose, e.Private)
+	return bot.ChannelResult{Ref: ref}, err
+}

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/desk"
+	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/config"
+	"github.com/perch-chat/perch/internal/inbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// migrations bring an older store up to date. There is none yet.
+func migrations() []store.Migration { return nil }
+
+// chatEvent handles an event of a chat: a conversation's thread belongs to the
+// desk, all else to the commands.
+func (a *App) chatEvent(tx store.Tx, it inbox.Item) error {
+	var ev bot.Event
+	if err := json.Unmarshal(it.Body, &ev); err != nil {
+		return fmt.Errorf("decode event: %w", err)
+	}
+	handled, err := a.Desk.HandleEvent(tx, ev)
+	if err != nil || handled {
+		return err
+	}
+	return a.Commands.Handle(tx, ev)
+}
+
+// postAccounts finds the accounts that incidents may be posted as.
+type postAccounts struct{ acc *accounts.Accounts }
+
+// Account implements incident.Accounts.
+func (p postAccounts) Account(tx store.Tx, id string) (incident.XAccount, bool, error) {
+	var (
+		acc accounts.Account
+		ok  bool
+		err error
+	)
+	if id == "" {
+		acc, ok, err = p.acc.Default(tx)
+	} else {
+		var list []accounts.Account
+		if list, err = p.acc.List(tx); err == nil {
+			for _, x := range list {
+				if x.ID == id {
+					acc, ok = x, true
+				}
+			}
+		}
+	}
+	if err != nil || !ok || acc.State == accounts.Unauthorized {
+		return incident.XAccount{}, false, err
+	}
+	return incident.XAccount{ID: acc.ID, Handle: acc.Handle, Limit: acc.Limit, Ready: acc.State == accounts.Connected}, true, nil
+}
+
+// departmentID is the short word of a department's name.
+func departmentID(name string) string {
+	return strings.Join(strings.Fields(strings.ToLower(name)), "-")
+}
+
+func deskSettings(c config.Config) desk.Settings {
+	return desk.Settings{
+		DefaultDepartment:  departmentID(c.Desk.DefaultDepartment),
+		ServiceUnavailable: c.Desk.ServiceUnavailable,
+		Welcome:            c.Desk.Welcome,
+		Finished:           c.Desk.Finished,
+		AgentsDisplayName:  c.Desk.AgentsDisplayName,
+		FileUpload:         c.Desk.FileUpload,
+		MaxUpload:          int64(c.Desk.MaxUpload),
+		MediaTypes:         c.Desk.MediaTypes,
+	}
+}
+
+// name is what is known of a person who is only in the configuration.
+func (a *App) name(ref string) string {
+	for _, p := range a.o.Platforms {
+		if n, ok := p.(interface{ UserName(ref bot.UserRef) string }); ok && strings.HasPrefix(ref, p.Name()+":") {
+			if name := n.UserName(bot.UserRef(ref)); name != "" {
+				return name
+			}
+		}
+	}
+	_, id, _ := strings.Cut(ref, ":")
+	return id
+}

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// lookAfter is how often Perch makes sure that X still delivers: X gives a
+// webhook up after 28 hours of failures, and says so to nobody.
+const lookAfter = time.Hour
+
+// upkeep renews each account's subscription at the start and every hour. One
+// that is in order costs two reads of what is registered.
+func (a *App) upkeep(ctx context.Context) error {
+	if !a.o.Config.X.Webhook {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(lookAfter)
+	defer tick.Stop()
+	for {
+		if err := a.DB.Update(ctx, a.resubscribe); err != nil && ctx.Err() == nil {
+			a.log.ErrorContext(ctx, "upkeep failed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *App) resubscribe(tx store.Tx) error {
+	list, err := a.Accounts.List(tx)
+	if err != nil {
+		return err
+	}
+	for _, acc := range list {
+		if acc.State != accounts.Connected {
+			continue
+		}
+		payload, err := json.Marshal(accounts.XSubscribe{Account: acc.ID})
+		if err != nil {
+			return fmt.Errorf("encode: %w", err)
+		}
+		_, _, err = a.Outbox.Add(tx, outbox.Action{
+			Kind: accounts.KindSubscribe, Key: fmt.Sprintf("app:subscribe:%s:%d", acc.ID, time.Now().UnixNano()),
+			Slot: "subscribe:" + acc.ID, Order: "x.subscribe", Lanes: accounts.Lanes(acc.ID, "subscribe"),
+			Subject: "account:" + acc.ID, Payload: payload,
+		})
+		if err != nil {
+			return fmt.Errorf("add subscription: %w", err)
+		}
+	}
+	return nil
+}
