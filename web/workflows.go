@@ -1,0 +1,135 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/store"
+)
+
+const kindWorkflows = "workflows"
+
+func (s *server) workflowRoutes(mux *http.ServeMux, base string) {
+	all, one := base+"/workflows", base+"/workflows/{id}"
+	mux.Handle("POST "+all, s.guard(WorkflowsWrite, s.createWorkflow))
+	mux.Handle("GET "+all, s.guard(WorkflowsWrite, s.listWorkflows))
+	mux.Handle("GET "+one, s.guard(WorkflowsWrite, s.getWorkflow))
+	mux.Handle("PUT "+one, s.guard(WorkflowsWrite, s.updateWorkflow))
+	mux.Handle("PATCH "+one, s.guard(WorkflowsWrite, s.updateWorkflow))
+	mux.Handle("DELETE "+one, s.guard(WorkflowsWrite, s.deleteWorkflow))
+}
+
+func workflowOf(wf incident.Workflow) resource {
+	return resource{ID: wf.ID, Type: kindWorkflows, Attributes: map[string]any{
+		"name": wf.Name, "enabled": wf.Enabled, "trigger": wf.Trigger, "message": wf.Message, "account": text(wf.Account), "approval": wf.Approval,
+		"created_at": stamp(wf.CreatedAt), "updated_at": stamp(wf.Updated),
+	}}
+}
+
+// workflow changes wf as a request's body says.
+func workflow(body []byte, wf *incident.Workflow) error {
+	a, err := decode(body, kindWorkflows)
+	if err != nil {
+		return err
+	}
+	var trigger *string
+	for name, into := range map[string]*string{"name": &wf.Name, "message": &wf.Message, "account": &wf.Account} {
+		if v := a.str(name); v != nil {
+			*into = *v
+		}
+	}
+	if trigger = a.str("trigger"); trigger != nil {
+		wf.Trigger = incident.Trigger(*trigger)
+	}
+	for name, into := range map[string]*bool{"enabled": &wf.Enabled, "approval": &wf.Approval} {
+		if v := a.boolean(name); v != nil {
+			*into = *v
+		}
+	}
+	return a.done()
+}
+
+func (s *server) createWorkflow(w http.ResponseWriter, r *http.Request, t Token) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	wf := incident.Workflow{Enabled: true}
+	if err := workflow(body, &wf); err != nil {
+		return err
+	}
+	return s.saveWorkflow(w, r, t, body, http.StatusCreated, wf)
+}
+
+// saveWorkflow checks the message, which takes a process of its own, and then
+// stores the workflow.
+func (s *server) saveWorkflow(w http.ResponseWriter, r *http.Request, t Token, body []byte, status int, wf incident.Workflow) error {
+	checked, err := s.Incidents.CheckWorkflow(r.Context(), wf)
+	if err != nil {
+		return err
+	}
+	return s.change(w, r, t, body, status, func(tx store.Tx) (any, error) {
+		wf, err := s.Incidents.SaveWorkflow(tx, checked, by(t))
+		return single{workflowOf(wf)}, err
+	})
+}
+
+func (s *server) findWorkflow(r *http.Request) (wf incident.Workflow, err error) {
+	err = s.DB.View(r.Context(), func(tx store.Tx) error {
+		wf, err = s.Incidents.Workflow(tx, r.PathValue("id"))
+		return err
+	})
+	return wf, err
+}
+
+func (s *server) updateWorkflow(w http.ResponseWriter, r *http.Request, t Token) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	wf, err := s.findWorkflow(r)
+	if err != nil {
+		return err
+	}
+	if err := workflow(body, &wf); err != nil {
+		return err
+	}
+	return s.saveWorkflow(w, r, t, body, http.StatusOK, wf)
+}
+
+func (s *server) getWorkflow(w http.ResponseWriter, r *http.Request, _ Token) error {
+	wf, err := s.findWorkflow(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, single{workflowOf(wf)})
+}
+
+func (s *server) listWorkflows(w http.ResponseWriter, r *http.Request, _ Token) error {
+	p, err := paging(r)
+	if err != nil {
+		return err
+	}
+	var wfs []incident.Workflow
+	err = s.DB.View(r.Context(), func(tx store.Tx) error {
+		wfs, err = s.Incidents.Workflows(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	total := len(wfs)
+	from := min((p.Number-1)*p.Size, total)
+	data := make([]resource, 0, p.Size)
+	for _, wf := range wfs[from:min(from+p.Size, total)] {
+		data = append(data, workflowOf(wf))
+	}
+	return answer(w, http.StatusOK, s.list(r, data, total, p))
+}
+
+func (s *server) deleteWorkflow(w http.ResponseWriter, r *http.Request, t Token) error {
+	return s.change(w, r, t, nil, http.StatusOK, func(tx store.Tx) (any, error) {
+		wf, err := s.Incidents.DeleteWorkflow(tx, r.PathValue("id"))
+		return single{workflowOf(wf)}, err
+	})
+}
