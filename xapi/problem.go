@@ -62,8 +62,8 @@ func (p problem) words() (title, detail, typ string) {
 	if detail == "" {
 		detail = orElse(p.Message, p.OAuthDescription)
 	}
-	for _, e := range p.Errors {
-		t, d, y := e.words()
+	for _, e := range p.Errors { // X goes no deeper
+		t, d, y := e.Title, orElse(e.Detail, e.Message), e.Type
 		if detail == "" || generic(detail) {
 			detail = orElse(d, detail)
 		}
@@ -85,14 +85,8 @@ func generic(detail string) bool {
 	return strings.HasPrefix(detail, "One or more parameters to your request was invalid")
 }
 
-// flat lists the problem and all beneath it.
-func (p problem) flat() []problem {
-	all := []problem{p}
-	for _, e := range p.Errors {
-		all = append(all, e.flat()...)
-	}
-	return all
-}
+// flat lists the problem and those below it.
+func (p problem) flat() []problem { return append([]problem{p}, p.Errors...) }
 
 // rule maps words of X's to a code; all of them must be there, in lower case.
 type rule struct {
