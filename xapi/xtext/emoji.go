@@ -10,11 +10,24 @@ const (
 	tagLow  = 0xE0020
 	tagHigh = 0xE007F
 
-	// firstEmoji is the first character, © and ® apart, that can begin an emoji.
+	// firstEmoji is the first character that can begin or go on an emoji, © and
+	// ® apart.
 	firstEmoji = 0x203C
 	// maxEmoji is more code points than the longest emoji has.
 	maxEmoji = 16
 )
+
+// mayBeginEmoji reports whether r could be the first character of an emoji of
+// several, or is one that emojiLen or its caller must look at.
+func mayBeginEmoji(r rune) bool {
+	switch {
+	case r >= firstEmoji && r < 0x2C00, r >= 0x1F000:
+		return true
+	case r == '©', r == '®', r == '〰', r == '〽', r == '㊗', r == '㊙':
+		return true
+	}
+	return isInvalid(r)
+}
 
 // emojiLen returns the length in bytes of the emoji of several code points
 // that s begins with, or 0 if it begins with none; r is its first character,
