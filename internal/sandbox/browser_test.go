@@ -57,7 +57,7 @@ func browser(t *testing.T) context.Context {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, stop = context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(stop)
 	return ctx
 }

@@ -250,7 +250,7 @@ func (h *Handler) state(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at X: %w", err)
 	}
-	s := state{X: x}
+	s := state{X: x.filled()}
 	if h.d.Tour != nil {
 		if s.Tour, err = h.d.Tour(ctx); err != nil {
 			return nil, fmt.Errorf("look at the tour: %w", err)
@@ -261,6 +261,18 @@ func (h *Handler) state(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("encode the state: %w", err)
 	}
 	return b, nil
+}
+
+// filled has empty lists where there were none, so that the page finds lists.
+func (x XState) filled() XState {
+	x.Posts = append([]XPost{}, x.Posts...)
+	x.Faults = append([]string{}, x.Faults...)
+	x.Calls = append([]XCall{}, x.Calls...)
+	x.Customers = append([]XCustomer{}, x.Customers...)
+	for i := range x.Customers {
+		x.Customers[i].Messages = append([]XMessage{}, x.Customers[i].Messages...)
+	}
+	return x
 }
 
 func (h *Handler) serveState(w http.ResponseWriter, r *http.Request) {

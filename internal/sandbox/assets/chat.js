@@ -268,7 +268,7 @@ function message(m, joined, kids, where) {
       if (e.key === "Enter" && e.target === e.currentTarget && where === "log") openThread(m.ref);
     },
   },
-  joined ? h("span", { class: "joined-time" }, when(m.at)) : m.author ? avatar(name, undefined, "customer") : avatar(name, isBot(m.user) ? "#12675f" : p.colour),
+  joined ? h("span", { class: "joined-time" }, when(m.at)) : m.author ? avatar(name, undefined, "customer") : isBot(m.user) ? h("img", { class: "avatar", src: "/sandbox/assets/perch.svg", alt: "" }) : avatar(name, p.colour),
   h("div", { class: "msg-main" },
     m.only ? h("p", { class: "only-note" }, icon("eye"), "Only you can see this") : "",
     joined ? "" : h("p", { class: "msg-by" }, h("bdi", { class: "msg-name" }, name),

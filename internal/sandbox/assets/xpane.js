@@ -31,6 +31,8 @@ export async function startX(changed) {
       await press("/sandbox/fault", { fault: el.dataset.fault, on });
       el.classList.remove("pressed");
     });
+    for (const kind of ["mouseenter", "focus"]) el.addEventListener(kind, () => note(el));
+    for (const kind of ["mouseleave", "blur"]) el.addEventListener(kind, () => note(null));
   }
   const first = await get("/sandbox/state").catch(() => null);
   if (first) take(first);
@@ -167,9 +169,19 @@ function renderLog() {
     h("div", { class: "nothing" }, h("p", {}, "No calls yet."), h("p", {}, "Every call of X’s API is listed here as X saw it.")));
 }
 
+const faultAt = (name) => document.querySelector(`[data-fault="${name}"]`);
+const about = (el) => `${el.textContent}: ${$("about-" + el.dataset.fault).textContent}`;
+
+// note explains the switch that is pointed at, else those that are on.
+function note(el) {
+  const on = state ? state.x.faults.map(faultAt).filter(Boolean) : [];
+  const text = el ? about(el) : on.length ? on.map(about).join(" ") : "Perch must lose nothing and send nothing twice. Try it.";
+  if ($("faults-note").textContent !== text) $("faults-note").textContent = text;
+}
+
 function renderFaults() {
   const on = new Set(state.x.faults);
   for (const el of document.querySelectorAll("[data-fault]")) el.setAttribute("aria-checked", String(on.has(el.dataset.fault)));
-  $("faults-note").textContent = on.size ? `X is failing now (${on.size}). Watch the chat, then switch it off.` : "Perch must lose nothing and send nothing twice.";
+  if (!document.activeElement?.dataset?.fault) note(null);
   document.body.classList.toggle("failing", on.size > 0);
 }
