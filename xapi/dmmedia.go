@@ -2,6 +2,7 @@ package xapi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -57,7 +58,8 @@ func (c *Client) DMMedia(ctx context.Context, access, eventID, mediaID, resource
 	}
 	path := "/2/dm_conversations/media/" + eventID + "/" + mediaID + "/"
 	f, l, err := c.download(ctx, &call{op: op, method: http.MethodGet, path: path + resource, bearer: access}, limit)
-	if e, ok := err.(*Error); ok && e.Code == CodeNotFound { //nolint:errorlint // download returns nothing else
+	var e *Error
+	if errors.As(err, &e) && e.Code == CodeNotFound {
 		if i := strings.LastIndexByte(resource, '.'); i > 0 {
 			return c.download(ctx, &call{op: op, method: http.MethodGet, path: path + resource[:i], bearer: access}, limit)
 		}

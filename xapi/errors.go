@@ -30,7 +30,7 @@ const (
 	CodeUnauthorized    Code = "unauthorized"     // access token expired or revoked
 	CodeInvalidGrant    Code = "invalid_grant"    // refresh token spent or revoked
 	CodeInvalidCode     Code = "invalid_code"     // authorization code spent or older than 30 s
-	CodeInvalidClient   Code = "invalid_client"   // client id or secret
+	CodeInvalidClient   Code = "invalid_client"   // the app's own keys
 	CodeUnsupportedAuth Code = "unsupported_auth" // wrong kind of token
 	CodeNotEnrolled     Code = "not_enrolled"
 
@@ -171,7 +171,7 @@ func sentences() map[Code]string {
 		CodeUnauthorized:      "X no longer accepts this account's permission. Connect the account again.",
 		CodeInvalidGrant:      "The permission for this account has ended or was taken back. Connect the account again.",
 		CodeInvalidCode:       "The answer from X came too late or was used before. Start connecting the account again.",
-		CodeInvalidClient:     "X does not know this app's client ID or secret. Check both in the X developer console.",
+		CodeInvalidClient:     "X does not accept the keys of this app. Check them in the X developer console, and the configuration.",
 		CodeUnsupportedAuth:   "X wants another kind of key for this. Check the app's keys and permissions in the X developer console.",
 		CodeNotEnrolled:       "The X app is not enrolled for this. Put it in a pay-per-use project, environment Production, in the X developer console.",
 		CodeNoCredits:         "The X developer account has no credits left. Buy credits in the X developer console; what waits is sent then.",

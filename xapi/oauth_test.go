@@ -171,8 +171,13 @@ func TestBearerIsObtainedOnce(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	c = New(Config{})
+	c = newClient(t, answering(401, `{"title":"Unauthorized"}`))
 	_, err := c.Webhooks(t.Context())
+	if e := asError(t, err); e.Code != CodeInvalidClient || !strings.Contains(e.Message, "keys") {
+		t.Errorf("a configured token that X does not take: got %v", e)
+	}
+	c = New(Config{})
+	_, err = c.Webhooks(t.Context())
 	if e := asError(t, err); e.Code != CodeConfig {
 		t.Errorf("without keys: got %v", e)
 	}

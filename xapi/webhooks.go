@@ -77,8 +77,13 @@ func (c *Client) app(ctx context.Context, k *call) (Limits, error) {
 		k.bearer = token
 		limits, err := c.do(ctx, k)
 		var e *Error
-		if try > 1 || c.cfg.BearerToken != "" || !errors.As(err, &e) || e.Code != CodeUnauthorized {
+		if !errors.As(err, &e) || e.Code != CodeUnauthorized {
 			return limits, err
+		}
+		if try > 1 || c.cfg.BearerToken != "" {
+			e.Code = CodeInvalidClient // no account is to blame
+			e.Message = sentence(e.Code, e.Limits)
+			return limits, e
 		}
 		c.mu.Lock()
 		if c.bearer == token {
