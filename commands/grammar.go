@@ -14,7 +14,7 @@ type options struct {
 	text  string // the rest, as it was written
 }
 
-// parseOptions takes leading options off s. An option is --name value,
+// parseOptions takes options off the start and the end of s. An option is --name value,
 // --name=value or name:value, of the names known; a value with blanks stands
 // in quotes, straight or curly. Phones turn -- into a dash: that counts too.
 // What is no option begins the text, which is left as it is.
@@ -45,7 +45,35 @@ func parseOptions(s string, known map[string]string) (options, error) {
 		o.flags[full], s = value, after
 	}
 	o.text = s
-	return o, nil
+	return o, o.trailing(known)
+}
+
+// trailing takes "--name value" off the end of the text, where people put
+// options that they think of last. Only the dashed form counts there: a text
+// may well end in "time: now".
+func (o *options) trailing(known map[string]string) error {
+	for {
+		at := max(strings.LastIndex(o.text, " --"), strings.LastIndex(o.text, " —"), strings.LastIndex(o.text, "\n--"))
+		if at < 0 {
+			return nil
+		}
+		name, rest, dashed, ok := optionName(strings.TrimSpace(o.text[at:]))
+		full, isKnown := known[strings.ToLower(name)]
+		if !ok || !dashed || !isKnown {
+			return nil
+		}
+		value, after, err := optionValue(rest)
+		if err != nil {
+			return err
+		}
+		if value == "" || strings.TrimSpace(after) != "" {
+			return nil // it stands in the middle of the text: it is text
+		}
+		if _, twice := o.flags[full]; !twice {
+			o.flags[full] = value
+		}
+		o.text = strings.TrimSpace(o.text[:at])
+	}
 }
 
 // optionName reads "--name", "--name=" or "name:" at the start of s. rest is

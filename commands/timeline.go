@@ -5,6 +5,7 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/store"
 )
 
 const formEntry = "timeline.add" // value: the incident
@@ -80,7 +81,12 @@ func (c *call) addEntry(inc incident.Incident, body string, vis incident.Visibil
 	if err != nil {
 		return err
 	}
-	if e.Visibility == incident.Twitter && (c.ev.Thread != "" || c.ev.Channel != bot.ChannelRef(inc.Channel)) {
+	if at, ok, err := threads.Find(c.tx, store.Key(string(c.ev.Thread))); err != nil {
+		return err
+	} else if ok && at.Incident == inc.ID {
+		return nil // the entry stands right there
+	}
+	if e.Visibility == incident.Twitter {
 		return c.reply(text("Added to " + inc.Name() + ". The preview stands in the incident's thread: nothing is public before somebody presses Post to X."))
 	}
 	return c.reply(text("Added to " + inc.Name() + " (" + e.Visibility.Label() + ")."))
