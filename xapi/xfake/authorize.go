@@ -39,7 +39,7 @@ func (s *Server) parseAuth(q url.Values) (authRequest, error) {
 	case a.Scope == "":
 		return a, fmt.Errorf("scope is missing")
 	}
-	for _, sc := range strings.Split(a.Scope, " ") {
+	for sc := range strings.SplitSeq(a.Scope, " ") {
 		if !slices.Contains(scopeNames(), sc) {
 			return a, fmt.Errorf("scope %q is not known", sc)
 		}
@@ -62,7 +62,7 @@ func (s *Server) decide(a authRequest, userID string, allow bool) (string, error
 	}
 	code := secret("xac-")
 	err = s.do(func() error {
-		usr := s.st.Users[userID]
+		usr := s.who(userID)
 		if usr == nil {
 			return fmt.Errorf("no user %q", userID)
 		}
@@ -70,7 +70,7 @@ func (s *Server) decide(a authRequest, userID string, allow bool) (string, error
 			return fmt.Errorf("@%s is suspended", usr.Handle)
 		}
 		s.st.Codes[code] = &authCode{
-			UserID: userID, Scopes: strings.Split(a.Scope, " "), RedirectURI: a.RedirectURI,
+			UserID: usr.ID, Scopes: strings.Split(a.Scope, " "), RedirectURI: a.RedirectURI,
 			Challenge: a.Challenge, Made: s.now(),
 		}
 		return nil
@@ -84,7 +84,7 @@ func (s *Server) decide(a authRequest, userID string, allow bool) (string, error
 }
 
 // Authorize does what a person does on the authorize page at authURL: chooses
-// the user and presses "Authorize app" or "Cancel". It returns where the
+// the user (id or handle) and presses "Authorize app" or "Cancel". It returns where the
 // browser is sent.
 func (s *Server) Authorize(authURL, userID string, allow bool) (string, error) {
 	u, err := url.Parse(authURL)
@@ -137,7 +137,6 @@ func (s *Server) serveDecision(w http.ResponseWriter, r *http.Request) {
 		if a, err = s.parseAuth(q); err == nil {
 			var to string
 			if to, err = s.decide(a, r.PostForm.Get("user"), r.PostForm.Get("decision") == "allow"); err == nil {
-				//nolint:gosec // the address is one of the app's registered callback URLs
 				http.Redirect(w, r, to, http.StatusFound)
 				return
 			}
@@ -163,7 +162,7 @@ func grantsText(scope string) []string {
 		"offline.access": "Stay connected until you remove it", "tweet.moderate.write": "Hide replies to your posts",
 	}
 	var out []string
-	for _, sc := range strings.Split(scope, " ") {
+	for sc := range strings.SplitSeq(scope, " ") {
 		if w, ok := words[sc]; ok {
 			out = append(out, w)
 		} else {

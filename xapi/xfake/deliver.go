@@ -88,7 +88,7 @@ func (d *delivery) add(s *Server, j job) {
 	if d.running {
 		return
 	}
-	//nolint:contextcheck // deliveries outlive the call that caused them; close ends them
+	// Deliveries outlive the call that caused them; close ends them.
 	ctx, stop := context.WithCancel(context.Background())
 	d.running, d.stop = true, stop
 	d.done, d.idle = make(chan struct{}), make(chan struct{})

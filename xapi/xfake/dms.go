@@ -1,6 +1,7 @@
 package xfake
 
 import (
+	"html"
 	"net/http"
 	"path"
 	"slices"
@@ -224,17 +225,38 @@ func (s *Server) deleteDMEvent(c *call) reply {
 	return reply{status: http.StatusOK, body: map[string]any{"data": map[string]bool{"deleted": true}}}
 }
 
-// dmText is the text as X returns it: media ends it with a t.co link.
-func dmText(d *DM) string {
+// dmText is the text as X returns it: rewritten as in posts, and media ends it
+// with a t.co link.
+func (s *Server) dmText(d *DM) string {
+	text := s.rewrite(d.ID, d.Text)
 	if len(d.MediaIDs) == 0 {
-		return d.Text
+		return text
 	}
-	return strings.TrimSpace(d.Text + " https://t.co/" + base36(d.ID, 0))
+	return strings.TrimSpace(text + " " + mediaLink(d))
+}
+
+func mediaLink(d *DM) string { return "https://t.co/" + base36(d.ID, 1000) }
+
+// dmURLs lists also the link of the media, which leads to the message.
+func (s *Server) dmURLs(d *DM, v1 bool) []map[string]any {
+	out := s.urlEntities(d.ID, d.Text, v1)
+	if len(d.MediaIDs) == 0 {
+		return out
+	}
+	text := []rune(html.UnescapeString(s.dmText(d)))
+	to := "twitter.com/messages/media/" + d.ID
+	m := map[string]any{"url": mediaLink(d), "expanded_url": "https://" + to, "display_url": "pic.twitter.com/" + d.ID}
+	if from := len(text) - len(mediaLink(d)); v1 {
+		m["indices"] = []int{from, len(text)}
+	} else {
+		m["start"], m["end"] = from, len(text)
+	}
+	return append(out, m)
 }
 
 // dmEvent holds event_type, id and text always, the rest when asked for.
 func (s *Server) dmEvent(d *DM, fs fieldSet) map[string]any {
-	m := map[string]any{"id": d.ID, "event_type": "MessageCreate", "text": dmText(d)}
+	m := map[string]any{"id": d.ID, "event_type": "MessageCreate", "text": s.dmText(d)}
 	if fs["created_at"] {
 		m["created_at"] = d.At.Format(stamp)
 	}
@@ -243,6 +265,9 @@ func (s *Server) dmEvent(d *DM, fs fieldSet) map[string]any {
 	}
 	if fs["sender_id"] {
 		m["sender_id"] = d.From
+	}
+	if urls := s.dmURLs(d, false); fs["entities"] && len(urls) > 0 {
+		m["entities"] = map[string]any{"urls": urls}
 	}
 	if fs["attachments"] && len(d.MediaIDs) > 0 {
 		keys := make([]string, len(d.MediaIDs))

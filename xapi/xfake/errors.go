@@ -129,7 +129,7 @@ func checkQuery(c *call, allowed []string, values func(param string) []string) (
 		if enum == nil {
 			continue
 		}
-		for _, v := range strings.Split(vs[0], ",") {
+		for v := range strings.SplitSeq(vs[0], ",") {
 			if !slices.Contains(enum, v) {
 				return invalid(name, v, "The `%s` query parameter value [%s] is not one of [%s]", name, v, strings.Join(enum, ",")), false
 			}

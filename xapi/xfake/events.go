@@ -125,11 +125,13 @@ func (s *Server) emitDM(d *DM) {
 }
 
 func (s *Server) emitDMFor(d *DM, userID, kind string) {
-	msg := map[string]any{"text": dmText(d), "entities": map[string]any{"hashtags": []any{}, "symbols": []any{}, "user_mentions": []any{}, "urls": []any{}}}
+	msg := map[string]any{"text": s.dmText(d), "entities": map[string]any{
+		"hashtags": []any{}, "symbols": []any{}, "user_mentions": []any{}, "urls": s.dmURLs(d, true),
+	}}
 	if len(d.MediaIDs) > 0 {
 		m := s.st.Media[d.MediaIDs[0]]
 		msg["attachment"] = map[string]any{"type": "media", "media": map[string]any{
-			"id_str": m.ID, "media_url_https": tonURL(d.ID, m), "type": m.kind(), "url": "https://t.co/" + base36(d.ID, 0),
+			"id_str": m.ID, "media_url_https": tonURL(d.ID, m), "type": m.kind(), "url": mediaLink(d),
 		}}
 	}
 	events := []any{map[string]any{
@@ -180,7 +182,7 @@ func (s *Server) emitPost(p *Post) {
 		"id": json.Number(p.ID), "id_str": p.ID, "text": s.readText(p), "truncated": false, "user": s.v1User(author),
 		"created_at": p.At.Format("Mon Jan 02 15:04:05 -0700 2006"), "timestamp_ms": strconv.FormatInt(p.At.UnixMilli(), 10),
 		"in_reply_to_status_id_str": nil, "in_reply_to_user_id_str": nil,
-		"entities": map[string]any{"user_mentions": s.v1Mentions(p), "urls": []any{}, "hashtags": []any{}, "symbols": []any{}},
+		"entities": map[string]any{"user_mentions": s.v1Mentions(p), "urls": s.urlEntities(p.ID, p.Text, true), "hashtags": []any{}, "symbols": []any{}},
 	}
 	parent := s.st.Posts[p.InReplyTo]
 	if parent != nil {

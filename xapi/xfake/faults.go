@@ -2,6 +2,7 @@ package xfake
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -66,7 +67,6 @@ func (s *Server) AddFault(f Fault) {
 		f.Effect = true
 	}
 	s.mu.Lock()
-	//nolint:gosec // a fixed order of faults is what a test needs
 	s.faults = append(s.faults, &fault{Fault: f, left: f.Times, rnd: rand.New(rand.NewPCG(f.Seed, f.Seed+1))})
 	s.mu.Unlock()
 	s.changed()
@@ -187,9 +187,7 @@ func (f *fault) answer(rep reply) reply {
 // drip writes the answer piece by piece.
 func drip(ctx context.Context, w http.ResponseWriter, rep reply, pause time.Duration) {
 	b, ctype := rep.bytes()
-	for k, v := range rep.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), rep.header)
 	w.Header().Set("Content-Type", ctype)
 	w.WriteHeader(rep.status)
 	rc := http.NewResponseController(w)

@@ -14,7 +14,7 @@ import (
 )
 
 //go:embed pages/pages.html
-var pagesHTML string //nolint:gochecknoglobals // go:embed needs a package variable
+var pagesHTML string
 
 func parsePages() *template.Template {
 	return template.Must(template.New("pages").Parse(pagesHTML))
@@ -48,7 +48,7 @@ type viewUser struct {
 func (s *Server) viewUser(u *userRec) viewUser {
 	return viewUser{
 		ID: u.ID, Handle: u.Handle, Name: u.Name, Bio: u.Bio, Followers: u.Followers, Premium: u.Premium, Suspended: u.Suspended,
-		//nolint:gosec // the fake's own path, or what the test or sandbox put there
+		// The fake's own path, or what the test or sandbox put there.
 		Avatar: template.URL(s.avatarSrc(u)),
 	}
 }
@@ -57,7 +57,8 @@ func (s *Server) viewUsers() []viewUser {
 	var out []viewUser
 	for _, u := range s.st.sortedUsers() {
 		v := s.viewUser(u)
-		v.First = len(out) == 0
+		// Somebody suspended could only fail, so is not the one chosen first.
+		v.First = !u.Suspended && !slices.ContainsFunc(out, func(o viewUser) bool { return o.First })
 		out = append(out, v)
 	}
 	return out

@@ -63,7 +63,7 @@ func TestAuthorizePage(t *testing.T) {
 	press := func(decision, user string) (int, url.Values) {
 		t.Helper()
 		body := url.Values{"request": {request}, "user": {user}, "decision": {decision}}.Encode()
-		req, err := http.NewRequestWithContext(t.Context(), "POST", h.web.URL+"/i/oauth2/authorize", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.web.URL+"/i/oauth2/authorize", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

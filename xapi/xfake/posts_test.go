@@ -139,7 +139,7 @@ func TestTimelineSinceAndPages(t *testing.T) {
 	h := start(t, Options{})
 	tok, _ := h.login(h.acme.ID, allScopes)
 	var ids []string
-	for _, text := range strings.Fields("a b c d e f g h") {
+	for text := range strings.FieldsSeq("a b c d e f g h") {
 		ids = append(ids, h.post(tok, text))
 		h.clock.add(time.Second)
 	}

@@ -18,7 +18,7 @@ func (c *call) fields(params ...string) fieldSet {
 	fs := fieldSet{}
 	q := c.r.URL.Query()
 	for _, p := range params {
-		for _, f := range strings.Split(q.Get(p), ",") {
+		for f := range strings.SplitSeq(q.Get(p), ",") {
 			if f != "" {
 				fs[f] = true
 			}
@@ -75,7 +75,7 @@ func base36(id string, n int) string {
 	for i := range len(id) {
 		h = (h ^ uint64(id[i])) * 1099511628211
 	}
-	h += uint64(n) * 2654435761 //nolint:gosec // n counts links in one post
+	h += uint64(n) * 2654435761
 	var b [10]byte
 	for i := range b {
 		b[i] = digits[h%36]
@@ -86,19 +86,50 @@ func base36(id string, n int) string {
 
 // readText is the text as X returns it: t.co links, and & < > escaped.
 func (s *Server) readText(p *Post) string {
+	return s.rewrite(p.ID, p.Text)
+}
+
+func (s *Server) rewrite(id, text string) string {
 	if s.opt.PlainText {
-		return p.Text
+		return text
 	}
 	var b strings.Builder
 	at := 0
 	esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-	for _, l := range links(p.ID, p.Text) {
-		b.WriteString(esc.Replace(p.Text[at:l.start]))
+	for _, l := range links(id, text) {
+		b.WriteString(esc.Replace(text[at:l.start]))
 		b.WriteString(l.short)
 		at = l.end
 	}
-	b.WriteString(esc.Replace(p.Text[at:]))
+	b.WriteString(esc.Replace(text[at:]))
 	return b.String()
+}
+
+// urlEntities tells where the t.co links of a rewritten text lead; v1 has
+// indices where v2 has start and end. Places count code points, as X's do.
+func (s *Server) urlEntities(id, text string, v1 bool) []map[string]any {
+	out := []map[string]any{}
+	if s.opt.PlainText {
+		return out
+	}
+	shown := html.UnescapeString(s.rewrite(id, text))
+	for _, l := range links(id, text) {
+		full := l.url
+		if !strings.Contains(full, "://") {
+			full = "http://" + full
+		}
+		_, display, _ := strings.Cut(full, "://")
+		m := map[string]any{"url": l.short, "expanded_url": full, "display_url": display}
+		from := len([]rune(shown[:strings.Index(shown, l.short)]))
+		to := from + len([]rune(l.short))
+		if v1 {
+			m["indices"] = []int{from, to}
+		} else {
+			m["start"], m["end"] = from, to
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 func (s *Server) tweet(p *Post, fs fieldSet) map[string]any {
@@ -158,24 +189,15 @@ func (s *Server) replies(id string) int {
 func (s *Server) entities(p *Post) map[string]any {
 	out := map[string]any{}
 	text := html.UnescapeString(s.readText(p))
-	at := func(sub string, from int) (int, int) {
-		i := strings.Index(text[from:], sub)
+	at := func(sub string) (int, int) {
+		i := strings.Index(text, sub)
 		if i < 0 {
 			return 0, 0
 		}
-		start := len([]rune(text[:from+i]))
+		start := len([]rune(text[:i]))
 		return start, start + len([]rune(sub))
 	}
-	var urls []map[string]any
-	for _, l := range links(p.ID, p.Text) {
-		a, b := at(l.short, 0)
-		show := strings.TrimPrefix(strings.TrimPrefix(l.url, "https://"), "http://")
-		if !strings.Contains(l.url, "://") {
-			l.url = "http://" + l.url
-		}
-		urls = append(urls, map[string]any{"start": a, "end": b, "url": l.short, "expanded_url": l.url, "display_url": show})
-	}
-	if urls != nil {
+	if urls := s.urlEntities(p.ID, p.Text, false); len(urls) > 0 {
 		out["urls"] = urls
 	}
 	var mentions []map[string]any
@@ -184,7 +206,7 @@ func (s *Server) entities(p *Post) map[string]any {
 		if u == nil {
 			continue
 		}
-		a, b := at("@"+h, 0)
+		a, b := at("@" + h)
 		mentions = append(mentions, map[string]any{"start": a, "end": b, "username": u.Handle, "id": u.ID})
 	}
 	if mentions != nil {
@@ -282,7 +304,7 @@ func (s *Server) visible(p *Post, now time.Time) bool {
 	return p != nil && !p.Deleted && now.Sub(p.At) >= s.lag.Timeline
 }
 
-func withIncludes(body map[string]any, inc map[string]any) map[string]any {
+func withIncludes(body, inc map[string]any) map[string]any {
 	if len(inc) > 0 {
 		body["includes"] = inc
 	}

@@ -2,6 +2,7 @@ package xfake
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -199,9 +200,7 @@ func (s *Server) answer(c *call) reply {
 	if rep.header == nil {
 		rep.header = http.Header{}
 	}
-	for k, v := range header {
-		rep.header[k] = v
-	}
+	maps.Copy(rep.header, header)
 	return rep
 }
 

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -233,9 +234,7 @@ func (r reply) bytes() ([]byte, string) {
 
 func writeReply(w http.ResponseWriter, rep reply) {
 	b, ctype := rep.bytes()
-	for k, v := range rep.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), rep.header)
 	w.Header().Set("Content-Type", ctype)
 	w.WriteHeader(rep.status)
 	_, _ = w.Write(b) // the client may be gone; nothing else to tell
