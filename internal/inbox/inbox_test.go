@@ -91,7 +91,7 @@ func (w *world) update(fn func(tx store.Tx) error) {
 	}
 }
 
-// record is a handler's state: the names it was given, in order, kept in the
+// note is a handler: the names it was given, in order, kept in the
 // store as a real one's would be.
 func note(tx store.Tx, it Item) error {
 	var name string
