@@ -1,0 +1,464 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/store/bolt"
+)
+
+const (
+	acme    = "2244994945"
+	beta    = "17"
+	support = bot.ChannelRef("webchat:support")
+	billing = bot.ChannelRef("webchat:billing")
+)
+
+func agents() (sam, lee, rio bot.User) {
+	return bot.User{Ref: "webchat:U_sam", Name: "Sam", Handle: "sam"},
+		bot.User{Ref: "webchat:U_lee", Name: "Lee", Handle: "lee"},
+		bot.User{Ref: "webchat:U_rio", Name: "Rio", Handle: "rio"} // no agent
+}
+
+type roles struct{}
+
+func (roles) IsAgent(u bot.UserRef) bool { return u == "webchat:U_sam" || u == "webchat:U_lee" }
+
+type handles struct{}
+
+func (handles) Get(_ store.Tx, id string) (accounts.Account, error) {
+	h, ok := map[string]string{acme: "acme", beta: "beta"}[id]
+	if !ok {
+		return accounts.Account{}, errors.New("no such account")
+	}
+	return accounts.Account{ID: id, Handle: h, Name: h, Limit: 280}, nil
+}
+
+// post is a message as the chat shows it.
+type post struct {
+	ref       bot.MessageRef
+	key       string
+	msg       bot.Message
+	reactions []string
+}
+
+// chat is the team's chat. It refuses what a chat refuses: a thread or a
+// message that isn't there.
+type chat struct {
+	mu    sync.Mutex
+	posts []*post
+	down  bool
+	forms []bot.Form
+	n     int
+}
+
+func (c *chat) find(ref bot.MessageRef, key string) (*post, error) {
+	for _, p := range c.posts {
+		if ref != "" && p.ref == ref || ref == "" && key != "" && p.key == key {
+			return p, nil
+		}
+	}
+	return nil, &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "message_not_found", Message: "gone: " + string(ref) + key}}
+}
+
+func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "down", Message: "The chat is down."}}
+	}
+	switch a.Kind {
+	case bot.KindPost:
+		p := decode[bot.Post](a)
+		if p.ThreadOf != "" {
+			root, err := c.find("", p.ThreadOf)
+			if err != nil {
+				return outbox.Receipt{}, err
+			}
+			p.Message.Thread = root.ref
+		} else if p.Message.Thread != "" {
+			if _, err := c.find(p.Message.Thread, ""); err != nil {
+				return outbox.Receipt{}, err
+			}
+		}
+		c.n++
+		ref := bot.MessageRef(fmt.Sprintf("webchat:m%d", c.n))
+		c.posts = append(c.posts, &post{ref: ref, key: a.Key, msg: p.Message})
+		return outbox.Receipt{Result: encode(bot.PostResult{Ref: ref})}, nil
+	case bot.KindEdit:
+		e := decode[bot.Edit](a)
+		p, err := c.find(e.Ref, e.RefOf)
+		if err != nil {
+			return outbox.Receipt{}, err
+		}
+		e.Message.Thread = p.msg.Thread
+		p.msg = e.Message
+	case bot.KindDelete:
+		e := decode[bot.Delete](a)
+		p, err := c.find(e.Ref, e.RefOf)
+		if err != nil {
+			return outbox.Receipt{}, err
+		}
+		c.posts = slices.DeleteFunc(c.posts, func(x *post) bool { return x == p })
+	case bot.KindReact:
+		r := decode[bot.React](a)
+		p, err := c.find(r.Ref, r.RefOf)
+		if err != nil {
+			return outbox.Receipt{}, err
+		}
+		p.reactions = slices.DeleteFunc(p.reactions, func(e string) bool { return e == r.Emoji })
+		if r.On {
+			p.reactions = append(p.reactions, r.Emoji)
+		}
+	case bot.KindOpen:
+		c.forms = append(c.forms, decode[bot.Open](a).Form)
+	}
+	return outbox.Receipt{}, nil
+}
+
+func decode[T any](a outbox.Action) T {
+	var v T
+	if err := json.Unmarshal(a.Payload, &v); err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// x is X's side of direct messages and posts.
+type x struct {
+	mu    sync.Mutex
+	dms   []accounts.XDM
+	posts []accounts.XPost
+	n     int
+	next  []func(n int) error // what the next calls do, instead of working
+	gate  chan struct{}       // if set, a call waits here after its effect
+}
+
+func (s *x) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
+	s.mu.Lock()
+	if len(s.next) > 0 {
+		fn := s.next[0]
+		s.next = s.next[1:]
+		if fn != nil {
+			s.mu.Unlock()
+			return outbox.Receipt{}, fn(s.n)
+		}
+	}
+	s.n++
+	event, gate := fmt.Sprintf("%d", 9000+s.n), s.gate
+	var result any
+	if a.Kind == accounts.KindDM {
+		s.dms = append(s.dms, decode[accounts.XDM](a))
+		result = accounts.XDMSent{EventID: event, ConversationID: "17-42"}
+	} else {
+		s.posts = append(s.posts, decode[accounts.XPost](a))
+		result = accounts.XPosted{ID: event, URL: "https://x.com/acme/status/" + event}
+	}
+	s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return outbox.Receipt{Result: encode(result)}, nil
+}
+
+func (s *x) texts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for _, m := range s.dms {
+		list = append(list, m.Text)
+	}
+	return list
+}
+
+func rejected(msg string) func(int) error {
+	return func(int) error {
+		return &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "dm_forbidden", Message: msg}}
+	}
+}
+
+func uncertain(int) error { return errors.New("timeout") }
+
+type world struct {
+	t    *testing.T
+	db   store.Store
+	ob   *outbox.Outbox
+	d    *Desk
+	chat *chat
+	x    *x
+	n    int
+}
+
+// scene runs fn in a world of its own, with its own time, in which the outbox works.
+func scene(t *testing.T, fn func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Settings{})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.ob.Run(ctx) }()
+		fn(t, w)
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("outbox: %v", err)
+		}
+	})
+}
+
+func newWorld(t *testing.T, s Settings) *world {
+	t.Helper()
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	w := &world{t: t, db: db, chat: &chat{}, x: &x{}}
+	w.ob = outbox.New(db, outbox.Options{Exclusive: true, MaxAttempts: 3, Poll: time.Hour, Lease: 24 * time.Hour})
+	w.d = New(w.ob, Options{Roles: roles{}, Accounts: handles{}, Settings: s})
+	w.ob.OnChange(w.d.ActionChanged)
+	w.ob.OnHold(w.d.HoldChanged)
+	for _, k := range []string{bot.KindPost, bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindOpen} {
+		w.ob.Register(k, w.chat)
+	}
+	w.ob.Register(accounts.KindDM, w.x)
+	w.ob.Register(accounts.KindPost, w.x)
+	w.update(func(tx store.Tx) error {
+		if err := w.d.SetDepartment(tx, Department{ID: "support", Name: "Support", Channel: support}); err != nil {
+			return err
+		}
+		return w.d.SetDepartment(tx, Department{ID: "zbilling", Name: "Billing", Channel: billing})
+	})
+	return w
+}
+
+// settle lets everything come to rest.
+func (w *world) settle() {
+	synctest.Wait()
+	<-time.After(2 * time.Second) // past the outbox's own look at its table
+	synctest.Wait()
+}
+
+func (w *world) update(fn func(tx store.Tx) error) {
+	w.t.Helper()
+	if err := w.db.Update(w.t.Context(), fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) set(key, value string) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error { _, err := w.d.Set(tx, key, value, "test"); return err })
+}
+
+func (w *world) duty(users ...bot.User) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error {
+		for _, u := range users {
+			if _, err := w.d.On(tx, "support", u, "test"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func ana() Contact { return Contact{ID: "42", Handle: "ana", Name: "Ana", Followers: 1234} }
+
+func (w *world) in(xid, text string, change ...func(*Inbound)) {
+	w.t.Helper()
+	in := Inbound{Account: acme, Kind: DM, XID: xid, XConversation: "42:" + acme, From: ana(), Text: text, At: time.Now()}
+	for _, fn := range change {
+		fn(&in)
+	}
+	w.update(func(tx store.Tx) error { return w.d.Receive(tx, in) })
+	w.settle()
+}
+
+func (w *world) own(xid, text string) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error {
+		return w.d.ReceiveOwn(tx, Own{Account: acme, XID: xid, To: ana(), Text: text, At: time.Now()})
+	})
+}
+
+func (w *world) event(ev bot.Event) {
+	w.t.Helper()
+	w.n++
+	ev.ID, ev.Platform, ev.At = fmt.Sprintf("ev%d", w.n), "webchat", time.Now()
+	if ev.Channel == "" {
+		ev.Channel = support
+	}
+	w.update(func(tx store.Tx) error {
+		handled, err := w.d.HandleEvent(tx, ev)
+		if err == nil && !handled {
+			w.t.Errorf("event %s %s was not handled", ev.Kind, ev.Action)
+		}
+		return err
+	})
+	w.settle()
+}
+
+// write has a person write in the conversation's thread, and returns the ref.
+func (w *world) write(u bot.User, text string, files ...bot.File) bot.MessageRef {
+	w.t.Helper()
+	c := w.conv()
+	w.chat.mu.Lock()
+	w.chat.n++
+	ref := bot.MessageRef(fmt.Sprintf("webchat:m%d", w.chat.n))
+	w.chat.posts = append(w.chat.posts, &post{ref: ref, key: "person", msg: bot.Message{Text: text, Thread: c.CardRef}})
+	w.chat.mu.Unlock()
+	w.event(bot.Event{Kind: bot.EventMessage, User: u, Message: ref, Thread: c.CardRef, Text: text, Files: files})
+	return ref
+}
+
+func (w *world) press(u bot.User, id, value string) {
+	w.t.Helper()
+	w.event(bot.Event{Kind: bot.EventAction, User: u, Action: id, Value: value, Thread: w.conv().CardRef})
+}
+
+// conv is the newest conversation.
+func (w *world) conv() (c Conversation) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error {
+		all, err := store.Collect(conversations().Scan(tx, store.Range{Reverse: true, Limit: 1}))
+		if len(all) > 0 {
+			c = all[0]
+		}
+		return err
+	})
+	return c
+}
+
+func (w *world) messages() (list []Message) {
+	w.t.Helper()
+	id := w.conv().ID
+	w.update(func(tx store.Tx) (err error) { list, err = w.d.Messages(tx, id); return err })
+	return list
+}
+
+func (w *world) message(ref bot.MessageRef) (m Message) {
+	w.t.Helper()
+	for _, x := range w.messages() {
+		if x.ChatRef == ref {
+			m = x
+		}
+	}
+	return m
+}
+
+func (w *world) card() *post {
+	w.t.Helper()
+	p, err := w.chat.find(w.conv().CardRef, "")
+	if err != nil {
+		w.t.Fatalf("no card: %v", err)
+	}
+	return p
+}
+
+// thread is what the bot has put in the thread for all to see, oldest first.
+func (w *world) thread() (texts []string) {
+	for _, p := range w.chat.posts {
+		if p.msg.Thread != "" && p.msg.Only == "" && p.key != "person" {
+			texts = append(texts, p.msg.Text)
+		}
+	}
+	return texts
+}
+
+// told is the newest thing that a person was told alone.
+func (w *world) told(u bot.User) *post {
+	w.t.Helper()
+	for _, p := range slices.Backward(w.chat.posts) {
+		if p.msg.Only == u.Ref {
+			return p
+		}
+	}
+	w.t.Fatalf("%s was told nothing", u.Name)
+	return nil
+}
+
+func (w *world) tells() (n int) {
+	for _, p := range w.chat.posts {
+		if p.msg.Only != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) reactions(ref bot.MessageRef) []string {
+	w.t.Helper()
+	p, err := w.chat.find(ref, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p.reactions
+}
+
+func buttons(m bot.Message) map[string]bot.Button {
+	all := map[string]bot.Button{}
+	for _, b := range m.Blocks {
+		for _, x := range b.Buttons {
+			all[x.ID] = x
+		}
+	}
+	return all
+}
+
+func buttonIDs(m bot.Message) []string {
+	var ids []string
+	for id := range buttons(m) {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// last is the newest notice in the thread.
+func (w *world) last() *post {
+	w.t.Helper()
+	for _, p := range slices.Backward(w.chat.posts) {
+		if p.msg.Thread != "" && p.msg.Only == "" && p.key != "person" {
+			return p
+		}
+	}
+	w.t.Fatal("the thread is empty")
+	return nil
+}
+
+func contains(t *testing.T, what, got string, want ...string) {
+	t.Helper()
+	for _, s := range want {
+		if !strings.Contains(got, s) {
+			t.Errorf("%s = %q, want %q in it", what, got, s)
+		}
+	}
+}
+
+func all(m bot.Message) string {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+func equal(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s = %q, want %q", what, got, want)
+	}
+}
