@@ -64,7 +64,7 @@ function preview(p) {
   return h("figure", { class: "preview", "aria-label": "Preview of the post on X" },
     h("figcaption", {}, icon("globe"), parts.length > 1 ? `On X, as a thread of ${parts.length}` : "On X it will look like this"),
     parts.map((text, i) => h("div", { class: "post" + (i < parts.length - 1 ? " joined" : "") },
-      avatar(p.name || p.account, undefined, "round"),
+      avatar(p.name || p.account, "#12675f", "round"),
       h("div", { class: "post-main" },
         h("p", { class: "post-by" }, h("bdi", { class: "post-name" }, p.name || p.account), h("bdi", { class: "post-handle" }, "@" + p.account)),
         h("p", { class: "post-text", dir: "auto" }, xText(text)),

@@ -160,6 +160,7 @@ function renderChannels() {
     n ? h("b", { class: "badge" }, n > 99 ? "99+" : String(n), h("span", { class: "unseen" }, " unread")) : ""));
   }));
   if (had) $("channels").querySelector(`[data-channel="${CSS.escape(had)}"]`)?.focus();
+  $("channels").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 // go shows a channel.
@@ -210,6 +211,8 @@ function renderThread() {
 // paint brings a list of messages up to date and leaves alone what stayed the same.
 function paint(id, list, answers) {
   const log = $(id), known = rows[id], want = [];
+  const focus = log.contains(document.activeElement) ? document.activeElement : null;
+  const focusRow = focus?.closest("li.msg")?.dataset.ref, focusKey = focus?.dataset.focus;
   let prev;
   for (const m of list) {
     if (!prev || dayName(prev.at) !== dayName(m.at)) want.push(row(known, "day " + dayName(m.at), "", () => h("li", { class: "day" }, h("span", {}, dayName(m.at)))));
@@ -222,8 +225,6 @@ function paint(id, list, answers) {
   }
   if (want.length === 0) want.push(row(known, "empty", channel, () => h("li", { class: "empty" }, "Nothing here yet.")));
   const keep = new Set(want);
-  const focus = log.contains(document.activeElement) ? document.activeElement : null;
-  const focusRow = focus?.closest("li.msg")?.dataset.ref, focusKey = focus?.dataset.focus;
   for (const [k, r] of known) if (!keep.has(r)) { r.el.remove(); known.delete(k); }
   for (const old of [...log.children]) if (![...keep].some((r) => r.el === old)) old.remove();
   want.forEach((r, i) => { if (log.children[i] !== r.el) log.insertBefore(r.el, log.children[i] || null); });

@@ -65,6 +65,8 @@ export function composer(form, { id, label, placeholder, send, commands, extra }
       form.requestSubmit();
     }
   });
+  // The Enter that followed a link to this box must not become a line of it.
+  box.addEventListener("keypress", (e) => { if (e.key === "Enter" && !e.shiftKey) e.preventDefault(); });
   form.addEventListener("submit", async (e) => {
     e.preventDefault();
     const text = box.value.trim();

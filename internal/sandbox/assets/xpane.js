@@ -53,7 +53,7 @@ function writePrivately() { how(false); }
 
 function label() {
   const c = state?.x.customers.find((k) => k.id === customer);
-  if (c && box) box.label(publicly ? `Post in public as ${c.name}` : `Write as ${c.name} to @${state.account?.handle || state.x.account.handle}`);
+  if (c && box) box.label(publicly ? `Post in public as ${c.name}` : `Write as ${c.name}`);
 }
 
 function take(s) {
