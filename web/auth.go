@@ -46,7 +46,7 @@ func (s *server) guard(scope Scope, h authed) http.Handler {
 			return &fail{code: codeForbidden, problems: []problem{{Title: "Unauthorized Action. The token lacks the scope " + string(scope)}}}
 		}
 		if time.Since(t.Used) > usedEvery {
-			s.used(r.Context(), t.ID)
+			s.used(r.Context(), t)
 		}
 		return h(w, r, t)
 	})
@@ -54,9 +54,9 @@ func (s *server) guard(scope Scope, h authed) http.Handler {
 
 // used notes that a token was used. That it fails is no reason to refuse the
 // request.
-func (s *server) used(ctx context.Context, tokenID string) {
+func (s *server) used(ctx context.Context, token Token) {
 	err := s.DB.Update(ctx, func(tx store.Tx) error {
-		t, err := tokens.Get(tx, store.Key(tokenID))
+		t, err := tokens.Get(tx, store.Key(token.Hash))
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (s *server) used(ctx context.Context, tokenID string) {
 		return tokens.Put(tx, t)
 	})
 	if err != nil {
-		s.Log.Warn("note a token's use", "token", tokenID, "err", err)
+		s.Log.Warn("note a token's use", "token", token.ID, "err", err)
 	}
 }
 

@@ -54,10 +54,10 @@ func (t Token) Valid(at time.Time) bool {
 // May reports whether the token has a scope.
 func (t Token) May(s Scope) bool { return slices.Contains(t.Scopes, s) }
 
+// tokens are kept by their hashes, because each request looks one up.
 var tokens = store.Table[Token]{
-	Name:    "api_tokens",
-	Key:     func(t Token) []byte { return store.Key(t.ID) },
-	Indexes: []store.Index[Token]{{Name: "hash", Unique: true, Keys: func(t Token) [][]byte { return [][]byte{store.Key(t.Hash)} }}},
+	Name: "api_tokens",
+	Key:  func(t Token) []byte { return store.Key(t.Hash) },
 }
 
 // NewToken is what a token is made from.
@@ -103,7 +103,7 @@ func CreateToken(tx store.Tx, n NewToken) (secret string, t Token, err error) {
 		t.Expires = time.Time{}
 	}
 	if n.Secret != "" { // a sandbox is started again with the same one
-		if old, ok, err := tokens.First(tx, "hash", store.Key(t.Hash)); err != nil {
+		if old, ok, err := tokens.Find(tx, store.Key(t.Hash)); err != nil {
 			return "", Token{}, err
 		} else if ok {
 			t.ID, t.Created = old.ID, old.Created
@@ -121,6 +121,7 @@ func ListTokens(tx store.Tx) ([]Token, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
+	slices.SortFunc(ts, func(a, b Token) int { return strings.Compare(a.ID, b.ID) }) // the IDs sort by time
 	return ts, nil
 }
 
@@ -156,7 +157,7 @@ func hash(secret string) string {
 // hash, so the time that takes says nothing of the secret.
 func findToken(tx store.Tx, secret string) (Token, bool, error) {
 	h := hash(secret)
-	t, ok, err := tokens.First(tx, "hash", store.Key(h))
+	t, ok, err := tokens.Find(tx, store.Key(h))
 	if err != nil || !ok {
 		return Token{}, false, err
 	}
