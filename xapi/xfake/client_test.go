@@ -76,7 +76,14 @@ func (s *side) kim() string {
 }
 
 // wants checks that err is an X error of the code.
-func (s *side) wants(err error, code xapi.Code) *xapi.Error {
+func (s *side) wants(err error, code xapi.Code) {
+	s.t.Helper()
+	if e := s.refusal(err, code); e.Message == "" {
+		s.t.Errorf("%s has no sentence for people", code)
+	}
+}
+
+func (s *side) refusal(err error, code xapi.Code) *xapi.Error {
 	s.t.Helper()
 	var xe *xapi.Error
 	if !errors.As(err, &xe) || xe.Code != code {
@@ -164,7 +171,7 @@ func TestClientKnowsWhatItCannotKnow(t *testing.T) {
 	}
 	s.x.SetCredits(false)
 	_, _, err = s.c.CreatePost(ctx, tok, xapi.Post{Text: "Two"})
-	if e := s.wants(err, xapi.CodeNoCredits); e.Uncertain {
+	if e := s.refusal(err, xapi.CodeNoCredits); e.Uncertain {
 		t.Error("402 is uncertain")
 	}
 	s.x.SetCredits(true)
@@ -172,7 +179,7 @@ func TestClientKnowsWhatItCannotKnow(t *testing.T) {
 	_, _, err = s.c.CreatePost(ctx, tok, xapi.Post{Text: "Two"})
 	s.check(err)
 	_, _, err = s.c.CreatePost(ctx, tok, xapi.Post{Text: "Three"})
-	if e := s.wants(err, xapi.CodeRateLimited); e.Limits.Reset.IsZero() {
+	if e := s.refusal(err, xapi.CodeRateLimited); e.Limits.Reset.IsZero() {
 		t.Errorf("limits = %+v, want the time of the reset", e.Limits)
 	}
 	s.check(s.x.SetSuspended("acme", true))

@@ -190,11 +190,11 @@ func (s *Server) entities(p *Post) map[string]any {
 	out := map[string]any{}
 	text := html.UnescapeString(s.readText(p))
 	at := func(sub string) (int, int) {
-		i := strings.Index(text, sub)
-		if i < 0 {
+		before, _, ok := strings.Cut(text, sub)
+		if !ok {
 			return 0, 0
 		}
-		start := len([]rune(text[:i]))
+		start := len([]rune(before))
 		return start, start + len([]rune(sub))
 	}
 	if urls := s.urlEntities(p.ID, p.Text, false); len(urls) > 0 {
