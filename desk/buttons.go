@@ -159,7 +159,7 @@ func (d *Desk) sendAnyway(tx store.Tx, ev bot.Event) error {
 }
 
 func (d *Desk) keep(tx store.Tx, ev bot.Event) error {
-	m, _, err := d.message(tx, ev.Value)
+	m, c, err := d.message(tx, ev.Value)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (d *Desk) keep(tx store.Tx, ev bot.Event) error {
 		return problem(CodeTooLate, "This was already decided.")
 	}
 	m.Direction, m.Delivery = Note, ""
-	if err := d.mark(tx, &m, markNote); err != nil {
+	if err := d.mark(tx, c, &m, markNote); err != nil {
 		return err
 	}
 	return messages().Put(tx, m)

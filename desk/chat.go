@@ -136,7 +136,7 @@ func (d *Desk) tell(tx store.Tx, ev bot.Event, text string, buttons ...bot.Butto
 
 // mark puts one reaction on the message, in place of the one before. The
 // caller stores m.
-func (d *Desk) mark(tx store.Tx, m *Message, emoji string) error {
+func (d *Desk) mark(tx store.Tx, c Conversation, m *Message, emoji string) error {
 	if m.Mark == emoji || m.ChatRef == "" && m.ChatKey == "" {
 		return nil
 	}
@@ -144,14 +144,14 @@ func (d *Desk) mark(tx store.Tx, m *Message, emoji string) error {
 		if r.Emoji == "" {
 			continue
 		}
-		subject := string(m.ChatRef)
+		queue := "chat:react:" + string(m.ChatRef)
 		r.Ref = m.ChatRef
-		if r.Ref == "" {
-			r.RefOf, subject = m.ChatKey, m.ChatKey
+		if r.Ref == "" { // a message of the desk's own, which may still have to be posted
+			r.RefOf, queue = m.ChatKey, order(c)
 		}
 		m.Marks++
 		_, _, err := d.ob.Add(tx, outbox.Action{
-			Kind: bot.KindReact, Key: fmt.Sprintf("desk:mark:%s:%d", m.ID, m.Marks), Order: "chat:react:" + subject,
+			Kind: bot.KindReact, Key: fmt.Sprintf("desk:mark:%s:%d", m.ID, m.Marks), Order: queue,
 			Payload: encode(r),
 		})
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // soon is how long an answer may wait before its agent is told why.
-const soon = 30 * time.Second
+const soon = 5 * time.Second
 
 // signed is the text as the customer gets it.
 func signed(s Settings, m Message) string {
@@ -57,7 +57,7 @@ func (d *Desk) send(tx store.Tx, c *Conversation, m *Message, s Settings) error 
 	if err := d.addDM(tx, *c, m, signed(s, *m)); err != nil {
 		return err
 	}
-	if err := d.mark(tx, m, markSending); err != nil {
+	if err := d.mark(tx, *c, m, markSending); err != nil {
 		return err
 	}
 	a, err := d.ob.Get(tx, m.Action)
@@ -200,7 +200,7 @@ func (d *Desk) delivered(tx store.Tx, c *Conversation, m *Message, was outbox.St
 	case outbox.Cancelled:
 		m.Delivery = Withdrawn
 		unanswered(c, *m)
-		if err := d.mark(tx, m, ""); err != nil {
+		if err := d.mark(tx, *c, m, ""); err != nil {
 			return err
 		}
 		text := "Discarded. The customer does not get this message."
@@ -227,12 +227,14 @@ func (d *Desk) requeued(tx store.Tx, c *Conversation, m *Message, was outbox.Sta
 		if err := d.settleNotice(tx, *c, m, "Sending it."); err != nil {
 			return err
 		}
-		if err := d.showMark(tx, m, markSending); err != nil {
+		if err := d.showMark(tx, c, m, markSending); err != nil {
 			return err
 		}
-		answered(c)
-		if err := d.editCard(tx, c); err != nil {
-			return err
+		if m.Origin == Agent {
+			answered(c)
+			if err := d.editCard(tx, c); err != nil {
+				return err
+			}
 		}
 	}
 	return d.explainDelay(tx, *c, m, a)
@@ -240,11 +242,11 @@ func (d *Desk) requeued(tx store.Tx, c *Conversation, m *Message, was outbox.Sta
 
 // showMark is mark for what an agent wrote: automatic messages are marked only
 // for trouble, and not again when that is over.
-func (d *Desk) showMark(tx store.Tx, m *Message, emoji string) error {
+func (d *Desk) showMark(tx store.Tx, c *Conversation, m *Message, emoji string) error {
 	if m.Origin == Bot && emoji != markTrouble {
 		emoji = ""
 	}
-	return d.mark(tx, m, emoji)
+	return d.mark(tx, *c, m, emoji)
 }
 
 func (d *Desk) done(tx store.Tx, c *Conversation, m *Message, a outbox.Action) error {
@@ -270,7 +272,7 @@ func (d *Desk) done(tx store.Tx, c *Conversation, m *Message, a outbox.Action) e
 			return err
 		}
 	}
-	if err := d.showMark(tx, m, markSent); err != nil {
+	if err := d.showMark(tx, c, m, markSent); err != nil {
 		return err
 	}
 	if url != "" {
@@ -321,7 +323,7 @@ func (d *Desk) unsay(tx store.Tx, c Conversation, m Message) error {
 func (d *Desk) failed(tx store.Tx, c *Conversation, m *Message, a outbox.Action) error {
 	m.Delivery, m.Reason = Failed, reason(a)
 	unanswered(c, *m)
-	if err := d.mark(tx, m, markTrouble); err != nil {
+	if err := d.mark(tx, *c, m, markTrouble); err != nil {
 		return err
 	}
 	if err := d.settleNotice(tx, *c, m, "This could not be sent."); err != nil {
@@ -345,7 +347,7 @@ func (d *Desk) stuck(tx store.Tx, c *Conversation, m *Message, a outbox.Action) 
 		return nil
 	}
 	m.Delivery, m.Reason = Stuck, reason(a)
-	if err := d.mark(tx, m, markTrouble); err != nil {
+	if err := d.mark(tx, *c, m, markTrouble); err != nil {
 		return err
 	}
 	if err := d.settleNotice(tx, *c, m, "X did not answer."); err != nil {

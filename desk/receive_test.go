@@ -100,17 +100,17 @@ func TestNobodyOnDuty(t *testing.T) {
 		w.set("service_unavailable", "Nobody is here. We answer tomorrow.")
 		w.in("100", "hi")
 		w.in("101", "hello?")
-		<-time.After(11 * time.Hour)
+		w.wait(11 * time.Hour)
 		w.in("102", "still nobody?")
 		equal(t, "told within 12 hours", w.x.texts(), []string{"Nobody is here. We answer tomorrow."})
-		<-time.After(2 * time.Hour)
+		w.wait(2 * time.Hour)
 		w.in("103", "and now?")
 		equal(t, "told after 12 hours", w.x.texts(), []string{"Nobody is here. We answer tomorrow.", "Nobody is here. We answer tomorrow."})
 		contains(t, "thread", strings.Join(w.thread(), "\n"), "Nobody is on duty", "hi", "hello?")
 		if c := w.conv(); c.State != Queued {
 			t.Errorf("state = %q, want it kept in the queue", c.State)
 		}
-		<-time.After(13 * time.Hour)
+		w.wait(13 * time.Hour)
 		w.press(sam, "desk.claim", w.conv().ID)
 		w.in("104", "ah") // its owner is there, on duty or not
 		if n := len(w.x.texts()); n != 2 {
@@ -194,7 +194,7 @@ func TestReopen(t *testing.T) {
 		w.press(sam, "desk.claim", id)
 		w.press(sam, "desk.close", id)
 
-		<-time.After(6 * 24 * time.Hour)
+		w.wait(6 * 24 * time.Hour)
 		w.in("101", "one more thing")
 		if c := w.conv(); c.ID != id || c.State != Claimed || c.Owner != sam.Ref {
 			t.Errorf("conversation = %+v, want it open again, with Sam, who is on duty", c)
@@ -210,7 +210,7 @@ func TestReopen(t *testing.T) {
 
 		w.press(lee, "desk.claim", id)
 		w.press(lee, "desk.close", id)
-		<-time.After(7*24*time.Hour + time.Minute)
+		w.wait(7*24*time.Hour + time.Minute)
 		w.in("103", "long after")
 		if c := w.conv(); c.ID == id {
 			t.Error("the conversation went on after more than 7 days")
@@ -235,7 +235,7 @@ func TestChatIsDown(t *testing.T) {
 		w.chat.mu.Lock()
 		w.chat.down = false
 		w.chat.mu.Unlock()
-		<-time.After(time.Minute)
+		w.wait(time.Minute)
 		w.settle()
 		if th := w.thread(); len(th) != 3 || !slices.Equal(th[1:], []string{"one", "two"}) {
 			t.Errorf("thread = %q, want all of it, in order, below the card", th)

@@ -97,7 +97,7 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 	switch {
 	case internal(m.Text):
 		m.Direction, m.Delivery, m.Reason = Note, "", ""
-		if err := d.mark(tx, m, markNote); err != nil {
+		if err := d.mark(tx, *c, m, markNote); err != nil {
 			return err
 		}
 		return messages().Put(tx, *m)

@@ -64,7 +64,7 @@ func TestAnswersKeepTheirOrder(t *testing.T) {
 			want = append(want, fmt.Sprint("part ", i))
 			w.write(sam, want[i])
 		}
-		<-time.After(time.Minute)
+		w.wait(time.Minute)
 		w.settle()
 		equal(t, "sent", w.x.texts(), want)
 	})
@@ -323,7 +323,7 @@ func TestUnknownThread(t *testing.T) {
 		if _, err := handle(); !errors.Is(err, errNotYet) {
 			t.Errorf("error = %v, want to be asked again", err)
 		}
-		<-time.After(2 * justPosted)
+		w.wait(2 * justPosted)
 		if handled, err := handle(); handled || err != nil {
 			t.Errorf("HandleEvent = %t, %v, want other threads to go on while the chat is down", handled, err)
 		}
