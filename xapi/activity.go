@@ -48,8 +48,10 @@ type wireSubscription struct {
 }
 
 func (w wireSubscription) subscription() Subscription {
-	return Subscription{ID: string(w.ID), EventType: w.EventType, UserID: string(w.Filter.UserID), Direction: w.Filter.Direction,
-		Tag: w.Tag, WebhookID: string(w.WebhookID), CreatedAt: w.CreatedAt.Time}
+	return Subscription{
+		ID: string(w.ID), EventType: w.EventType, UserID: string(w.Filter.UserID), Direction: w.Filter.Direction,
+		Tag: w.Tag, WebhookID: string(w.WebhookID), CreatedAt: w.CreatedAt.Time,
+	}
 }
 
 // Subscribe asks for events with the token of the user they are about; without

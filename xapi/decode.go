@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	maps0 "maps"
 	"slices"
 	"strings"
 )
@@ -118,9 +119,7 @@ func (m *wireUsers) add(key string, w wireUser) {
 func merge(maps ...map[string]User) map[string]User {
 	all := map[string]User{}
 	for _, m := range maps {
-		for k, u := range m {
-			all[k] = u
-		}
+		maps0.Copy(all, m)
 	}
 	return all
 }

@@ -246,8 +246,10 @@ func TestReadTime(t *testing.T) {
 }
 
 func FuzzDecodeWebhook(f *testing.F) {
-	for _, s := range []string{xaaDM, aaaDM, xaa("post.mention.create", `{"id":1}`), xaa("chat.received", `{}`), xaa("post.delete", `{"status":null}`), `[]`, `[[]]`, `{"data":[]}`,
-		`{"for_user_id":1,"users":{"1":null,"x":[]},"tweet_create_events":[{"id":1,"extended_tweet":null,"entities":{"urls":[null]}}],"tweet_delete_events":[{}],"user_event":{"revoke":{}}}`} {
+	for _, s := range []string{
+		xaaDM, aaaDM, xaa("post.mention.create", `{"id":1}`), xaa("chat.received", `{}`), xaa("post.delete", `{"status":null}`), `[]`, `[[]]`, `{"data":[]}`,
+		`{"for_user_id":1,"users":{"1":null,"x":[]},"tweet_create_events":[{"id":1,"extended_tweet":null,"entities":{"urls":[null]}}],"tweet_delete_events":[{}],"user_event":{"revoke":{}}}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

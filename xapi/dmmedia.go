@@ -76,7 +76,7 @@ func (c *Client) download(ctx context.Context, k *call, limit int64) (*File, Lim
 	req.Header.Set("Accept", "*/*")
 	for range maxRedirects + 1 {
 		t := &tracker{}
-		resp, err := c.http.Do(req.WithContext(t.watch(ctx)))
+		resp, err := c.http.Do(req.WithContext(t.watch(ctx))) //nolint:bodyclose // drain closes it
 		if err != nil {
 			return nil, Limits{}, c.lost(ctx, k, t, err)
 		}
@@ -85,8 +85,10 @@ func (c *Client) download(ctx context.Context, k *call, limit int64) (*File, Lim
 			drain(resp.Body)
 			next, err := c.follow(ctx, req, resp)
 			if err != nil {
-				return nil, limits, &Error{Op: k.op, Status: resp.StatusCode, Code: CodeBadResponse,
-					Detail: "X sent us on to an address that is not safe", Message: sentence(CodeBadResponse, limits), Limits: limits}
+				return nil, limits, &Error{
+					Op: k.op, Status: resp.StatusCode, Code: CodeBadResponse,
+					Detail: "X sent us on to an address that is not safe", Message: sentence(CodeBadResponse, limits), Limits: limits,
+				}
 			}
 			req = next
 			continue
@@ -129,8 +131,10 @@ func (c *Client) file(ctx context.Context, k *call, t *tracker, resp *http.Respo
 		return nil, c.lost(ctx, k, t, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, &Error{Op: k.op, Status: resp.StatusCode, Code: CodeBadMedia, Detail: "the attachment is over the limit",
-			Message: "The attachment is bigger than the limit that is set here. Open it on x.com.", Limits: limits}
+		return nil, &Error{
+			Op: k.op, Status: resp.StatusCode, Code: CodeBadMedia, Detail: "the attachment is over the limit",
+			Message: "The attachment is bigger than the limit that is set here. Open it on x.com.", Limits: limits,
+		}
 	}
 	return &File{Type: resp.Header.Get("Content-Type"), Data: data}, nil
 }

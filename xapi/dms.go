@@ -2,6 +2,7 @@ package xapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -159,9 +160,7 @@ func (c *Client) DMEventsSince(ctx context.Context, access, since string, pages 
 				all.Events = append(all.Events, e)
 			}
 		}
-		for k, u := range p.Users {
-			all.Users[k] = u
-		}
+		maps.Copy(all.Users, p.Users)
 		all.Errors = append(all.Errors, p.Errors...)
 		if o.Token = p.Next; !more {
 			break
@@ -231,8 +230,10 @@ type wireDM struct {
 }
 
 func (w wireDM) event(media map[string]Attachment) DMEvent {
-	e := DMEvent{ID: string(w.ID), Type: orElse(w.Type, "MessageCreate"), SenderID: string(w.Sender),
-		ConversationID: string(w.Conversation), CreatedAt: w.CreatedAt.Time}
+	e := DMEvent{
+		ID: string(w.ID), Type: orElse(w.Type, "MessageCreate"), SenderID: string(w.Sender),
+		ConversationID: string(w.Conversation), CreatedAt: w.CreatedAt.Time,
+	}
 	for _, p := range w.Participants {
 		e.Participants = append(e.Participants, string(p))
 	}

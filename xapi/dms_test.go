@@ -162,6 +162,37 @@ func TestDMMedia(t *testing.T) {
 	}
 }
 
+// TestFollow: a download is sent on only to where it may go.
+func TestFollow(t *testing.T) {
+	c := New(Config{})
+	tests := []struct {
+		from, to string
+		ok, auth bool
+	}{
+		{"https://api.x.com/2/a", "https://api.x.com/2/b", true, true},
+		{"https://api.x.com/2/a", "/2/b", true, true},
+		{"https://api.x.com/2/a", "https://ton.x.com/b", true, false},
+		{"https://api.x.com/2/a", "https://api.x.com:444/b", true, false},
+		{"https://api.x.com/2/a", "http://api.x.com/2/b", false, false},
+		{"https://api.x.com/2/a", "ftp://api.x.com/2/b", false, false},
+		{"https://api.x.com/2/a", "https://user:pass@api.x.com/2/b", false, false},
+		{"http://127.0.0.1:1/2/a", "http://127.0.0.1:2/b", true, false},
+		{"https://api.x.com/2/a", "https://%zz", false, false},
+	}
+	for _, tt := range tests {
+		from := httptest.NewRequest(http.MethodGet, tt.from, nil)
+		from.Header.Set("Authorization", "Bearer "+canary)
+		to, err := c.follow(t.Context(), from, &http.Response{Header: http.Header{"Location": {tt.to}}})
+		if (err == nil) != tt.ok {
+			t.Errorf("%s to %s: %v, want allowed %v", tt.from, tt.to, err, tt.ok)
+			continue
+		}
+		if err == nil && (to.Header.Get("Authorization") != "") != tt.auth {
+			t.Errorf("%s to %s with the token: %v, want %v", tt.from, tt.to, !tt.auth, tt.auth)
+		}
+	}
+}
+
 func TestDMMediaRef(t *testing.T) {
 	tests := map[string]string{
 		"https://ton.twitter.com/1.1/ton/data/dm/11/22/a-B_c.jpg": "11 22 a-B_c.jpg",

@@ -77,6 +77,7 @@ func (e Event) Key() string {
 		family = "chat"
 	case Mention, Reply, Posted: // one post can arrive as several of these
 		family = "post"
+	default:
 	}
 	return family + ":" + e.Account + ":" + thing
 }

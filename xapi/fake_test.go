@@ -123,8 +123,7 @@ func (w *world) took(t *testing.T) []xapi.Event {
 }
 
 func code(err error) xapi.Code {
-	var e *xapi.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*xapi.Error](err); ok {
 		return e.Code
 	}
 	return ""

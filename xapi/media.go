@@ -73,7 +73,8 @@ func (c *Client) UploadMedia(ctx context.Context, access string, r io.Reader, m 
 	if err := m.check(); err != nil {
 		return "", err
 	}
-	mediaID, err := "", error(nil)
+	var mediaID string
+	var err error
 	if m.Category == TweetImage || m.Category == DMImage {
 		mediaID, err = c.uploadImage(ctx, access, r, m)
 	} else {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -106,9 +107,7 @@ func TestUploadVideo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			u, c := newUpload(t)
 			u.states = tt.states
-			for k, v := range tt.fail {
-				u.fail[k] = v
-			}
+			maps.Copy(u.fail, tt.fail)
 			id, err := c.UploadMedia(t.Context(), canary, strings.NewReader(video), Media{Type: "video/mp4", Size: size})
 			if diff := cmp.Diff(tt.calls, strings.Join(u.calls, " ")); diff != "" {
 				t.Errorf("calls (-want +got):\n%s", diff)
@@ -198,7 +197,7 @@ func TestWaitForProcessing(t *testing.T) {
 			case r.Method == http.MethodGet:
 				looks++
 			}
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 		})}})
 		start := time.Now()
 		_, err := c.UploadMedia(t.Context(), canary, strings.NewReader("gif"), Media{Type: "image/gif", Size: 3})

@@ -115,8 +115,10 @@ func (c *Client) token(ctx context.Context, k *call, get func(context.Context) (
 	if p := parseProblem(rec.body); p.OAuthError != "" { // some servers say so with a 200
 		return nil, c.refused(k, http.StatusBadRequest, rec.body, limits)
 	}
-	return nil, &Error{Op: k.op, Status: rec.status, Code: CodeBadResponse, Detail: "the answer holds no token",
-		Message: sentence(CodeBadResponse, limits), Limits: limits, Uncertain: true}
+	return nil, &Error{
+		Op: k.op, Status: rec.status, Code: CodeBadResponse, Detail: "the answer holds no token",
+		Message: sentence(CodeBadResponse, limits), Limits: limits, Uncertain: true,
+	}
 }
 
 func grant(tok *oauth2.Token) *Token {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -174,10 +175,8 @@ func classify(status int, p problem) Code {
 	all := p.flat()
 	known, numbered := segments(), numbers()
 	for _, r := range rules() {
-		for _, q := range all {
-			if r.fits(q) {
-				return r.code
-			}
+		if slices.ContainsFunc(all, r.fits) {
+			return r.code
 		}
 	}
 	for _, q := range all {

@@ -89,8 +89,10 @@ func TestRequestsFollowTheSpecification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if openapi3filter.ValidateRequest(t.Context(), &openapi3filter.RequestValidationInput{Request: bad, PathParams: params, Route: route,
-		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}}) == nil {
+	if openapi3filter.ValidateRequest(t.Context(), &openapi3filter.RequestValidationInput{
+		Request: bad, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	}) == nil {
 		t.Error("the validator accepts a field that X does not have")
 	}
 }

@@ -56,7 +56,7 @@ func (c *Client) do(ctx context.Context, k *call) (Limits, error) {
 		return Limits{}, err
 	}
 	t := &tracker{}
-	resp, err := c.http.Do(req.WithContext(t.watch(ctx)))
+	resp, err := c.http.Do(req.WithContext(t.watch(ctx))) //nolint:bodyclose // drain closes it
 	if err != nil {
 		return Limits{}, c.lost(ctx, k, t, err)
 	}
@@ -170,8 +170,7 @@ func (c *Client) lost(ctx context.Context, k *call, t *tracker, err error) *Erro
 
 // clean drops an error that holds a secret, and the address around the others.
 func (c *Client) clean(k *call, err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		timeout := ue.Timeout()
 		err = ue.Err
 		if timeout && !errors.Is(err, context.DeadlineExceeded) {
@@ -217,8 +216,10 @@ func (c *Client) decode(k *call, status int, body []byte, limits Limits) error {
 		return nil
 	}
 	unreadable := func(why string) error {
-		return &Error{Op: k.op, Status: status, Code: CodeBadResponse, Detail: why, Message: sentence(CodeBadResponse, limits),
-			Limits: limits, Uncertain: k.effective()}
+		return &Error{
+			Op: k.op, Status: status, Code: CodeBadResponse, Detail: why, Message: sentence(CodeBadResponse, limits),
+			Limits: limits, Uncertain: k.effective(),
+		}
 	}
 	if len(body) > maxBody {
 		return unreadable("the answer is too big")
@@ -239,8 +240,10 @@ func typeError(err error) bool {
 // errors instead, they say what happened; if not, nobody knows.
 func (c *Client) empty(k *call, limits Limits, errs []problem) *Error {
 	if len(errs) == 0 {
-		return &Error{Op: k.op, Status: http.StatusOK, Code: CodeBadResponse, Detail: "the answer holds no result",
-			Message: sentence(CodeBadResponse, limits), Limits: limits, Uncertain: k.effective()}
+		return &Error{
+			Op: k.op, Status: http.StatusOK, Code: CodeBadResponse, Detail: "the answer holds no result",
+			Message: sentence(CodeBadResponse, limits), Limits: limits, Uncertain: k.effective(),
+		}
 	}
 	p := problem{Errors: errs}
 	e := &Error{Op: k.op, Status: http.StatusOK, Code: classify(http.StatusOK, p), Limits: limits}

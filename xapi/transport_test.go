@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,7 +33,7 @@ func cut(t *testing.T, w http.ResponseWriter, before string) {
 // TestLostAnswers: what was never sent had no effect; what was sent may have.
 func TestLostAnswers(t *testing.T) {
 	refusing := func(t *testing.T) string { // nobody listens there any more
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own port
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestLostAnswers(t *testing.T) {
 		{"connection refused", refusing, false, CodeNetwork, 0},
 		{"TLS fails", func(t *testing.T) string {
 			srv := httptest.NewUnstartedServer(answering(200, `{}`))
-			srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+			srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 			srv.StartTLS() // with a certificate of nobody we trust
 			t.Cleanup(srv.Close)
 			return srv.URL
@@ -298,7 +298,7 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 
 // TestHalfWrittenRequest: a server that stops reading a big body may have seen enough.
 func TestHalfWrittenRequest(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own port
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

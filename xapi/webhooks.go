@@ -98,8 +98,10 @@ func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
 	var out struct {
 		Data []wireWebhook `json:"data"`
 	}
-	_, err := c.app(ctx, &call{op: "list webhooks", method: http.MethodGet, path: "/2/webhooks",
-		query: url.Values{"webhook_config.fields": {"created_at,id,url,valid"}}, out: &out})
+	_, err := c.app(ctx, &call{
+		op: "list webhooks", method: http.MethodGet, path: "/2/webhooks",
+		query: url.Values{"webhook_config.fields": {"created_at,id,url,valid"}}, out: &out,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +118,10 @@ func (c *Client) CreateWebhook(ctx context.Context, address string) (*Webhook, e
 	const op = "register webhook"
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || len(address) > 200 {
-		return nil, &Error{Op: op, Code: CodeBadWebhookURL, Detail: "the address is no URL, or has over 200 characters",
-			Message: sentence(CodeBadWebhookURL, Limits{})}
+		return nil, &Error{
+			Op: op, Code: CodeBadWebhookURL, Detail: "the address is no URL, or has over 200 characters",
+			Message: sentence(CodeBadWebhookURL, Limits{}),
+		}
 	}
 	// The guide shows the webhook below "data", the specification without it.
 	var out struct {
@@ -130,7 +134,7 @@ func (c *Client) CreateWebhook(ctx context.Context, address string) (*Webhook, e
 	if err != nil {
 		return nil, err
 	}
-	w := out.wireWebhook.webhook()
+	w := out.webhook()
 	if out.Data.ID != "" {
 		w = out.Data.webhook()
 	}
