@@ -132,15 +132,15 @@ type Reporter interface{ Stats() Stats }
 
 // Stats is what a store did since it was opened.
 type Stats struct {
-	Updates    int64         // functions that Update ran to a nil error and kept
-	Commits    int64         // commits, each of which keeps one or more updates
-	Failures   int64         // commits that failed
-	Retries    int64         // functions run again because of a conflict
-	Waiting    int           // updates that wait for their turn now
-	LastBatch  int           // updates in the last commit
-	LargestRun int           // updates in the largest commit
-	LastCommit time.Duration // how long the last commit took, flushes included
-	Size       int64         // bytes the store takes; 0 when not known
+	Updates      int64         // functions that Update ran to a nil error and kept
+	Commits      int64         // commits, each of which keeps one or more updates
+	Failures     int64         // commits that failed
+	Retries      int64         // functions run again because of a conflict
+	Waiting      int           // updates that wait for their turn now
+	LastBatch    int           // updates in the last commit
+	LargestBatch int           // updates in the largest commit
+	LastCommit   time.Duration // how long the last commit took, flushes included
+	Size         int64         // bytes the store takes; 0 when not known
 }
 
 const (

@@ -49,20 +49,22 @@ type Store struct {
 	stats store.Stats
 }
 
-// Open opens the file at path, and creates it if there never was one.
+// Open opens the file at path, and creates it if there never was one. A file
+// that another process has open is refused with [store.ErrInUse], one that is
+// less than what was written with [store.ErrDamaged].
 func Open(path string) (*Store, error) {
-	return open(path, lockWait)
-}
-
-func open(path string, wait time.Duration) (*Store, error) {
-	if err := guard(path); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
-	}
-	db, err := openFile(path, &bolt.Options{
-		Timeout:         wait,
+	return open(path, &bolt.Options{
+		Timeout:         lockWait,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: initialMap(),
 	})
+}
+
+func open(path string, o *bolt.Options) (*Store, error) {
+	if err := guard(path); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	db, err := openFile(path, o)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("open store %s: %w: stop the other one, or use another file", path, store.ErrInUse)

@@ -254,7 +254,7 @@ func (s *Store) commit(self *waiter) {
 			s.stats.Commits++
 			s.stats.Updates += int64(b.kept)
 			s.stats.LastBatch = b.kept
-			s.stats.LargestRun = max(s.stats.LargestRun, b.kept)
+			s.stats.LargestBatch = max(s.stats.LargestBatch, b.kept)
 		} else {
 			s.stats.Failures++
 		}

@@ -56,6 +56,7 @@ const (
 	moreReaders = 8  // connections that only views take
 	maxAttempts = 40 // of one update
 	aloneFrom   = 3  // the attempt from which on an update runs without its siblings
+	maxConnects = 15 // attempts that may fail to connect, such as while the server restarts
 	maxBackoff  = 100 * time.Millisecond
 	commitWait  = 30 * time.Second
 )
@@ -225,7 +226,7 @@ func (s *Store) attempt(ctx context.Context, n int, w *writeTx, fn func(store.Tx
 	defer s.writers.Release(weight)
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return false, fmt.Errorf("update: %w", err)
+		return n < maxConnects && ctx.Err() == nil, fmt.Errorf("update: %w", err)
 	}
 	defer conn.Release()
 	t := newTx(ctx, conn.Conn(), "begin isolation level serializable")
@@ -235,7 +236,7 @@ func (s *Store) attempt(ctx context.Context, n int, w *writeTx, fn func(store.Tx
 	err = fn(w)
 	t.done = true
 	switch {
-	case t.err != nil && ctx.Err() == nil && (retryable(t.err) || t.conn.IsClosed()):
+	case t.err != nil && ctx.Err() == nil && (retryable(t.err) || t.lost()):
 		return true, t.err // whatever fn made of it
 	case ctx.Err() != nil:
 		return false, ctx.Err()
@@ -252,7 +253,7 @@ func (s *Store) attempt(ctx context.Context, n int, w *writeTx, fn func(store.Tx
 	s.count(func(st *store.Stats) {
 		st.Updates++
 		st.Commits++
-		st.LastBatch, st.LargestRun = 1, 1
+		st.LastBatch, st.LargestBatch = 1, 1
 		st.LastCommit = time.Since(start)
 	})
 	return false, nil

@@ -135,7 +135,7 @@ func testConnectionsLost(t *testing.T, url string) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		tick := time.NewTicker(15 * time.Millisecond)
+		tick := time.NewTicker(30 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {

@@ -16,7 +16,7 @@ const replacement = `\ufffd`
 // are not UTF-8. What people type must not fail in one driver alone.
 func clean(val []byte) []byte {
 	if !utf8.Valid(val) {
-		val = bytes.ToValidUTF8(val, []byte("\ufffd"))
+		val = []byte(string([]rune(string(val)))) // each bad byte becomes U+FFFD, as in encoding/json
 	}
 	out := make([]byte, 0, len(val))
 	for {

@@ -84,6 +84,12 @@ func explain(err error) error {
 	return err
 }
 
+// lost tells if the connection ended with the first error.
+func (t *tx) lost() bool {
+	var pg *pgconn.PgError
+	return t.conn.IsClosed() || errors.As(t.err, &pg) && (pg.SeverityUnlocalized == "FATAL" || pg.SeverityUnlocalized == "PANIC")
+}
+
 // usable is asked before each call.
 func (t *tx) usable() error {
 	if t.done {
@@ -103,7 +109,7 @@ func (t *tx) commit() error {
 	defer cancel()
 	t.queue.Queue("commit")
 	if err := t.send(ctx); err != nil {
-		if t.conn.IsClosed() && !pgconn.SafeToRetry(err) {
+		if t.lost() && !pgconn.SafeToRetry(err) {
 			return fmt.Errorf("commit: %w: %w", store.ErrUncertain, err)
 		}
 		return fmt.Errorf("commit: %w", err)
