@@ -3,6 +3,7 @@ package desk
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,12 @@ func (d *Desk) explainDelay(tx store.Tx, c Conversation, m *Message, a outbox.Ac
 	if err != nil {
 		return err
 	}
+	return d.explain(tx, c, m, at, why)
+}
+
+// explain is explainDelay with what is known already; the zero time is one
+// that nobody knows.
+func (d *Desk) explain(tx store.Tx, c Conversation, m *Message, at time.Time, why string) error {
 	if why == "" || !at.IsZero() && time.Until(at) < soon {
 		return nil
 	}
@@ -403,11 +410,16 @@ func (d *Desk) HoldChanged(tx store.Tx, h outbox.Hold, on bool) error {
 		if err != nil {
 			return err
 		}
+		if a.State != outbox.Queued || !slices.Contains(a.Lanes, h.Lane) {
+			continue
+		}
 		c, err := d.Get(tx, m.Conversation)
 		if err != nil {
 			return err
 		}
-		if err := d.explainDelay(tx, c, &m, a); err != nil {
+		// Not by the outbox's word on when it goes: for one behind another that
+		// is just being sent that is now, and nobody would be told later.
+		if err := d.explain(tx, c, &m, h.Until, h.Message); err != nil {
 			return err
 		}
 		if err := messages().Put(tx, m); err != nil {

@@ -136,28 +136,27 @@ func TestDelayIsExplainedOnce(t *testing.T) {
 func TestHoldTellsThoseWhoWait(t *testing.T) {
 	scene(t, func(t *testing.T, w *world) {
 		sam, _, _ := talk(w)
-		later := func(int) error {
-			return &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "server", Message: "X is down."}}
+		w.x.gate = make(chan struct{})
+		w.write(sam, "first") // on its way
+		w.write(sam, "second")
+		hold := func(lane, msg string) {
+			w.update(func(tx store.Tx) error {
+				return w.ob.Hold(tx, outbox.Hold{Lane: lane, Code: "reconnect", Message: msg})
+			})
+			w.settle()
 		}
-		w.x.next = []func(int) error{later}
-		w.write(sam, "hello") // waits a moment for its next try
 		n := len(w.thread())
-		w.update(func(tx store.Tx) error {
-			return w.ob.Hold(tx, outbox.Hold{Lane: "x:" + acme, Code: "reconnect", Message: "Connect the account again."})
-		})
-		w.settle()
-		if th := w.thread(); len(th) != n+1 && len(w.x.texts()) == 0 {
-			t.Errorf("thread = %q, want the reason why it waits", th)
+		hold("x:"+beta, "Another account.")
+		hold("x:"+acme+":post", "Posts only.")
+		if len(w.thread()) != n {
+			t.Errorf("thread = %q, want nothing said of what holds others", w.thread()[n:])
 		}
-		w.update(func(tx store.Tx) error {
-			return w.ob.Hold(tx, outbox.Hold{Lane: "x:" + beta, Code: "reconnect", Message: "Another account."})
-		})
+		hold("x:"+acme+":dm", "Messages wait.")
+		hold("x:"+acme, "Connect the account again.")
+		equal(t, "said", w.thread()[n:], []string{"⏳ Not sent yet. Messages wait."})
+		close(w.x.gate)
 		w.settle()
-		for _, s := range w.thread() {
-			if strings.Contains(s, "Another account") {
-				t.Errorf("told of another account's hold: %q", s)
-			}
-		}
+		equal(t, "sent", w.x.texts(), []string{"first"})
 	})
 }
 
