@@ -20,7 +20,7 @@ import (
 // still take their own turns, so it may need -count.
 var (
 	historySeed  = flag.Int("history", 0, "the first history to play")
-	historyCount = flag.Int("histories", 25, "how many histories to play")
+	historyCount = flag.Int("histories", 15, "how many histories to play")
 )
 
 // TestHistories plays random histories: people add, send, cancel and retry
@@ -72,6 +72,11 @@ func playHistory(t *testing.T, n int) {
 	h.rate = []float64{0, 0.1, 0.5}[h.rng.IntN(3)]
 	h.svc.lane = "lane0"
 	h.svc.fates = func(Action) fate { return h.fate() } // with the service's lock held
+	h.svc.slow = func() time.Duration {
+		h.svc.mu.Lock()
+		defer h.svc.mu.Unlock()
+		return time.Duration(h.dice.IntN(3000)) * time.Millisecond
+	}
 	h.svc.blind = func(int) error {
 		if h.dice.Float64() < h.rate/2 {
 			return errors.New("lookup failed")
@@ -100,7 +105,7 @@ func (h *history) fate() fate {
 
 // start begins a process.
 func (h *history) start() {
-	o := Options{Workers: 3, Backoff: time.Second, MaxBackoff: time.Minute, MaxAttempts: 6, AttemptTimeout: 5 * time.Second, Drain: time.Second, Poll: time.Second}
+	o := Options{Workers: 3, Backoff: time.Second, MaxBackoff: time.Minute, MaxAttempts: 6, AttemptTimeout: 5 * time.Second, Drain: time.Second, Poll: 5 * time.Second}
 	o.Exclusive = !h.replica
 	ob, m := h.instance(o)
 	ob.OnChange(func(tx store.Tx, _ State, a Action) error {

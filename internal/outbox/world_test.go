@@ -46,9 +46,10 @@ type service struct {
 	hidden  map[string]int    // lookups until an effect is seen, by key
 	lane    string            // held by paces
 	gate    chan struct{}     // if set, Do waits for it
-	begun   chan string       // if set, is sent the key of each call
-	peak    int               // most calls at once
-	now     int               // calls at once
+	slow    func() time.Duration
+	begun   chan string // if set, is sent the key of each call
+	peak    int         // most calls at once
+	now     int         // calls at once
 	ladder  []time.Duration
 	onDo    func(context.Context, Action) (Receipt, error) // if set, instead of all this
 }
@@ -82,6 +83,13 @@ func (s *service) Do(ctx context.Context, a Action) (Receipt, error) {
 		s.mu.Lock()
 		s.effects = append(s.effects, a.Key)
 		s.mu.Unlock()
+	}
+	if s.slow != nil { // the answer takes its time
+		select {
+		case <-time.After(s.slow()):
+		case <-ctx.Done():
+			return Receipt{}, ctx.Err()
+		}
 	}
 	switch f {
 	case works:
