@@ -137,7 +137,7 @@ func (r *Router) command(c *call) error {
 	if !ok {
 		first, rest := cutWord(text)
 		if cmd, ok = r.find(strings.TrimPrefix(strings.ToLower(first), "/")); !ok {
-			return r.unknownCommand(first)
+			return r.unknownCommand(orDefault(name, first))
 		}
 		text = rest
 	}
@@ -180,7 +180,7 @@ func (r *Router) unknownCommand(first string) error {
 		names = append(names, cmd.name)
 	}
 	if best, ok := nearest.Word(first, names); ok {
-		return refuse("I don't know %q. Did you mean %s? Try: /%s help", clip(first), best, best)
+		return refuse("I don't know %q. Did you mean /%s? See: /%s help", clip(first), best, best)
 	}
 	return refuse("Tell me one of: /%s. Each has a help: /twitter help", strings.Join(names, ", /"))
 }

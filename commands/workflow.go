@@ -11,7 +11,6 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
-	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -92,7 +91,7 @@ func addWorkflow(c *call, s string) error {
 		return c.reply(text(workflowHelp))
 	}
 	wf := incident.Workflow{
-		ID: id.New(), Name: orDefault(o.flags["name"], "Post "+triggerWord(trigger)), Enabled: true, Trigger: trigger, Message: o.text,
+		Name: orDefault(o.flags["name"], "Post "+triggerWord(trigger)), Enabled: true, Trigger: trigger, Message: o.text,
 		Approval: strings.EqualFold(o.flags["approval"], "yes") || strings.EqualFold(o.flags["approval"], "true"),
 	}
 	if h := o.flags["account"]; h != "" {
@@ -181,6 +180,9 @@ func (w WorkflowSaver) Do(ctx context.Context, a outbox.Action) (outbox.Receipt,
 		return outbox.Receipt{}, later(err)
 	}
 	err = w.DB.Update(ctx, func(tx store.Tx) error {
+		if _, done, err := w.Router.Outbox.FindKey(tx, a.Key+":answer"); err != nil || done {
+			return err // an attempt that was cut off got this far
+		}
 		answer := ""
 		if bad != nil {
 			answer = "⚠ The workflow was not saved: " + bad.Message

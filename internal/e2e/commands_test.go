@@ -219,10 +219,10 @@ func see(ts *testscript.TestScript, neg bool, args []string) {
 func authorize(allow bool) func(ts *testscript.TestScript, neg bool, args []string) {
 	return func(ts *testscript.TestScript, _ bool, args []string) {
 		p := ts.Value(playKey{}).(*play)
-		if len(args) != 1 {
-			ts.Fatalf("usage: authorize USER")
+		if len(args) < 1 {
+			ts.Fatalf("usage: authorize USER [again]")
 		}
-		link := ""
+		link, again := "", len(args) > 1 // again: the link that was used before
 		ts.Check(eventually(func() error {
 			s, err := p.chat()
 			if err != nil {
@@ -231,7 +231,7 @@ func authorize(allow bool) func(ts *testscript.TestScript, neg bool, args []stri
 			for _, m := range p.here(s) {
 				for _, bl := range m.Blocks {
 					for _, b := range bl.Buttons {
-						if b.URL != "" {
+						if b.URL != "" && (!p.used[b.URL] || again) {
 							link = b.URL
 						}
 					}
@@ -243,6 +243,7 @@ func authorize(allow bool) func(ts *testscript.TestScript, neg bool, args []stri
 			return nil
 		}))
 		users := map[string]string{"larkspur_hq": "1000000000000000001", "casey_r": "1000000000000000002", "noor_writes": "1000000000000000003"}
+		p.used[link] = true
 		page, err := p.authorize(link, users[args[0]], allow)
 		ts.Check(err)
 		_, err = ts.Stdout().Write([]byte(page))
@@ -377,9 +378,9 @@ func fault(p *play, a []string) error {
 	return err
 }
 
-var incidentID = regexp.MustCompile(`\$INC([0-9]+)`)
+var incidentID = regexp.MustCompile(`@INC([0-9]+)`)
 
-// api calls the HTTP API. $INC1 in a path or body is the ID of INC-1.
+// api calls the HTTP API. @INC1 in a path or body is the ID of INC-1.
 func api(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(playKey{}).(*play)
 	if len(args) < 3 || neg {
@@ -388,7 +389,7 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 	expand := func(s string) string {
 		return incidentID.ReplaceAllStringFunc(s, func(ref string) string {
 			var one struct{ Data struct{ ID string } }
-			status, body, err := p.call(http.MethodGet, "/v1/incidents/INC-"+strings.TrimPrefix(ref, "$INC"), nil)
+			status, body, err := p.call(http.MethodGet, "/v1/incidents/INC-"+strings.TrimPrefix(ref, "@INC"), nil)
 			ts.Check(err)
 			if status != http.StatusOK {
 				ts.Fatalf("%s: %d %s", ref, status, body)

@@ -41,7 +41,7 @@ func TestFlows(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PERCH", perch)
-			p := &play{bin: perch, data: filepath.Join(env.WorkDir, "data"), log: filepath.Join(env.WorkDir, "perch.log")}
+			p := &play{bin: perch, data: filepath.Join(env.WorkDir, "data"), log: filepath.Join(env.WorkDir, "perch.log"), used: map[string]bool{}}
 			env.Values[playKey{}] = p
 			env.Defer(p.kill)
 			return nil

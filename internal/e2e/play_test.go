@@ -34,7 +34,7 @@ type play struct {
 
 	user, channel, thread string
 	asks                  int
-	etag                  string
+	used                  map[string]bool // links to X
 }
 
 // start runs the program on the play's data and waits until it is ready.
