@@ -246,6 +246,7 @@ func (d *Desk) tooLate(tx store.Tx, ev bot.Event, m Message, err error) error {
 		text = "The message was already sent: “" + short(m.Text) + "”."
 	case Withdrawn:
 		text = "The message was already discarded."
+	case Unsent, Refused, Failed, Stuck:
 	}
 	return d.tell(tx, ev, text)
 }

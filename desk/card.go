@@ -71,8 +71,10 @@ func cardButtons(c Conversation, who Contact) []bot.Button {
 	case Claimed, Waiting:
 	}
 	return []bot.Button{
-		closeIt, transferButton(c),
-		{ID: "desk.release", Label: "Back to the queue", Value: c.ID}, open,
+		closeIt,
+		transferButton(c),
+		{ID: "desk.release", Label: "Back to the queue", Value: c.ID},
+		open,
 	}
 }
 

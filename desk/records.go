@@ -244,11 +244,10 @@ func messages() store.Table[Message] {
 			}),
 			one("conversation", false, func(m Message) []byte { return store.Key(m.Conversation, m.At) }),
 			one("pending", false, func(m Message) []byte {
-				switch m.Delivery {
-				case Sending, Stuck:
-					return store.Key(m.Account, m.Conversation)
+				if m.Delivery != Sending && m.Delivery != Stuck {
+					return nil
 				}
-				return nil
+				return store.Key(m.Account, m.Conversation)
 			}),
 		},
 	}

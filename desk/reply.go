@@ -26,8 +26,9 @@ func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) 
 		return d.onAction(tx, ev)
 	case bot.EventSubmit:
 		return d.onSubmit(tx, ev)
+	default:
+		return false, nil
 	}
-	return false, nil
 }
 
 // justPosted is how long after its beginning a conversation may have a card
@@ -215,8 +216,9 @@ func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 	case Sent:
 		return true, d.tell(tx, ev, "The customer still sees your first text: “"+short(m.Text)+"”. "+
 			"X can't change a message that was sent. Write a new one to correct it.")
+	case Withdrawn:
 	}
-	m.Text = text // a note, or one that was withdrawn
+	m.Text = text // or a note
 	return true, messages().Put(tx, m)
 }
 
@@ -262,6 +264,7 @@ func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 		}
 	case Sent, Stuck:
 		return true, d.tell(tx, ev, customerHasIt(m))
+	case Withdrawn:
 	}
 	return true, nil
 }

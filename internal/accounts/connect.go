@@ -103,8 +103,7 @@ func (a *Accounts) Finish(ctx context.Context, cookie, state, code, xerr string)
 	}
 	acc, err := a.finish(ctx, r, verifier, code)
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			a.outcome(ctx, r.ID, e.Code)
 		}
 		return Account{}, err
@@ -337,8 +336,7 @@ func clean(s string) string {
 
 // wrap leaves errors for people as they are.
 func wrap(what string, err error) error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return fmt.Errorf("%s: %w", what, err)

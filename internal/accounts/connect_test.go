@@ -71,8 +71,8 @@ func TestConnectRefusals(t *testing.T) {
 				}
 				_, err := w.acc.Finish(t.Context(), b.cookie, b.state, b.code, b.xerr)
 				wantCode(t, err, tt.want)
-				if strings.Contains(err.(*Error).Message, "<") {
-					t.Errorf("message %q repeats what came from outside", err.(*Error).Message)
+				if m := text(err); strings.Contains(m, "<") {
+					t.Errorf("message %q repeats what came from outside", m)
 				}
 				// However it ended, the request is used up.
 				_, err = w.acc.Finish(t.Context(), good.cookie, good.state, good.code, "")
@@ -99,7 +99,7 @@ func TestMissingScopesAreNamed(t *testing.T) {
 	cookie, state, code := w.start(w.begin())
 	_, err := w.acc.Finish(t.Context(), cookie, state, code, "")
 	wantCode(t, err, CodeMissingScopes)
-	if m := err.(*Error).Message; !strings.Contains(m, "send direct messages (dm.write)") || strings.Contains(m, "tweet.write") {
+	if m := text(err); !strings.Contains(m, "send direct messages (dm.write)") || strings.Contains(m, "tweet.write") {
 		t.Errorf("message = %q, want it to name dm.write alone", m)
 	}
 }

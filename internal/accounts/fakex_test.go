@@ -250,3 +250,11 @@ func wantCode(t *testing.T, err error, want Code) {
 		t.Errorf("message of %s = %q, want sentences", e.Code, e.Message)
 	}
 }
+
+// text is what a person is told.
+func text(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Message
+	}
+	return ""
+}

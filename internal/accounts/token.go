@@ -221,7 +221,7 @@ func (a *Accounts) refresh(ctx context.Context, t Tokens) (Tokens, error) {
 		return Tokens{}, err
 	}
 	if next.Access == "" {
-		return Tokens{}, errors.New("X renewed the tokens without giving one")
+		return Tokens{}, errors.New("no token in the renewed pair")
 	}
 	if next.Refresh == "" { // X rotates them; one that does not keeps the old
 		next.Refresh = t.Refresh
