@@ -104,8 +104,8 @@ func TestLostLease(t *testing.T) {
 	inBubble(t, Options{Owner: "second", Lease: 30 * time.Second}, func(w *world) {
 		w.svc.setFates(first(hangs))
 		one, m := w.instance(Options{Owner: "first", Lease: 30 * time.Second, AttemptTimeout: time.Hour})
-		stop := runOutbox(w.t, one)
 		id := w.add(Action{Key: "a"})[0]
+		stop := runOutbox(w.t, one)
 		pass(0)
 		m.kill() // cut off from the store, alive otherwise
 		w.run()
