@@ -294,3 +294,31 @@ func TestManyAtOnceMakeOneConversation(t *testing.T) {
 		}
 	})
 }
+
+func TestDeletedOnX(t *testing.T) {
+	scene(t, func(t *testing.T, w *world) {
+		sam, _, _ := agents()
+		w.duty(sam)
+		w.in("100", "first")
+		w.in("101", "my card number is 4711")
+		del := func(account, xid string) {
+			w.update(func(tx store.Tx) error { return w.d.Deleted(tx, account, DM, xid) })
+			w.settle()
+		}
+		del(beta, "101") // another account's
+		del(acme, "404")
+		contains(t, "thread", strings.Join(w.thread(), "\n"), "4711")
+		del(acme, "101")
+		del(acme, "101")
+		for _, p := range w.chat.posts {
+			if strings.Contains(all(p.msg), "4711") {
+				t.Errorf("still shown: %s", all(p.msg))
+			}
+		}
+		contains(t, "thread", strings.Join(w.thread(), "\n"), "first", "Deleted on X by its author.")
+		contains(t, "card", all(w.card().msg), "Deleted on X by its author.")
+		if m := w.messages()[1]; m.Text != "" || !m.Deleted {
+			t.Errorf("message = %+v", m)
+		}
+	})
+}

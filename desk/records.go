@@ -135,6 +135,7 @@ type Message struct {
 	Files        []File    `json:"files,omitempty"`
 	Encrypted    bool      `json:"encrypted,omitempty"`
 	At           time.Time `json:"at"`
+	Deleted      bool      `json:"deleted,omitempty"` // on X, by its author: the words are gone
 
 	Author       bot.UserRef `json:"author,omitempty"`
 	AuthorName   string      `json:"author_name,omitempty"`

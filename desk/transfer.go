@@ -172,8 +172,11 @@ func recap(msgs []Message, who Contact) string {
 			name += " (internal)"
 		}
 		text := m.Text
-		if m.Encrypted {
+		switch {
+		case m.Encrypted:
 			text = "🔒 Encrypted message"
+		case m.Deleted:
+			text = wasDeleted
 		}
 		lines = append(lines, name+": "+preview(text))
 	}
