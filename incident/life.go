@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -161,6 +162,9 @@ func (s *Service) change(tx store.Tx, ref string, fn func(*Incident) error) (Inc
 	}
 	if err := checkIncident(now); err != nil {
 		return Incident{}, err
+	}
+	if reflect.DeepEqual(was, now) {
+		return was, nil // a repeat tells nobody anything
 	}
 	now.UpdatedAt = time.Now().UTC()
 	if err := incidents.Put(tx, now); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perch-chat/perch/incident/template"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -103,6 +104,9 @@ func (x *Executor) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, err
 	text, err := x.s.o.Templates.Render(ctx, wf.Message, vars)
 	if ctx.Err() != nil {
 		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "stopped", Message: "Perch was stopped."}, Err: ctx.Err()}
+	}
+	if errors.Is(err, template.ErrBusy) {
+		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "busy", Message: sentence(err)}, Err: err}
 	}
 	if err != nil {
 		return outbox.Receipt{}, runFailed("template", sentence(err), err)

@@ -30,7 +30,7 @@ func (s *server) guard(scope Scope, h authed) http.Handler {
 		var ok bool
 		err := s.DB.View(r.Context(), func(tx store.Tx) error {
 			var err error
-			t, ok, err = findToken(tx, secret)
+			t, ok, err = s.keys.find(tx, secret)
 			return err
 		})
 		if err != nil {

@@ -186,63 +186,50 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s[:64], "") + "…"
 }
 
-// wellFormed refuses what encoding/json lets pass or answers differently:
-// names that occur twice, deep nesting, invalid UTF-8, text behind the end.
+// wellFormed refuses what encoding/json lets pass or reads differently than
+// others: names that occur twice, deep nesting, invalid UTF-8.
 func wellFormed(body []byte) error {
 	if !utf8.Valid(body) {
 		return badJSON("It is not valid UTF-8.")
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var names []map[string]bool // of the open objects; nil for an array
-	isName := false
-	for {
-		tok, err := dec.Token()
-		if errors.Is(err, io.EOF) && dec.InputOffset() > 0 && len(names) == 0 {
-			break
-		}
-		if err != nil {
-			return badJSON(fmt.Sprintf("At byte %d: %v", dec.InputOffset(), err))
-		}
-		if d, ok := tok.(json.Delim); ok {
-			switch d {
-			case '{', '[':
-				if len(names) >= maxDepth {
-					return badJSON(fmt.Sprintf("It is nested more than %d deep.", maxDepth))
+	if !json.Valid(body) {
+		var v json.RawMessage
+		return badJSON(fmt.Sprint(json.Unmarshal(body, &v)))
+	}
+	var names []map[string]bool      // of the open objects; nil for an array
+	for i := 0; i < len(body); i++ { // it is valid: only what matters has to be looked at
+		switch body[i] {
+		case '{', '[':
+			if len(names) >= maxDepth {
+				return badJSON(fmt.Sprintf("It is nested more than %d deep.", maxDepth))
+			}
+			var m map[string]bool
+			if body[i] == '{' {
+				m = map[string]bool{}
+			}
+			names = append(names, m)
+		case '}', ']':
+			names = names[:len(names)-1]
+		case '"':
+			start := i
+			for i++; body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
 				}
-				var m map[string]bool
-				if d == '{' {
-					m = map[string]bool{}
-				}
-				names = append(names, m)
-			default:
-				names = names[:len(names)-1]
 			}
-			isName = len(names) > 0 && names[len(names)-1] != nil
-			if len(names) == 0 && dec.More() {
-				return badJSON("There is more behind its end.")
+			if rest := bytes.TrimLeft(body[i+1:], " \t\r\n"); len(rest) == 0 || rest[0] != ':' {
+				continue // a value
 			}
-			continue
-		}
-		if len(names) == 0 {
-			if dec.More() {
-				return badJSON("There is more behind its end.")
+			var name string
+			if err := json.Unmarshal(body[start:i+1], &name); err != nil {
+				return badJSON(err.Error())
 			}
-			continue
-		}
-		open := names[len(names)-1]
-		if open == nil {
-			continue
-		}
-		if name, ok := tok.(string); ok && isName {
+			open := names[len(names)-1]
 			if open[name] {
 				return badJSON(fmt.Sprintf("The name %q occurs twice.", clip(name)))
 			}
 			open[name] = true
-			isName = false
-			continue
 		}
-		isName = true
 	}
 	return nil
 }

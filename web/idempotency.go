@@ -38,8 +38,9 @@ func (s *server) change(w http.ResponseWriter, r *http.Request, t Token, body []
 	}
 	sum := digest(r, body)
 	var out []byte
+	var doc any
 	replayed, code := false, status
-	err = s.DB.Update(r.Context(), func(tx store.Tx) error {
+	err = s.DB.Update(r.Context(), func(tx store.Tx) (err error) {
 		replayed, code = false, status // it may run twice
 		if key != "" {
 			old, ok, err := answers.Find(tx, store.Key(key))
@@ -54,11 +55,11 @@ func (s *server) change(w http.ResponseWriter, r *http.Request, t Token, body []
 				return nil
 			}
 		}
-		doc, err := fn(tx)
-		if err != nil {
+		out = nil
+		if doc, err = fn(tx); err != nil || key == "" {
 			return err
 		}
-		if out, err = marshal(doc); err != nil || key == "" {
+		if out, err = marshal(doc); err != nil {
 			return err
 		}
 		if err := forget(tx); err != nil {
@@ -68,6 +69,11 @@ func (s *server) change(w http.ResponseWriter, r *http.Request, t Token, body []
 	})
 	if err != nil {
 		return err
+	}
+	if out == nil { // nobody has to remember it: encode it when others can write again
+		if out, err = marshal(doc); err != nil {
+			return err
+		}
 	}
 	if replayed {
 		w.Header().Set("Idempotency-Replayed", "true")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/perch-chat/perch/internal/id"
@@ -153,13 +155,47 @@ func hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// findToken is the token that secret opens, if it does. It is looked up by its
+// keyring remembers how the stored tokens read, so that not each request has
+// to decode one. What is stored is looked at each time: a revoked token is
+// refused at once.
+type keyring struct {
+	mu   sync.RWMutex
+	read map[string]keyOf // by hash
+}
+
+type keyOf struct {
+	stored []byte
+	token  Token
+}
+
+const maxKeys = 1024
+
+// find is the token that secret opens, if it does. It is looked up by its
 // hash, so the time that takes says nothing of the secret.
-func findToken(tx store.Tx, secret string) (Token, bool, error) {
+func (k *keyring) find(tx store.Tx, secret string) (Token, bool, error) {
 	h := hash(secret)
-	t, ok, err := tokens.Find(tx, store.Key(h))
-	if err != nil || !ok {
-		return Token{}, false, err
+	at := store.Key(h)
+	stored, err := tx.Get(tokens.Name, at)
+	if errors.Is(err, store.ErrNotFound) {
+		return Token{}, false, nil
+	}
+	if err != nil {
+		return Token{}, false, fmt.Errorf("find token: %w", err)
+	}
+	k.mu.RLock()
+	known, ok := k.read[h]
+	k.mu.RUnlock()
+	t := known.token
+	if !ok || !bytes.Equal(known.stored, stored) {
+		if t, ok, err = tokens.Find(tx, at); err != nil || !ok {
+			return Token{}, false, err
+		}
+		k.mu.Lock()
+		if k.read == nil || len(k.read) >= maxKeys {
+			k.read = map[string]keyOf{}
+		}
+		k.read[h] = keyOf{stored: stored, token: t}
+		k.mu.Unlock()
 	}
 	same := subtle.ConstantTimeCompare([]byte(t.Hash), []byte(h)) == 1
 	return t, same && t.Valid(time.Now()), nil

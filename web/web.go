@@ -65,6 +65,7 @@ type Deps struct {
 type server struct {
 	Deps
 	limits limiter
+	keys   keyring
 }
 
 // New returns the handler of /v1, /api/v1 and /x.

@@ -1,0 +1,128 @@
+package incident_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/incident/template"
+	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/store/bolt"
+)
+
+// fakeTemplates answers what it is told to.
+type fakeTemplates struct {
+	text string
+	err  error
+}
+
+func (f fakeTemplates) Check(context.Context, string, map[string]any) (string, error) {
+	return "fine", nil
+}
+
+func (f fakeTemplates) Render(context.Context, string, map[string]any) (string, error) {
+	return f.text, f.err
+}
+
+// TestExecutor checks what is known of a run that failed: only a busy machine
+// is a reason to try again.
+func TestExecutor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		templates fakeTemplates
+		off       bool
+		want      outbox.Outcome
+		fails     bool
+		result    string
+	}{
+		{"fine", fakeTemplates{text: " hello \n"}, false, 0, false, `{"text":"hello"}`},
+		{"switched off", fakeTemplates{text: "hello"}, true, 0, false, `{"skipped":"The workflow was switched off."}`},
+		{"busy", fakeTemplates{err: template.ErrBusy}, false, outbox.Later, true, ""},
+		{"mistake", fakeTemplates{err: &template.Error{Message: "no"}}, false, outbox.Rejected, true, ""},
+		{"empty", fakeTemplates{text: " "}, false, outbox.Rejected, true, ""},
+		{"left over", fakeTemplates{text: "{{ x"}, false, outbox.Rejected, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db, err := bolt.Open(filepath.Join(t.TempDir(), "perch.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			ob := outbox.New(db, outbox.Options{})
+			s := incident.NewService(ob, fakeAccounts{}, incident.Options{Templates: c.templates})
+			checked, err := s.CheckWorkflow(t.Context(), incident.Workflow{Name: "n", Enabled: true, Trigger: incident.TriggerCreated, Message: "m"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var runs []outbox.Action
+			err = db.Update(t.Context(), func(tx store.Tx) error {
+				wf, err := s.SaveWorkflow(tx, checked, ada)
+				if err != nil {
+					return err
+				}
+				inc, err := s.Create(tx, incident.New{Title: "T"})
+				if err != nil {
+					return err
+				}
+				if runs, err = ob.BySubject(tx, "incident:"+inc.ID); err != nil || !c.off {
+					return err
+				}
+				_, err = s.EnableWorkflow(tx, wf.ID, false)
+				return err
+			})
+			if err != nil || len(runs) != 1 {
+				t.Fatalf("runs = %v, %v", runs, err)
+			}
+			got, err := incident.NewWorkflowExecutor(s, db).Do(t.Context(), runs[0])
+			var e *outbox.Error
+			if errors.As(err, &e) != c.fails || e != nil && e.Outcome != c.want || string(got.Result) != c.result {
+				t.Errorf("Do = %s, %v", got.Result, err)
+			}
+		})
+	}
+}
+
+// connectedAccounts are accounts as the package accounts has them.
+type connectedAccounts map[string]accounts.Account
+
+func (c connectedAccounts) Get(_ store.Tx, id string) (accounts.Account, error) {
+	if a, ok := c[id]; ok {
+		return a, nil
+	}
+	return accounts.Account{}, &accounts.Error{Code: accounts.CodeNotFound}
+}
+
+func (c connectedAccounts) Default(store.Tx) (accounts.Account, bool, error) {
+	for _, a := range c {
+		if a.Default {
+			return a, true, nil
+		}
+	}
+	return accounts.Account{}, false, nil
+}
+
+func TestFromAccounts(t *testing.T) {
+	t.Parallel()
+	found := incident.FromAccounts(connectedAccounts{
+		"1": {ID: "1", Handle: "acme", Limit: 280, State: accounts.Connected, Default: true},
+		"2": {ID: "2", Handle: "tired", State: accounts.ReconnectNeeded},
+		"3": {ID: "3", Handle: "gone", State: accounts.Unauthorized},
+	})
+	for id, want := range map[string]incident.XAccount{
+		"": {ID: "1", Handle: "acme", Limit: 280, Ready: true}, "1": {ID: "1", Handle: "acme", Limit: 280, Ready: true},
+		"2": {ID: "2", Handle: "tired"}, "3": {}, "4": {},
+	} {
+		if got, ok, err := found.Account(nil, id); got != want || ok != (want.ID != "") || err != nil {
+			t.Errorf("Account(%q) = %+v, %t, %v, want %+v", id, got, ok, err, want)
+		}
+	}
+	if _, ok, _ := incident.FromAccounts(connectedAccounts{}).Account(nil, ""); ok {
+		t.Error("there is a default account where there is none")
+	}
+}

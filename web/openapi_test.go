@@ -1,0 +1,63 @@
+package web_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// TestRootlySchemas holds the answers against the schemas of Rootly's own
+// description of its API.
+func TestRootlySchemas(t *testing.T) {
+	t.Parallel()
+	const path = "../../shared/reference/specs/rootly-2026-07-openapi.json"
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Skipf("Rootly's OpenAPI document is not at %s", path)
+	}
+	var doc struct {
+		Components struct {
+			Schemas map[string]json.RawMessage `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	// The whole document is large and not all of it is valid: take what is needed.
+	small := map[string]any{"openapi": "3.0.1", "info": map[string]any{"title": "t", "version": "1"}, "paths": map[string]any{}, "components": map[string]any{"schemas": map[string]any{
+		"incident_event": doc.Components.Schemas["incident_event"], "incident_event_response": doc.Components.Schemas["incident_event_response"],
+		"incident_event_list": doc.Components.Schemas["incident_event_list"], "links": doc.Components.Schemas["links"], "meta": doc.Components.Schemas["meta"],
+		"errors_list": doc.Components.Schemas["errors_list"], "jsonapi_included_resource": map[string]any{"type": "object"},
+	}}}
+	spec, err := json.Marshal(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := openapi3.NewLoader().LoadFromData(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	made := w.do("POST", w.events(), eventBody(`{"event":"New Event","visibility":"external"}`))
+	one := "/v1/events/" + made.str(t, "data", "id")
+	for _, c := range []struct {
+		schema string
+		got    answer
+	}{
+		{"incident_event_response", made},
+		{"incident_event_response", w.do("GET", one, "")},
+		{"incident_event_response", w.do("PUT", one, eventBody(`{"event":"Edited","visibility":"internal"}`))},
+		{"incident_event_list", w.do("GET", w.events(), "")},
+		{"incident_event_list", w.do("GET", w.events()+"?page[size]=1", "")},
+		{"incident_event_response", w.do("DELETE", one, "")},
+		{"errors_list", w.do("GET", one, "")},
+		{"errors_list", w.do("GET", one, "", "Authorization", "")},
+		{"errors_list", w.do("POST", w.events(), eventBody(`{"event":""}`))},
+	} {
+		if err := api.Components.Schemas[c.schema].Value.VisitJSON(c.got.doc(t)); err != nil {
+			t.Errorf("%d %s is no %s: %v", c.got.Status, c.got.Body, c.schema, err)
+		}
+	}
+}
