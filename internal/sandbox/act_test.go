@@ -104,6 +104,7 @@ func TestKeyboard(t *testing.T) {
 	if sub.Fields["title"] != "Checkout" || sub.Value != "v" || sub.Action != "f1" {
 		t.Errorf("submitted %+v", sub)
 	}
+	becomes(t, ctx, "no form again", `!document.querySelector("dialog")`)
 
 	// Arrows move between channels and messages; Enter opens a thread, Esc leaves it.
 	eval[chromedp.Void](t, ctx, `document.querySelector('[data-channel="webchat:setup"]').focus()`)

@@ -119,7 +119,7 @@ func eval[T any](t *testing.T, ctx context.Context, js string) T {
 // becomes waits until a script is true.
 func becomes(t *testing.T, ctx context.Context, what, js string) {
 	t.Helper()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](js, chromedp.WithPollingTimeout(10*time.Second))); err != nil {
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+js+")", chromedp.WithPollingTimeout(10*time.Second))); err != nil {
 		shot(t, ctx, "failed")
 		t.Fatalf("still not: %s: %v", what, err)
 	}
@@ -153,7 +153,7 @@ func TestLook(t *testing.T) {
 			do(t, ctx, size(v.w, v.h, dark), open(s.url))
 			check := func(part string) {
 				t.Helper()
-				wide := eval[[]string](t, ctx, `[...document.querySelectorAll("body, body *")].filter((el) => !el.closest(".unseen, .skip, .tools, [hidden], .rail") && el.getClientRects().length && (el.getBoundingClientRect().right > innerWidth + 1 || el.getBoundingClientRect().left < -1)).map((el) => el.tagName + "." + el.className + " " + Math.round(el.getBoundingClientRect().left) + ".." + Math.round(el.getBoundingClientRect().right))`)
+				wide := eval[[]string](t, ctx, `[...document.querySelectorAll("body, body *")].filter((el) => !el.closest(".unseen, .skip, .tools, [hidden], .rail, #faults") && el.getClientRects().length && (el.getBoundingClientRect().right > innerWidth + 1 || el.getBoundingClientRect().left < -1)).map((el) => el.tagName + "." + el.className + " " + Math.round(el.getBoundingClientRect().left) + ".." + Math.round(el.getBoundingClientRect().right))`)
 				if len(wide) > 0 {
 					t.Errorf("%s %s: wider than the window: %q", name, part, wide[:min(len(wide), 5)])
 				}

@@ -142,9 +142,9 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	chat, err := webchat.Open(webchat.Options{
 		Users: []webchat.User{
-			{Ref: ada, Name: "Ada", Handle: "ada", Title: "Admin", Colour: "#7a4fa3"},
-			{Ref: rio, Name: "Rio", Handle: "rio", Title: "Responder", Colour: "#30719c"},
-			{Ref: sam, Name: "Sam", Handle: "sam", Title: "Support agent", Colour: "#a04668"},
+			{Ref: ada, Name: "Ada Okafor", Handle: "ada", Title: "Admin", Colour: "#7a4fa3"},
+			{Ref: rio, Name: "Rio Tanaka", Handle: "rio", Title: "Responder", Colour: "#30719c"},
+			{Ref: sam, Name: "Sam Lindqvist", Handle: "sam", Title: "Support agent", Colour: "#a04668"},
 		},
 		Channels: []webchat.Channel{
 			{Name: "setup", Purpose: "Perch is set up here"},

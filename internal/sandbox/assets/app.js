@@ -21,11 +21,15 @@ function point(el) {
   if (!el) return;
   el.scrollIntoView({ block: "center" });
   el.focus();
-  el.classList.add("pointed");
-  setTimeout(() => el.classList.remove("pointed"), 2400);
+  const frame = el.closest(".box") || el;
+  frame.classList.add("pointed");
+  setTimeout(() => frame.classList.remove("pointed"), 2400);
 }
 
 const last = (selector) => [...document.querySelectorAll(selector)].pop();
+
+// postButton is the button of a preview that posts it.
+const postButton = (m) => (m.blocks || []).flatMap((b) => b.buttons || []).find((b) => b.style === "primary");
 
 const steps = [
   {
@@ -57,10 +61,14 @@ const steps = [
   {
     title: "Post an update", about: (t) => (t.incident ? "Add to the timeline, then Post to X." : "Rio opens an incident, then posts an update."), done: (t) => t.posted,
     async go(t) {
-      const post = t.incident && [...document.querySelectorAll("#log .preview")].pop();
-      if (!t.incident || !post) await be("rio", "incidents");
-      if (post) return point(last("#log .b-actions .primary"));
-      chat.boxes.main.set(t.incident ? "/timeline add We found the cause and are rolling back." : "/incident new Checkout is slow");
+      const post = chat.list().filter((m) => (m.blocks || []).some((b) => b.kind === "preview") && postButton(m)).pop();
+      if (post) {
+        await be("rio", chat.view.channels.find((c) => c.ref === post.channel)?.name);
+        if (post.thread) chat.openThread(post.ref, false);
+        return point(last(`[data-ref="${CSS.escape(post.ref)}"] [data-action="${CSS.escape(postButton(post).id)}"]`));
+      }
+      await be("rio", "incidents");
+      chat.boxes.main.set(t.incident ? '/timeline add --visibility "status page + twitter" We found the cause and are rolling back.' : "/incident new Checkout is slow");
     },
   },
 ];

@@ -6,7 +6,7 @@ import { composer } from "./composer.js";
 import { ask, showForm, syncForms } from "./forms.js";
 
 const quick = ["eyes", "+1", "white_check_mark", "tada"];
-let view, me, channel, thread = "", cursor = "", stop = () => {}, onChange = () => {};
+let view, me, channel, thread = "", cursor = "", acted = 0, stop = () => {}, onChange = () => {};
 const messages = new Map();
 const boxes = {};
 const rows = { log: new Map(), "thread-log": new Map() };
@@ -28,7 +28,7 @@ const readKey = (ch) => `read.${epoch()}.${me}.${ch}`;
 
 export function startChat(changed) {
   onChange = changed;
-  boxes.main = composer($("composer"), { id: "composer-text", label: "Message", placeholder: "Message", commands: true, send: (text) => post("/chat/message", { as: me, channel, text }) });
+  boxes.main = composer($("composer"), { id: "composer-text", label: "Message", placeholder: "Message", commands: true, send: (text) => { acted = Date.now(); return post("/chat/message", { as: me, channel, text }); } });
   boxes.thread = composer($("thread-composer"), {
     id: "thread-text", label: "Answer in the thread", placeholder: "Answer in the thread", commands: true,
     send: (text) => post("/chat/message", { as: me, channel: messages.get(thread)?.channel || channel, thread, text }),
@@ -109,6 +109,7 @@ function take(m) {
     const who = m.author ? m.author.name : person(m.user).name;
     say(`${who} in ${channelOf(m.channel)?.name || "a channel"}: ${summary(m)}`);
   }
+  if (!old && answersMe(m)) openThread(m.thread, false);
   if (m.channel === channel) {
     renderLog();
     if (stick) toEnd($("log"));
@@ -119,6 +120,13 @@ function take(m) {
   markRead();
   renderChannels();
   onChange();
+}
+
+// answersMe: what I have just asked for is answered in a thread that is not open.
+function answersMe(m) {
+  if (!m.thread || thread || m.channel !== channel || !isBot(m.user) || m.author || Date.now() - acted > 15000) return false;
+  const mentioned = (m.blocks || []).some((b) => b.kind === "preview" || (b.spans || []).some((s) => s.mention === me));
+  return m.only || mentioned;
 }
 
 const summary = (m) => (m.text || "").replace(/\s+/g, " ").slice(0, 160);
@@ -141,7 +149,7 @@ function renderPeople() {
   box.replaceChildren(...view.users.map((u) => h("button", {
     type: "button", role: "radio", "aria-checked": String(u.ref === me), tabindex: u.ref === me ? 0 : -1, "data-ref": u.ref, title: `${u.name}, ${u.title}`,
     onclick: () => { if (u.ref !== me) become(u.ref).then(() => say(`You are ${u.name} now, ${u.title}.`)); },
-  }, avatar(u.name, u.colour, "small"), h("span", { class: "person" }, h("b", {}, u.name), h("i", {}, u.title || "")))));
+  }, avatar(u.name, u.colour, "small"), h("span", { class: "person" }, h("b", {}, u.name.split(" ")[0], h("span", { class: "rest" }, u.name.slice(u.name.split(" ")[0].length))), h("i", {}, u.title || "")))));
   if (!box.dataset.roving) {
     box.dataset.roving = "1";
     rove(box, "button", { pick: async (el) => { const ref = el.dataset.ref; await become(ref); box.querySelector(`[data-ref="${CSS.escape(ref)}"]`)?.focus(); } });
@@ -181,7 +189,7 @@ function render() {
   const c = channelOf(channel);
   $("room-name").textContent = c ? "#" + c.name : "";
   $("room-purpose").textContent = c?.purpose || "";
-  boxes.main.label(c ? `Message #${c.name}, or / for commands` : "Message");
+  boxes.main.label(c ? (matchMedia("(max-width: 520px)").matches ? "Message, or / for commands" : `Message #${c.name}, or / for commands`) : "Message");
   $("to-end").hidden = true;
   renderLog();
   renderThread();
@@ -332,6 +340,7 @@ function editMessage(m) {
 
 async function pressButton(m, x, el) {
   if (x.confirm && !(await ask(x.confirm, x.label, x.style === "danger"))) return;
+  acted = Date.now();
   el.classList.add("pressed");
   el.setAttribute("aria-busy", "true");
   await press("/chat/action", { as: me, ref: m.ref, action: x.id, value: x.value || "" });
@@ -341,7 +350,7 @@ async function pressButton(m, x, el) {
 
 function openThread(ref, focus = true) {
   const m = messages.get(ref);
-  if (!m || m.only) return;
+  if (!m || (m.only && !m.thread)) return;
   const root = m.thread && messages.has(m.thread) ? m.thread : ref;
   if (thread !== root) {
     rows["thread-log"].clear();

@@ -126,8 +126,10 @@ export function plain(text) {
   return out;
 }
 
+// link leads to another window, so that the sandbox stays where it is; links
+// to its own messages stay in it.
 export function link(label, url) {
-  const own = url.startsWith(location.origin + "/");
+  const own = url.startsWith(location.origin + "/#");
   return h("a", { href: url, target: own ? undefined : "_blank", rel: own ? undefined : "noopener noreferrer" }, label);
 }
 
