@@ -28,11 +28,12 @@ COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 COPY --from=build /src/LICENSE /LICENSE
 ENV ZONEINFO=/usr/share/zoneinfo.zip \
-    PERCH_DATA=/data
+    PERCH_DATA=/data \
+    PERCH_LISTEN=0.0.0.0:8080
 USER 65532:65532
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
-    CMD ["/perch", "health", "--url", "http://127.0.0.1:8080/healthz"]
+    CMD ["/perch", "health"]
 ENTRYPOINT ["/perch"]
 CMD ["serve", "--config", "/etc/perch/perch.yaml"]
