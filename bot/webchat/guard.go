@@ -27,6 +27,10 @@ func Guard(hosts []string, next http.Handler) http.Handler {
 			writeProblem(w, problem(http.StatusMisdirectedRequest, "unknown_host", "Open this page as localhost or by its address."))
 			return
 		}
+		if !ownFetch(r) {
+			writeProblem(w, problem(http.StatusForbidden, "cross_origin", "Another site sent this request."))
+			return
+		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			if err := cop.Check(r); err != nil || !ownOrigin(r) {
 				writeProblem(w, problem(http.StatusForbidden, "cross_origin", "Another site sent this request."))
@@ -44,6 +48,16 @@ func Guard(hosts []string, next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// ownFetch is false for what another site's page fetches or frames. It could not
+// read the answer, but it could use up the streams. People may follow its links.
+func ownFetch(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return true
+	}
+	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // ownOrigin is false for an Origin that isn't the page's own, also one that is "null".

@@ -199,6 +199,7 @@ func TestActs(t *testing.T) {
 	s.x.post(acme, "We are on it.", "")
 	s.x.mu.Unlock()
 	becomes(t, ctx, "the end of the tour", `document.querySelector(".tour-end")?.textContent.includes("That is Perch")`)
+	becomes(t, ctx, "the new post in sight", `!document.querySelector("#panel-posts").hidden && document.querySelector("#panel-posts .post-text")?.textContent === "We are on it."`)
 	shot(t, ctx, "done")
 	click(t, ctx, `.tour > .icon-button`)
 	becomes(t, ctx, "no tour", `document.querySelector("#tour").hidden && !document.querySelector("#tour-show").hidden`)

@@ -66,6 +66,7 @@ function take(s) {
   } else {
     for (const p of s.x.posts) if (!old.x.posts.some((q) => q.id === p.id)) say(`On X, ${p.author.name} posted: ${p.text.slice(0, 160)}`);
   }
+  if (old) follow(old);
   renderPosts(old);
   renderCustomers();
   renderBubbles();
@@ -74,6 +75,18 @@ function take(s) {
   badges();
   label();
   onChange();
+}
+
+// follow shows where on X something has just come out of the company, unless
+// somebody is writing here.
+function follow(old) {
+  if (!box || box.box.value || $("x").contains(document.activeElement)) return;
+  if (state.x.posts.some((p) => p.author.id === state.account.id && !old.x.posts.some((q) => q.id === p.id))) return show("posts");
+  const told = state.x.customers.find((c) => theirs(c) > theirs(old.x.customers.find((k) => k.id === c.id) || { messages: [] }));
+  if (told && tab !== "log") {
+    customer = told.id;
+    show("dms");
+  }
 }
 
 // theirs counts what the company has written to a customer.
