@@ -53,7 +53,7 @@ func (d *Desk) postCard(tx store.Tx, c *Conversation) error {
 	if err != nil {
 		return fmt.Errorf("add card: %w", err)
 	}
-	c.CardID = a.ID
+	c.CardID, c.CardAt = a.ID, now()
 	return nil
 }
 

@@ -60,6 +60,7 @@ type Conversation struct {
 	Channel  bot.ChannelRef   `json:"channel"`
 	Cards    int              `json:"cards"`               // how many cards were posted: one, and one for each move to another channel
 	CardID   string           `json:"card_id,omitempty"`   // the action that posts the card
+	CardAt   time.Time        `json:"card_at,omitzero"`    // when that was added
 	CardRef  bot.MessageRef   `json:"card_ref,omitempty"`  // the card, once it is posted
 	OldCards []bot.MessageRef `json:"old_cards,omitempty"` // in channels it was moved from
 

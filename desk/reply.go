@@ -52,7 +52,7 @@ func (d *Desk) thread(tx store.Tx, ev bot.Event) (Conversation, bool, error) {
 		if err != nil {
 			return Conversation{}, false, err
 		}
-		if now().Sub(c.Updated) < justPosted {
+		if now().Sub(c.CardAt) < justPosted {
 			return Conversation{}, false, errNotYet
 		}
 	}
