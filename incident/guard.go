@@ -6,7 +6,7 @@ import (
 )
 
 // What must never be published. Each has the sentence that says why.
-var refusals = []struct {
+var refusals = []struct { //nolint:gochecknoglobals // a table that nobody changes
 	form *regexp.Regexp
 	why  string
 }{
@@ -20,7 +20,7 @@ var refusals = []struct {
 }
 
 // What a person should look at twice.
-var cautions = []struct {
+var cautions = []struct { //nolint:gochecknoglobals // a table that nobody changes
 	form *regexp.Regexp
 	what string
 }{

@@ -198,8 +198,7 @@ func (s *Service) publishRun(tx store.Tx, inc Incident, wf Workflow, r run, text
 		n.Accounts = []string{wf.Account}
 	}
 	_, err = s.Add(tx, inc.ID, n)
-	var refused *Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Error](err); ok {
 		return s.runFailed(tx, inc, wf, r, refused.Message)
 	}
 	return err

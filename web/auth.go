@@ -116,10 +116,12 @@ func (l *limiter) allow(h http.Header, token string, read bool, now time.Time) b
 		h.Set("Retry-After", strconv.FormatInt(max(1, reset-now.Unix()), 10))
 	}
 	limit, left, at := strconv.Itoa(l.limit), strconv.Itoa(max(0, l.limit-used)), strconv.FormatInt(reset, 10)
-	h["RateLimit-Limit"], h["X-RateLimit-Limit"] = []string{limit}, []string{limit}
-	h["RateLimit-Remaining"], h["X-RateLimit-Remaining"] = []string{left}, []string{left}
-	h["RateLimit-Reset"], h["X-RateLimit-Reset"] = []string{at}, []string{at}
-	h["X-RateLimit-Used"] = []string{strconv.Itoa(used)}
+	for _, family := range []string{"RateLimit-", "X-RateLimit-"} { // Rootly's documents and its clients disagree
+		h.Set(family+"Limit", limit)
+		h.Set(family+"Remaining", left)
+		h.Set(family+"Reset", at)
+	}
+	h.Set("X-RateLimit-Used", strconv.Itoa(used))
 	return ok
 }
 

@@ -38,7 +38,7 @@ type entry struct {
 }
 
 // catalogue is all errors that the API answers with.
-var catalogue = map[code]entry{
+var catalogue = map[code]entry{ //nolint:gochecknoglobals // a table that nobody changes
 	codeToken:       {http.StatusUnauthorized, "Invalid token", "Send `Authorization: Bearer TOKEN` with a token of `perch token create` that is neither revoked nor expired."},
 	codeForbidden:   {http.StatusForbidden, "Unauthorized Action", "The token lacks the scope that the title names. Make one that has it with `perch token create --scope …`."},
 	codeLocked:      {http.StatusForbidden, "Unauthorized Action. This event is locked", "The event was written by Perch itself and can be neither edited nor deleted. Add an event that corrects it."},
@@ -84,16 +84,13 @@ func (f *fail) Error() string {
 
 // failure finds the catalogue's entry for an error.
 func failure(err error) *fail {
-	var f *fail
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fail](err); ok {
 		return f
 	}
-	var refused *incident.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*incident.Error](err); ok {
 		return refusal(refused)
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &fail{code: codeTooLarge}
 	}
 	return &fail{code: codeInternal}

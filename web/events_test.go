@@ -164,8 +164,10 @@ func TestErrors(t *testing.T) {
 		{"no attributes", "POST", w.events(), `{"data":{"type":"incident_events"}}`, nil, 422, []problem{{"Event can't be blank", "/data/attributes/event"}, {"Event raw can't be blank", "/data/attributes/event"}}},
 		{"null on edit", "PUT", "/v1/events/" + w.do("POST", w.events(), eventBody(`{"event":"x"}`)).str(t, "data", "id"), eventBody(`{"event":null}`), nil, 422, []problem{{"Event can't be blank", "/data/attributes/event"}, {"Event raw can't be blank", "/data/attributes/event"}}},
 		{"types", "POST", w.events(), eventBody(`{"event":4,"starred":"yes","occurred_at":"yesterday","visibility":"moon"}`), nil, 422, []problem{
-			{"Event must be a string", "/data/attributes/event"}, {"Occurred at must be a time such as 2026-03-14T09:26:53Z", "/data/attributes/occurred_at"},
-			{"Starred must be true or false", "/data/attributes/starred"}, {"Visibility must be internal, external or twitter", "/data/attributes/visibility"},
+			{"Event must be a string", "/data/attributes/event"},
+			{"Occurred at must be a time such as 2026-03-14T09:26:53Z", "/data/attributes/occurred_at"},
+			{"Starred must be true or false", "/data/attributes/starred"},
+			{"Visibility must be internal, external or twitter", "/data/attributes/visibility"},
 		}},
 		{"unknown attributes", "POST", w.events(), eventBody(`{"event":"x","evnt":1,"a/b":2}`), nil, 422, []problem{{`Unknown attribute "a/b"`, "/data/attributes/a~1b"}, {`Unknown attribute "evnt"`, "/data/attributes/evnt"}}},
 		{"type", "POST", w.events(), `{"data":{"type":"incidents","attributes":{"event":"x"}}}`, nil, 422, []problem{{"Type must be incident_events", "/data/type"}}},

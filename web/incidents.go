@@ -55,7 +55,7 @@ func incidentOf(s *incident.Service, i incident.Incident) resource {
 }
 
 // severityWords are Rootly's four levels.
-var severityWords = map[incident.Severity]string{
+var severityWords = map[incident.Severity]string{ //nolint:gochecknoglobals // a table that nobody changes
 	incident.Sev1: "critical", incident.Sev2: "high", incident.Sev3: "medium", incident.Sev4: "low",
 }
 

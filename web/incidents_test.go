@@ -23,8 +23,11 @@ func TestIncidents(t *testing.T) {
 		t.Errorf("PUT = %d %s", got.Status, got.Body)
 	}
 	for _, c := range []struct{ verb, body, status string }{
-		{"mitigate", `{"mitigation_message":"rolled back"}`, "mitigated"}, {"resolve", `{"resolution_message":"fixed"}`, "resolved"},
-		{"restart", "", "started"}, {"in_triage", "", "in_triage"}, {"cancel", `{"cancellation_message":"drill"}`, "cancelled"},
+		{"mitigate", `{"mitigation_message":"rolled back"}`, "mitigated"},
+		{"resolve", `{"resolution_message":"fixed"}`, "resolved"},
+		{"restart", "", "started"},
+		{"in_triage", "", "in_triage"},
+		{"cancel", `{"cancellation_message":"drill"}`, "cancelled"},
 	} {
 		doc := ""
 		if c.body != "" {

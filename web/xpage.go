@@ -133,9 +133,9 @@ func (s *server) startX(w http.ResponseWriter, r *http.Request, p *pages) error 
 }
 
 func (s *server) cookie(value string, seconds int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure where there is TLS: a sandbox on loopback has none
 		Name: cookieName, Value: value, Path: "/x/", MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: strings.HasPrefix(s.PublicURL, "https://"), // a sandbox on loopback has none
+		Secure: strings.HasPrefix(s.PublicURL, "https://"),
 	}
 }
 

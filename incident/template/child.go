@@ -139,7 +139,7 @@ func childMain(in io.Reader, out io.Writer) int {
 	if err := limit(j.CPU, j.Memory); err != nil {
 		return 2
 	}
-	go watch(uint64(max(j.Memory, 0))) //nolint:gosec // not negative
+	go watch(uint64(max(j.Memory, 0)))
 	vars, _ := plain(j.Vars).(map[string]any)
 	text, err := fill(j.Source, vars)
 	a := answer{Text: text}

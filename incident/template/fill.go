@@ -52,8 +52,8 @@ func fill(src string, vars map[string]any) (text string, err error) {
 func engineMessage(err error) string {
 	msg := err.Error()
 	if rest, ok := strings.CutPrefix(msg, "Liquid error"); ok {
-		if i := strings.Index(rest, ": "); i >= 0 {
-			msg = rest[i+2:]
+		if _, after, ok := strings.Cut(rest, ": "); ok {
+			msg = after
 		}
 	}
 	return short(msg)

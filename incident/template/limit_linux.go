@@ -11,12 +11,12 @@ import (
 
 // limit has the system end this process if it takes more.
 func limit(cpu time.Duration, memory int64) error {
-	seconds := uint64(max(1, (cpu+time.Second-1)/time.Second)) //nolint:gosec // at least one
+	seconds := uint64(max(1, (cpu+time.Second-1)/time.Second))
 	if err := syscall.Setrlimit(syscall.RLIMIT_CPU, &syscall.Rlimit{Cur: seconds, Max: seconds}); err != nil {
 		return fmt.Errorf("limit processor time: %w", err)
 	}
 	// What is mapped already counts: with the race detector that is a lot.
-	most := mapped() + uint64(max(0, memory)) //nolint:gosec // not negative
+	most := mapped() + uint64(max(0, memory))
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
 		return fmt.Errorf("limit memory: %w", err)
 	}

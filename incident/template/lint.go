@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -120,7 +121,7 @@ func (l *linter) object(at int) (int, error) {
 }
 
 // The tags, and whether they have an end.
-var tags = map[string]bool{
+var tags = map[string]bool{ //nolint:gochecknoglobals // a table that nobody changes
 	"assign": false, "break": false, "continue": false, "cycle": false, "else": false, "elsif": false, "when": false,
 	"capture": true, "case": true, "comment": true, "for": true, "if": true, "tablerow": true, "unless": true,
 }
@@ -356,9 +357,9 @@ func (l *linter) resolve(toks []token) any {
 }
 
 func (l *linter) lookup(name string) (any, bool) {
-	for i := len(l.locals) - 1; i >= 0; i-- {
-		if l.locals[i].name == name {
-			return l.locals[i].val, true
+	for _, v := range slices.Backward(l.locals) {
+		if v.name == name {
+			return v.val, true
 		}
 	}
 	val, ok := l.vars[name]

@@ -119,13 +119,13 @@ func wordByte(c byte) bool {
 }
 
 // Words that are no variables.
-var reserved = map[string]bool{
+var reserved = map[string]bool{ //nolint:gochecknoglobals // a table that nobody changes
 	"and": true, "or": true, "contains": true, "in": true, "true": true, "false": true, "nil": true,
 	"reversed": true,
 }
 
 // The filters that there are, checked against the engine by a test.
-var filterNames = map[string]bool{
+var filterNames = map[string]bool{ //nolint:gochecknoglobals // a table that nobody changes
 	"default": true, "json": true, "compact": true, "concat": true, "join": true, "map": true, "reverse": true, "sort": true,
 	"first": true, "last": true, "uniq": true, "where": true, "sum": true, "date": true, "abs": true, "ceil": true, "floor": true,
 	"modulo": true, "minus": true, "plus": true, "times": true, "divided_by": true, "round": true, "at_least": true, "at_most": true,
