@@ -8,7 +8,6 @@ import (
 
 	"github.com/perch-chat/perch/incident"
 	"github.com/perch-chat/perch/incident/template"
-	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/store/bolt"
@@ -85,44 +84,5 @@ func TestExecutor(t *testing.T) {
 				t.Errorf("Do = %s, %v", got.Result, err)
 			}
 		})
-	}
-}
-
-// connectedAccounts are accounts as the package accounts has them.
-type connectedAccounts map[string]accounts.Account
-
-func (c connectedAccounts) Get(_ store.Tx, id string) (accounts.Account, error) {
-	if a, ok := c[id]; ok {
-		return a, nil
-	}
-	return accounts.Account{}, &accounts.Error{Code: accounts.CodeNotFound}
-}
-
-func (c connectedAccounts) Default(store.Tx) (accounts.Account, bool, error) {
-	for _, a := range c {
-		if a.Default {
-			return a, true, nil
-		}
-	}
-	return accounts.Account{}, false, nil
-}
-
-func TestFromAccounts(t *testing.T) {
-	t.Parallel()
-	found := incident.FromAccounts(connectedAccounts{
-		"1": {ID: "1", Handle: "acme", Limit: 280, State: accounts.Connected, Default: true},
-		"2": {ID: "2", Handle: "tired", State: accounts.ReconnectNeeded},
-		"3": {ID: "3", Handle: "gone", State: accounts.Unauthorized},
-	})
-	for id, want := range map[string]incident.XAccount{
-		"": {ID: "1", Handle: "acme", Limit: 280, Ready: true}, "1": {ID: "1", Handle: "acme", Limit: 280, Ready: true},
-		"2": {ID: "2", Handle: "tired"}, "3": {}, "4": {},
-	} {
-		if got, ok, err := found.Account(nil, id); got != want || ok != (want.ID != "") || err != nil {
-			t.Errorf("Account(%q) = %+v, %t, %v, want %+v", id, got, ok, err, want)
-		}
-	}
-	if _, ok, _ := incident.FromAccounts(connectedAccounts{}).Account(nil, ""); ok {
-		t.Error("there is a default account where there is none")
 	}
 }
