@@ -248,15 +248,14 @@ func wait(t *testing.T, yes func() bool) bool {
 }
 
 // definite fails unless err says that the call surely had no effect.
-func definite(t *testing.T, what string, err error) *bot.Error {
+func definite(t *testing.T, what string, err error) {
 	t.Helper()
-	var e *bot.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*bot.Error](err)
+	if !ok {
 		t.Errorf("%s: error %v (%T), want a *bot.Error", what, err, err)
-		return &bot.Error{}
+		return
 	}
 	if e.Code == "" || e.Message == "" {
 		t.Errorf("%s: %+v lacks its code or its sentence", what, e)
 	}
-	return e
 }

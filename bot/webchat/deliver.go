@@ -49,7 +49,7 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 		}
 		err := a.deliver(ctx, "")
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // ctx ended: what is left is delivered after the next start
+			return nil // what is left is delivered after the next start
 		}
 		if err == nil {
 			retry = firstRetry

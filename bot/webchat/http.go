@@ -50,8 +50,7 @@ func serveAsk(w http.ResponseWriter, r *http.Request, do func(context.Context, A
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&q); err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
+		if big, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			writeProblem(w, problem(http.StatusRequestEntityTooLarge, "too_large", "The request is larger than %d bytes.", big.Limit))
 			return
 		}

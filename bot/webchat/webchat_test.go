@@ -344,19 +344,20 @@ func stream(t *testing.T, base string, who bot.UserRef, since string) <-chan eve
 	if since != "" {
 		req.Header.Set("Last-Event-ID", since)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed when the test ends
 	if err != nil {
 		t.Fatal(err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("stream: %s", resp.Status)
 	}
+	body := resp.Body
+	t.Cleanup(func() { _ = body.Close() }) // it has ended with the test
 	out := make(chan event, 100)
 	go func() {
 		defer close(out)
-		defer resp.Body.Close()
 		var e event
-		for sc := bufio.NewScanner(resp.Body); sc.Scan(); {
+		for sc := bufio.NewScanner(body); sc.Scan(); {
 			k, v, _ := strings.Cut(sc.Text(), ": ")
 			switch k {
 			case "id":

@@ -43,7 +43,7 @@ func browser(t *testing.T) context.Context {
 	ctx, stop = chromedp.NewContext(ctx)
 	t.Cleanup(stop)
 	// The browser lives as long as the first context that is run, so that one has no end of its own.
-	do(t, ctx, chromedp.Navigate("about:blank"))
+	do(ctx, t, chromedp.Navigate("about:blank"))
 	if err := chromedp.Listen(ctx, func(ev any) {
 		switch e := ev.(type) {
 		case *runtime.EventExceptionThrown:
@@ -62,7 +62,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-func do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.Void]) {
+func do(ctx context.Context, t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if _, err := chromedp.Run(ctx, chromedp.Steps(actions...)); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func open(url string) chromedp.Action[chromedp.Void] {
 }
 
 // shot keeps a picture of the page among the test's artefacts.
-func shot(t *testing.T, ctx context.Context, name string) {
+func shot(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
@@ -107,7 +107,7 @@ func shot(t *testing.T, ctx context.Context, name string) {
 }
 
 // eval runs a script in the page and returns its value.
-func eval[T any](t *testing.T, ctx context.Context, js string) T {
+func eval[T any](ctx context.Context, t *testing.T, js string) T {
 	t.Helper()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -117,17 +117,17 @@ func eval[T any](t *testing.T, ctx context.Context, js string) T {
 }
 
 // becomes waits until a script is true.
-func becomes(t *testing.T, ctx context.Context, what, js string) {
+func becomes(ctx context.Context, t *testing.T, what, js string) {
 	t.Helper()
 	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+js+")", chromedp.WithPollingTimeout(10*time.Second))); err != nil {
-		shot(t, ctx, "failed")
+		shot(ctx, t, "failed")
 		t.Fatalf("still not: %s: %v", what, err)
 	}
 }
 
-func click(t *testing.T, ctx context.Context, selector string) {
+func click(ctx context.Context, t *testing.T, selector string) {
 	t.Helper()
-	eval[chromedp.Void](t, ctx, fmt.Sprintf(`(() => { const el = document.querySelector(%s); if (!el) throw new Error("no " + %s); el.click(); })()`, quote(selector), quote(selector)))
+	eval[chromedp.Void](ctx, t, fmt.Sprintf(`(() => { const el = document.querySelector(%s); if (!el) throw new Error("no " + %s); el.click(); })()`, quote(selector), quote(selector)))
 }
 
 func quote(s string) string {
@@ -150,35 +150,35 @@ func TestLook(t *testing.T) {
 			if dark {
 				name = v.name + "-dark"
 			}
-			do(t, ctx, size(v.w, v.h, dark), open(s.url))
+			do(ctx, t, size(v.w, v.h, dark), open(s.url))
 			check := func(part string) {
 				t.Helper()
-				wide := eval[[]string](t, ctx, `[...document.querySelectorAll("body, body *")].filter((el) => !el.closest(".unseen, .skip, .tools, [hidden], .rail, #faults") && el.getClientRects().length && (el.getBoundingClientRect().right > innerWidth + 1 || el.getBoundingClientRect().left < -1)).map((el) => el.tagName + "." + el.className + " " + Math.round(el.getBoundingClientRect().left) + ".." + Math.round(el.getBoundingClientRect().right))`)
+				wide := eval[[]string](ctx, t, `[...document.querySelectorAll("body, body *")].filter((el) => !el.closest(".unseen, .skip, .tools, [hidden], .rail, #faults") && el.getClientRects().length && (el.getBoundingClientRect().right > innerWidth + 1 || el.getBoundingClientRect().left < -1)).map((el) => el.tagName + "." + el.className + " " + Math.round(el.getBoundingClientRect().left) + ".." + Math.round(el.getBoundingClientRect().right))`)
 				if len(wide) > 0 {
 					t.Errorf("%s %s: wider than the window: %q", name, part, wide[:min(len(wide), 5)])
 				}
-				shot(t, ctx, name+"-"+part)
+				shot(ctx, t, name+"-"+part)
 			}
-			click(t, ctx, `#people [data-ref="webchat:U_ada"]`)
-			becomes(t, ctx, "Ada", `document.querySelector('#people [data-ref="webchat:U_ada"]').ariaChecked === "true"`)
-			click(t, ctx, `[data-channel="webchat:setup"]`)
+			click(ctx, t, `#people [data-ref="webchat:U_ada"]`)
+			becomes(ctx, t, "Ada", `document.querySelector('#people [data-ref="webchat:U_ada"]').ariaChecked === "true"`)
+			click(ctx, t, `[data-channel="webchat:setup"]`)
 			check("setup")
-			click(t, ctx, `[data-channel="webchat:incidents"]`)
+			click(ctx, t, `[data-channel="webchat:incidents"]`)
 			check("incidents")
-			click(t, ctx, `#people [data-ref="webchat:U_sam"]`)
-			becomes(t, ctx, "Sam", `document.querySelector('#people [data-ref="webchat:U_sam"]').ariaChecked === "true"`)
-			click(t, ctx, `[data-channel="webchat:support"]`)
+			click(ctx, t, `#people [data-ref="webchat:U_sam"]`)
+			becomes(ctx, t, "Sam", `document.querySelector('#people [data-ref="webchat:U_sam"]').ariaChecked === "true"`)
+			click(ctx, t, `[data-channel="webchat:support"]`)
 			check("support")
-			click(t, ctx, `#log .answers`)
+			click(ctx, t, `#log .answers`)
 			check("thread")
-			click(t, ctx, `#thread-close`)
-			click(t, ctx, `[data-pane-to=x]`)
+			click(ctx, t, `#thread-close`)
+			click(ctx, t, `[data-pane-to=x]`)
 			check("posts")
-			click(t, ctx, `#tab-dms`)
+			click(ctx, t, `#tab-dms`)
 			check("customer")
-			click(t, ctx, `#tab-log`)
+			click(ctx, t, `#tab-log`)
 			check("log")
-			click(t, ctx, `[data-pane-to=chat]`)
+			click(ctx, t, `[data-pane-to=chat]`)
 		}
 	}
 }

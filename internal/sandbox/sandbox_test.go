@@ -147,7 +147,7 @@ func TestOrders(t *testing.T) {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 
-	r := httptest.NewRequest("POST", "/sandbox/fault", strings.NewReader(`{"id":"9","fault":"revoked","on":true}`))
+	r := httptest.NewRequest(http.MethodPost, "/sandbox/fault", strings.NewReader(`{"id":"9","fault":"revoked","on":true}`))
 	r.Host = "localhost:8080"
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Origin", "http://evil.example")
@@ -157,7 +157,7 @@ func TestOrders(t *testing.T) {
 	if w.Code != http.StatusForbidden {
 		t.Errorf("another site could switch a fault on: %d", w.Code)
 	}
-	r = httptest.NewRequest("GET", "/", nil)
+	r = httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Host = "evil.example"
 	w = httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -173,15 +173,16 @@ func TestEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed when the test ends
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	body := resp.Body
+	defer body.Close()
 	lines := make(chan string, 10)
 	go func() {
 		defer close(lines)
-		for sc := bufio.NewScanner(resp.Body); sc.Scan(); {
+		for sc := bufio.NewScanner(body); sc.Scan(); {
 			if d, ok := strings.CutPrefix(sc.Text(), "data: "); ok {
 				lines <- d
 			}
