@@ -133,9 +133,9 @@ func connectedMessage(a accounts.Account) bot.Message {
 			bot.Fields(
 				bot.Field{Label: "Name", Value: []bot.Span{bot.Plain(a.Name)}},
 				bot.Field{Label: "Handle", Value: []bot.Span{bot.Plain("@" + a.Handle)}},
-				bot.Field{Label: "Perch may", Value: []bot.Span{bot.Plain(permissions(a.Scopes))}},
 				bot.Field{Label: "Connected by", Value: who},
 			),
+			bot.Para(bot.Bold("Perch may "), bot.Plain(permissions(a.Scopes)+".")),
 			bot.Context(bot.Plain("Disconnect it any time: /twitter unauthorize @" + a.Handle)),
 		},
 	}

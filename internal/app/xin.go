@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -135,7 +136,12 @@ func (h xHandler) handle(tx store.Tx, it inbox.Item) error {
 		}
 		in.Kind = desk.Mention
 		return h.desk.Receive(tx, in)
+	case xapi.Deleted:
+		return errors.Join(h.desk.Deleted(tx, x.Account, desk.DM, x.ID), h.desk.Deleted(tx, x.Account, desk.Mention, x.ID))
 	case xapi.Revoked:
+		if x.At.Before(acc.ConnectedAt) {
+			return nil // of an older grant: the account was connected again since
+		}
 		_, err := h.acc.MarkReconnect(tx, x.Account, "Somebody took Perch's access back on X.")
 		return err
 	default:
