@@ -53,7 +53,7 @@ func appendString(k []byte, s string) []byte {
 
 // appendInt flips the sign bit so that negative numbers sort first.
 func appendInt(k []byte, n int64) []byte {
-	return binary.BigEndian.AppendUint64(k, uint64(n)^1<<63) //nolint:gosec // the bit pattern is wanted
+	return binary.BigEndian.AppendUint64(k, uint64(n)^1<<63)
 }
 
 // Prefix is the range of all keys that begin with prefix.

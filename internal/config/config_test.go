@@ -52,8 +52,8 @@ func TestExampleIsValidAndComplete(t *testing.T) {
 	}
 	var walk func(t reflect.Type, path string)
 	walk = func(typ reflect.Type, path string) {
-		for i := range typ.NumField() {
-			f := typ.Field(i)
+		for f := range typ.Fields() {
+			f := f
 			if f.Type.Kind() == reflect.Struct {
 				walk(f.Type, path+f.Name+".")
 				continue

@@ -106,7 +106,7 @@ func rawFsync(b *testing.B) time.Duration {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it is thrown away
+	defer f.Close()
 	rec := make([]byte, 1024)
 	const n = 101
 	times := make([]time.Duration, n)

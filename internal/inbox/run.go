@@ -142,7 +142,7 @@ func (r *runner) pass(ctx, work context.Context) (next time.Time, err error) {
 			if len(p.Key) <= 10 {
 				return fmt.Errorf("inbox: index of what is due: key %x", p.Key)
 			}
-			due := time.Unix(0, int64(binary.BigEndian.Uint64(p.Key)^1<<63)) //nolint:gosec // as store.Key writes it
+			due := time.Unix(0, int64(binary.BigEndian.Uint64(p.Key)^1<<63))
 			if due.After(t) {
 				next = due
 				break

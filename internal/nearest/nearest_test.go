@@ -13,7 +13,7 @@ func TestWord(t *testing.T) {
 		{"AUTHORIZE", "authorize"},
 		{"unauthorise", "unauthorize"},
 		{"hepl", "help"},
-		{"suport", "support"},
+		{"support", "support"},
 		{"no", "on"},
 		{"zzzzzz", ""},
 		{"", ""},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/perch-chat/perch/store"
@@ -116,9 +117,8 @@ func (r *runner) claimIn(tx store.Tx, old record, armed json.RawMessage) (rec re
 func (r *runner) attempt(sc scope, rec record, chain bool) (next *record) {
 	receipt, err := r.call(sc.calls, rec)
 	pace := receipt.Pace
-	var e *Error
-	if errors.As(err, &e) {
-		pace = append(pace[:len(pace):len(pace)], e.Pace...)
+	if e, ok := errors.AsType[*Error](err); ok {
+		pace = append(slices.Clip(pace), e.Pace...)
 	}
 	r.heed(rec.Lanes, pace)
 
@@ -286,8 +286,7 @@ func (r *runner) store(sc scope, id string, fn func(store.Tx) error) {
 		if errors.Is(err, store.ErrNotFound) {
 			return
 		}
-		var h *hookError
-		if errors.As(err, &h) {
+		if _, ok := errors.AsType[*hookError](err); ok {
 			refused++
 		}
 		timer := time.NewTimer(wait)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/perch-chat/perch/store"
 )
@@ -12,7 +13,7 @@ import (
 // its Order, who may go next, what waits for it, and the hooks. It is the only
 // way in which an action changes. The caller must not use rec afterwards but to
 // return it, since a hook may have changed the action again.
-func (o *Outbox) change(tx store.Tx, old *record, rec *record) error {
+func (o *Outbox) change(tx store.Tx, old, rec *record) error {
 	if err := check(old, rec); err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (o *Outbox) change(tx store.Tx, old *record, rec *record) error {
 	if err := actions().Put(tx, *rec); err != nil {
 		return err
 	}
-	if old != nil && rec.Order != "" && !(old.State == Queued && rec.State == Attempting) {
+	if old != nil && rec.Order != "" && (old.State != Queued || rec.State != Attempting) {
 		if err := o.settleOrder(tx, rec.Order); err != nil {
 			return err
 		}
@@ -98,10 +99,8 @@ func check(old, rec *record) error {
 	if old == nil || old.State == rec.State {
 		return nil
 	}
-	for _, to := range steps(old.State) {
-		if rec.State == to {
-			return nil
-		}
+	if slices.Contains(steps(old.State), rec.State) {
+		return nil
 	}
 	return fmt.Errorf("%w: %s can't become %s", ErrState, old.State, rec.State)
 }

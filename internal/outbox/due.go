@@ -226,7 +226,7 @@ func cutString(k []byte) (s string, rest []byte, ok bool) {
 
 // keyInt reads the integer that [store.Key] wrote at the start of k.
 func keyInt(k []byte) int64 {
-	return int64(binary.BigEndian.Uint64(k) ^ 1<<63) //nolint:gosec // the bit pattern is wanted
+	return int64(binary.BigEndian.Uint64(k) ^ 1<<63)
 }
 
 // expire fails what is too late: a person is asked, by Retry or Cancel.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/perch-chat/perch/store"
@@ -25,9 +26,8 @@ func (r *runner) lookUp(sc scope, rec record) {
 		return
 	}
 	pace := receipt.Pace
-	var e *Error
-	if errors.As(err, &e) {
-		pace = append(pace[:len(pace):len(pace)], e.Pace...)
+	if e, ok := errors.AsType[*Error](err); ok {
+		pace = append(slices.Clip(pace), e.Pace...)
 	}
 	r.store(sc, rec.ID, func(tx store.Tx) error {
 		if err := r.keepPace(tx, pace); err != nil {

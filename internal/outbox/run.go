@@ -184,8 +184,7 @@ func (r *runner) tidy(ctx context.Context) {
 		return r.expire(tx)
 	}
 	err := r.db.Update(ctx, work)
-	var h *hookError
-	if errors.As(err, &h) {
+	if _, ok := errors.AsType[*hookError](err); ok {
 		r.log.Error("end holds and late actions", "err", err)
 		err = r.db.Update(ctx, func(tx store.Tx) error { return work(quietTx{tx}) })
 	}

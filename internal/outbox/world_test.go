@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,8 +100,10 @@ func (s *service) Do(ctx context.Context, a Action) (Receipt, error) {
 	case putsOff:
 		return Receipt{}, &Error{Outcome: Later, Failure: Failure{Code: "busy", Message: "The service is busy."}}
 	case paces:
-		return Receipt{}, &Error{Outcome: Later, Failure: Failure{Code: "rate_limited", Message: "Too many."},
-			Hold: &Hold{Lane: s.lane, Code: "rate_limited", Message: "Too many.", Until: time.Now().Add(time.Minute)}}
+		return Receipt{}, &Error{
+			Outcome: Later, Failure: Failure{Code: "rate_limited", Message: "Too many."},
+			Hold: &Hold{Lane: s.lane, Code: "rate_limited", Message: "Too many.", Until: time.Now().Add(time.Minute)},
+		}
 	case blows, blowsAfter:
 		panic("executor blew up")
 	case hangs:
@@ -148,10 +151,8 @@ func (s *service) Reconcile(_ context.Context, a Action) (Verdict, Receipt, erro
 		s.hidden[a.Key]--
 		return Absent, Receipt{}, nil
 	}
-	for _, k := range s.effects {
-		if k == a.Key {
-			return Found, Receipt{Result: json.RawMessage(`{"found":true}`)}, nil
-		}
+	if slices.Contains(s.effects, a.Key) {
+		return Found, Receipt{Result: json.RawMessage(`{"found":true}`)}, nil
 	}
 	return Absent, Receipt{}, nil
 }

@@ -204,8 +204,8 @@ func (w *walker) page(id uint64, use pageUse) (page, error) {
 	if _, err := w.file.ReadAt(p, w.meta.at(id)); err != nil {
 		return nil, err
 	}
-	if w.seen += int64(n); w.seen%1024 < int64(n) { //nolint:gosec // a count of pages
-		w.progress.at(w.seen, int64(w.meta.pages)) //nolint:gosec // a count of pages
+	if w.seen += int64(n); w.seen%1024 < int64(n) {
+		w.progress.at(w.seen, int64(w.meta.pages))
 	}
 	return p, w.ctx.Err()
 }
@@ -294,7 +294,7 @@ func (w *walker) freelist() error {
 	if p == nil || err != nil {
 		return err
 	}
-	ids, n := p[pageHeader:], uint64(p.count()) //nolint:gosec // 16 bits
+	ids, n := p[pageHeader:], uint64(p.count())
 	if n == 0xffff {
 		ids, n = ids[8:], native.Uint64(ids)
 	}

@@ -24,11 +24,11 @@ func TestCommitError(t *testing.T) {
 		{write(syscall.ENOSPC), store.ErrFull},
 		{write(syscall.EDQUOT), store.ErrFull},
 		{write(syscall.EFBIG), store.ErrFull},
-		{fmt.Errorf("file resize error: %s", syscall.ENOSPC), store.ErrFull},
+		{fmt.Errorf("file resize error: %w", syscall.ENOSPC), store.ErrFull},
 		{write(syscall.EIO), store.ErrFailed},
 		{syscall.EIO, store.ErrFailed},    // of a flush
 		{syscall.ENOSPC, store.ErrFailed}, // of a flush: who knows what is on disk
-		{fmt.Errorf("file sync error: %s", syscall.EIO), store.ErrFailed},
+		{fmt.Errorf("file sync error: %w", syscall.EIO), store.ErrFailed},
 		{errors.New("anything else"), store.ErrFailed},
 	} {
 		if got := commitError(tt.err); !errors.Is(got, tt.want) {

@@ -29,16 +29,16 @@ type meta struct {
 }
 
 // size is how many bytes the state reaches to.
-func (m meta) size() int64 { return int64(m.pages * m.pageSize) } //nolint:gosec // readMeta bounds both
+func (m meta) size() int64 { return int64(m.pages * m.pageSize) }
 
 // at is where a page begins.
-func (m meta) at(id uint64) int64 { return int64(id * m.pageSize) } //nolint:gosec // id is under pages
+func (m meta) at(id uint64) int64 { return int64(id * m.pageSize) }
 
 // newestMeta finds the state that bbolt would use.
 func newestMeta(f io.ReaderAt) (meta, error) {
 	newest, ok := readMeta(f, 0)
 	if ok {
-		if m, ok := readMeta(f, int64(newest.pageSize)); ok && m.txid > newest.txid { //nolint:gosec // bounded
+		if m, ok := readMeta(f, int64(newest.pageSize)); ok && m.txid > newest.txid {
 			newest = m
 		}
 		return newest, nil
@@ -81,7 +81,7 @@ func (p page) overflow() uint32 { return native.Uint32(p[12:]) }
 
 // element returns a key and, in a leaf, its value, if they are within the page.
 func (p page) element(i int, branch bool) (key, val []byte, ok bool) {
-	at := uint64(pageHeader + i*elementSize) //nolint:gosec // the caller bounds i
+	at := uint64(pageHeader + i*elementSize)
 	var pos, ksize, vsize uint64
 	if branch {
 		pos, ksize = uint64(native.Uint32(p[at:])), uint64(native.Uint32(p[at+4:]))

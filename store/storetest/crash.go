@@ -127,7 +127,7 @@ func writeUntilKilled(ctx context.Context, c Crash, place string) error {
 // of its goroutines had acknowledged.
 func killWriter(t *testing.T, place string) [crashWriters]int {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v") //nolint:gosec // this test itself
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), childEnv+"="+place)
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
@@ -157,7 +157,7 @@ func killWriter(t *testing.T, place string) [crashWriters]int {
 		}
 		acked[w] = n
 		if timer == nil {
-			delay := time.Duration(rand.Int64N(int64(40 * time.Millisecond))) //nolint:gosec // an instant
+			delay := time.Duration(rand.Int64N(int64(40 * time.Millisecond)))
 			timer = time.AfterFunc(delay, func() { _ = cmd.Process.Kill() })
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -190,7 +191,7 @@ func testScanNested(t *testing.T, s store.Store) {
 // Random writes, each transaction read back from inside and from outside,
 // against a plain map.
 func testScanAgainstModel(t *testing.T, s store.Store) {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same sequence each time
+	r := rand.New(rand.NewPCG(1, 2))
 	committed := map[string]string{}
 	for round := range 60 {
 		seed := r.Uint64()
@@ -198,11 +199,9 @@ func testScanAgainstModel(t *testing.T, s store.Store) {
 		boom := errors.New("boom")
 		var model map[string]string
 		err := s.Update(t.Context(), func(tx store.Tx) error {
-			r := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // the function may run twice
+			r := rand.New(rand.NewPCG(seed, 3))
 			model = make(map[string]string, len(committed))
-			for k, v := range committed {
-				model[k] = v
-			}
+			maps.Copy(model, committed)
 			for step := range 1 + r.IntN(12) {
 				k := randomKey(r)
 				if r.IntN(3) == 0 {

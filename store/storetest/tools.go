@@ -184,7 +184,7 @@ func testLeaseFence(t *testing.T, s store.Store) {
 					if err != nil {
 						return err
 					}
-					if uint64(last) >= l.Token { //nolint:gosec // a small count
+					if uint64(last) >= l.Token {
 						t.Errorf("token %d writes after token %d", l.Token, last)
 					}
 					return tx.Put("t", []byte("token"), fmt.Append(nil, l.Token))

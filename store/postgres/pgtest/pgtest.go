@@ -190,13 +190,13 @@ func (c *cluster) makeDir() (err error) {
 			continue
 		}
 		c.cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		return os.Chown(c.dir, int(uid), int(gid)) //nolint:gosec // 32 bits each
+		return os.Chown(c.dir, int(uid), int(gid))
 	}
 	return errors.New("running as root, which PostgreSQL refuses, and there is no user postgres or nobody to run it as")
 }
 
 func (c *cluster) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the binaries that were found
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = c.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.cred, Setpgid: true} // an interrupt at the terminal is for the test
 	return cmd
