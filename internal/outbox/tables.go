@@ -1,0 +1,8 @@
+package outbox
+
+import "github.com/perch-chat/perch/store"
+
+// Tables are the tables that this package keeps, for a check of the store.
+func Tables() []store.Checker {
+	return []store.Checker{actions(), holds(), owners()}
+}
