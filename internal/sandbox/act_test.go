@@ -121,6 +121,16 @@ func TestKeyboard(t *testing.T) {
 	keys(ctx, t, kb.Escape)
 	becomes(ctx, t, "the thread closed and its message in focus", `document.querySelector("#thread").hidden && document.activeElement.dataset.ref === "`+string(reply.Thread)+`"`)
 
+	// An address that names a message leads to it.
+	link, err := s.chat.Permalink(t.Context(), reply.Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	click(ctx, t, `[data-channel="webchat:setup"]`)
+	eval[chromedp.Void](ctx, t, `location.hash = `+quote(link[strings.Index(link, "#"):]))
+	becomes(ctx, t, "the linked message", `document.activeElement.dataset.ref === "`+string(reply.Message)+`" && !document.querySelector("#thread").hidden`)
+	keys(ctx, t, kb.Escape)
+
 	// Radio groups: the team's people and the tabs of X.
 	eval[chromedp.Void](ctx, t, `document.querySelector('#people [aria-checked=true]').focus()`)
 	keys(ctx, t, kb.End)

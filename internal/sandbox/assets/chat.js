@@ -47,7 +47,8 @@ export function startChat(changed) {
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { markRead(); renderChannels(); } });
   let was;
   try { was = sessionStorage.getItem("perch.me"); } catch { was = null; }
-  return become(was || "webchat:U_ada");
+  window.addEventListener("hashchange", showLinked);
+  return become(was || "webchat:U_ada").then(showLinked);
 }
 
 // become reads the chat anew as another person.
@@ -71,7 +72,7 @@ async function become(ref) {
   for (const id of Object.keys(rows)) rows[id].clear();
   $("log").replaceChildren();
   $("thread-log").replaceChildren();
-  if (!channel || !channelOf(channel)) channel = (fromLink() || v.channels[0])?.ref;
+  if (!channel || !channelOf(channel)) channel = v.channels[0]?.ref;
   if (thread && !messages.get(thread)) closeThread(false);
   stop = watch(() => `/chat/events?as=${encodeURIComponent(me)}&since=${encodeURIComponent(cursor)}`, {
     message(m, id) { cursor = id; take(m); },
@@ -93,12 +94,17 @@ async function become(ref) {
   onChange();
 }
 
-function fromLink() {
-  const ref = decodeURIComponent((location.hash.match(/^#message=(.+)$/) || [])[1] || "");
-  const m = messages.get(ref);
-  if (!m) return null;
-  thread = m.thread || "";
-  return channelOf(m.channel);
+// linked is the message that the page's address names.
+const linked = () => messages.get(decodeURIComponent((location.hash.match(/^#message=(.+)$/) || [])[1] || ""));
+
+function showLinked() {
+  const m = linked();
+  if (!m) return;
+  go(m.channel);
+  if (m.thread) openThread(m.ref, false);
+  const li = [...document.querySelectorAll(`li.msg[data-ref="${CSS.escape(m.ref)}"]`)].pop();
+  li?.scrollIntoView({ block: "center" });
+  li?.focus({ preventScroll: true });
 }
 
 function take(m) {
@@ -234,7 +240,8 @@ function paint(id, list, answers) {
   if (want.length === 0) want.push(row(known, "empty", channel, () => h("li", { class: "empty" }, "Nothing here yet.")));
   const keep = new Set(want);
   for (const [k, r] of known) if (!keep.has(r)) { r.el.remove(); known.delete(k); }
-  for (const old of [...log.children]) if (![...keep].some((r) => r.el === old)) old.remove();
+  const els = new Set(want.map((r) => r.el));
+  for (const old of [...log.children]) if (!els.has(old)) old.remove();
   want.forEach((r, i) => { if (log.children[i] !== r.el) log.insertBefore(r.el, log.children[i] || null); });
   const tabbable = [...log.querySelectorAll(":scope > li.msg")];
   if (tabbable.length && !tabbable.some((el) => el.tabIndex === 0)) tabbable[tabbable.length - 1].tabIndex = 0;
