@@ -105,7 +105,7 @@ var _ outbox.Reconciler = chatPost{}
 func (p chatPost) message(ctx context.Context, a outbox.Action) (bot.Platform, bot.Message, error) {
 	var post bot.Post
 	if err := json.Unmarshal(a.Payload, &post); err != nil {
-		return nil, bot.Message{}, rejected("bad_payload", "This message can't be read.", err)
+		return nil, bot.Message{}, unreadable(err)
 	}
 	m := post.Message
 	m.Key = a.Key
@@ -218,16 +218,26 @@ func (o chatOnce) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, erro
 	return outbox.Receipt{}, nil
 }
 
+// target finds the message an action is about and the chat it is in.
+func (c *chats) target(ctx context.Context, ref bot.MessageRef, key string) (bot.Platform, bot.MessageRef, error) {
+	ref, err := c.resolve(ctx, ref, key)
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := c.platform(string(ref))
+	return p, ref, err
+}
+
+func unreadable(err error) error {
+	return rejected("bad_payload", "This action can't be read: it was made by another version of Perch. Discard it.", err)
+}
+
 func (c *chats) edit(ctx context.Context, a outbox.Action) (any, error) {
 	var e bot.Edit
 	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, rejected("bad_payload", "This edit can't be read.", err)
+		return nil, unreadable(err)
 	}
-	ref, err := c.resolve(ctx, e.Ref, e.RefOf)
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.platform(string(ref))
+	p, ref, err := c.target(ctx, e.Ref, e.RefOf)
 	if err != nil {
 		return nil, err
 	}
@@ -241,13 +251,9 @@ func (c *chats) edit(ctx context.Context, a outbox.Action) (any, error) {
 func (c *chats) delete(ctx context.Context, a outbox.Action) (any, error) {
 	var e bot.Delete
 	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, rejected("bad_payload", "This deletion can't be read.", err)
+		return nil, unreadable(err)
 	}
-	ref, err := c.resolve(ctx, e.Ref, e.RefOf)
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.platform(string(ref))
+	p, ref, err := c.target(ctx, e.Ref, e.RefOf)
 	if err != nil {
 		return nil, err
 	}
@@ -261,13 +267,9 @@ func (c *chats) delete(ctx context.Context, a outbox.Action) (any, error) {
 func (c *chats) react(ctx context.Context, a outbox.Action) (any, error) {
 	var e bot.React
 	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, rejected("bad_payload", "This reaction can't be read.", err)
+		return nil, unreadable(err)
 	}
-	ref, err := c.resolve(ctx, e.Ref, e.RefOf)
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.platform(string(ref))
+	p, ref, err := c.target(ctx, e.Ref, e.RefOf)
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +299,7 @@ func (c *chats) open(ctx context.Context, a outbox.Action) error {
 func (c *chats) channel(ctx context.Context, a outbox.Action) (any, error) {
 	var e bot.EnsureChannel
 	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, rejected("bad_payload", "This channel can't be read.", err)
+		return nil, unreadable(err)
 	}
 	p, err := c.platform(e.Platform)
 	if err != nil {

@@ -39,7 +39,7 @@ func (d xDM) Arm(context.Context, outbox.Action) (json.RawMessage, error) {
 func (d xDM) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
 	var x accounts.XDM
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
-		return outbox.Receipt{}, rejected("bad_payload", "This message can't be read.", err)
+		return outbox.Receipt{}, unreadable(err)
 	}
 	var sent *xapi.SentDM
 	var limits xapi.Limits

@@ -49,7 +49,7 @@ func sinceID(t time.Time) string {
 func (p xPost) Arm(ctx context.Context, a outbox.Action) (json.RawMessage, error) {
 	var x accounts.XPost
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
-		return nil, rejected("bad_payload", "This post can't be read.", err)
+		return nil, unreadable(err)
 	}
 	arm := armed{Parent: x.ReplyTo, Since: sinceID(time.Now().Add(-skew))}
 	err := p.db.View(ctx, func(tx store.Tx) error {
@@ -89,10 +89,10 @@ func (p xPost) Arm(ctx context.Context, a outbox.Action) (json.RawMessage, error
 
 func (p xPost) read(a outbox.Action) (x accounts.XPost, arm armed, err error) {
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
-		return x, arm, rejected("bad_payload", "This post can't be read.", err)
+		return x, arm, unreadable(err)
 	}
 	if err := json.Unmarshal(a.Armed, &arm); err != nil {
-		return x, arm, rejected("bad_payload", "This post can't be read.", err)
+		return x, arm, unreadable(err)
 	}
 	return x, arm, nil
 }
@@ -184,7 +184,7 @@ var _ outbox.Reconciler = xDelete{}
 func (d xDelete) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
 	var x accounts.XDelete
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
-		return outbox.Receipt{}, rejected("bad_payload", "This deletion can't be read.", err)
+		return outbox.Receipt{}, unreadable(err)
 	}
 	var limits xapi.Limits
 	err := d.as(ctx, x.Account, func(access string) (err error) {

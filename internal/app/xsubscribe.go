@@ -42,7 +42,7 @@ func (s xSubscribe) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, er
 	}
 	var x accounts.XSubscribe
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
-		return outbox.Receipt{}, rejected("bad_payload", "This subscription can't be read.", err)
+		return outbox.Receipt{}, unreadable(err)
 	}
 	hook, err := s.webhook(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ var _ outbox.Reconciler = xRevoke{}
 func (r xRevoke) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
 	var x accounts.XRevoke
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
-		return outbox.Receipt{}, rejected("bad_payload", "This can't be read.", err)
+		return outbox.Receipt{}, unreadable(err)
 	}
 	if err := r.acc.Revoke(ctx, x); err != nil {
 		out := &outbox.Error{Outcome: outbox.Later, Err: err, Failure: outbox.Failure{
