@@ -228,6 +228,12 @@ func (a *App) bind() {
 		}
 		return nil
 	})
+	a.Outbox.OnChange(func(tx store.Tx, _ outbox.State, act outbox.Action) error {
+		if act.Kind == accounts.KindSubscribe && act.State == outbox.Done {
+			tx.OnCommit(a.poll.wake) // what was written before X delivered is read
+		}
+		return nil
+	})
 	a.Inbox.Handle(inbox.KindEvent, a.chatEvent)
 	a.Inbox.Handle(kindX, xHandler{acc: a.Accounts, desk: a.Desk, log: a.log.With("part", "x")}.handle)
 	a.Inbox.OnDead(a.Commands.ItemDead)
