@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -61,6 +62,12 @@ type Options struct {
 
 	// AtEnd is called when the end begins: it ends streams.
 	AtEnd func()
+
+	// OwnX: the app at X is this program's alone, so that a webhook of another
+	// address is one of its own that is left over.
+	OwnX bool
+
+	transport http.RoundTripper // to X; nil is the default one
 }
 
 // App is the running program.
@@ -81,9 +88,10 @@ type App struct {
 	// Changed, if set before Run, is called when the fate of something changed.
 	Changed func()
 
-	poll    *poller
-	handler http.Handler
-	health  *health
+	poll      *poller
+	handler   http.Handler
+	health    *health
+	delivered atomic.Int64 // when X delivered last, in seconds since 1970
 }
 
 // xLadder leaves X time to show what it took: its reads lag behind its writes.
@@ -119,12 +127,14 @@ func NewSealer(c config.Config) (*accounts.Sealer, error) {
 }
 
 // NewX returns the client of X that the configuration describes.
-func NewX(c config.Config, version string) *xapi.Client {
+func NewX(c config.Config, version string) *xapi.Client { return newX(c, version, nil) }
+
+func newX(c config.Config, version string, t http.RoundTripper) *xapi.Client {
 	return xapi.New(xapi.Config{
 		APIBase: c.X.APIBase, AuthorizeURL: c.X.AuthorizeURL,
 		ClientID: c.X.ClientID, ClientSecret: c.X.ClientSecret.Reveal(), RedirectURL: c.PublicURL + "/x/callback",
 		ConsumerKey: c.X.ConsumerKey.Reveal(), ConsumerSecret: c.X.ConsumerSecret.Reveal(), BearerToken: c.X.BearerToken.Reveal(),
-		HTTP: &http.Client{Timeout: 30 * time.Second}, UserAgent: "perch/" + version,
+		HTTP: &http.Client{Transport: t, Timeout: 30 * time.Second}, UserAgent: "perch/" + version,
 	})
 }
 
@@ -151,7 +161,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{o: o, log: o.Log, DB: db, Roles: newRoles(o.Config), X: NewX(o.Config, o.Version), health: &health{}}
+	a := &App{o: o, log: o.Log, DB: db, Roles: newRoles(o.Config), X: newX(o.Config, o.Version, o.transport), health: &health{}}
 	if err := a.assemble(ctx, sealer); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -205,7 +215,7 @@ func (a *App) bind() {
 	a.Outbox.Register(accounts.KindPost, xPost{xs: a.xs(), db: a.DB, ob: a.Outbox, incidents: a.Incidents, ladder: a.o.Ladder, url: a.o.PostURL})
 	a.Outbox.Register(accounts.KindDelete, xDelete{a.xs()})
 	a.Outbox.Register(accounts.KindDM, xDM{xs: a.xs(), db: a.DB, ladder: a.o.Ladder})
-	a.Outbox.Register(accounts.KindSubscribe, xSubscribe{xs: a.xs(), url: webhook})
+	a.Outbox.Register(accounts.KindSubscribe, xSubscribe{xs: a.xs(), url: webhook, own: a.o.OwnX})
 	a.Outbox.Register(accounts.KindRevoke, xRevoke{a.xs()})
 	a.Outbox.Register(incident.KindRun, incident.NewWorkflowExecutor(a.Incidents, a.DB))
 	a.Outbox.Register(commands.KindSaveWorkflow, commands.WorkflowSaver{DB: a.DB, Router: a.Commands})

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/perch-chat/perch/internal/config"
@@ -43,6 +45,9 @@ func (a *App) controlled(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /backup", a.serveBackup)
+	mux.HandleFunc("GET /check", a.serveCheck)
+	mux.HandleFunc("GET /doctor", a.serveDoctor)
+	mux.HandleFunc("GET /status", a.serveStatus)
 	mux.HandleFunc("GET /tokens", a.listTokens)
 	mux.HandleFunc("POST /tokens", a.createToken)
 	mux.HandleFunc("POST /tokens/revoke", a.revokeToken)
@@ -52,9 +57,51 @@ func (a *App) controlled(ctx context.Context) error {
 // serveBackup streams a dump of the store as it is now. Its end says if it is
 // whole: see store.VerifyDump.
 func (a *App) serveBackup(w http.ResponseWriter, r *http.Request) {
+	unbounded(w)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if err := store.Dump(r.Context(), a.DB, w, nil); err != nil {
 		a.log.ErrorContext(r.Context(), "backup failed", "err", err)
 		panic(http.ErrAbortHandler) // the other side sees that it was cut
 	}
+}
+
+// unbounded lets an order take longer than the server allows a request to: the
+// bound on reading it would end its context.
+func unbounded(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a server of net/http can
+}
+
+// serveCheck compares the records with their indexes and answers with what
+// does not fit together.
+func (a *App) serveCheck(w http.ResponseWriter, r *http.Request) {
+	unbounded(w)
+	findings, err := CheckTables(r.Context(), a.DB)
+	if err != nil {
+		a.log.ErrorContext(r.Context(), "check failed", "err", err)
+		http.Error(w, "the store could not be read: see the log", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(findings) // the client may be gone
+}
+
+// CheckTables compares the records of a store with their indexes and returns
+// what does not fit together, a sentence each.
+func CheckTables(ctx context.Context, db store.Store) ([]string, error) {
+	findings := []string{}
+	err := db.View(ctx, func(tx store.Tx) error {
+		for _, t := range Tables() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := t.CheckIndexes(tx); err != nil {
+				findings = append(findings, strings.Split(err.Error(), "\n")...)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check tables: %w", err)
+	}
+	return findings, nil
 }

@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/perch-chat/perch/internal/inbox"
 	"github.com/perch-chat/perch/internal/metrics"
@@ -16,13 +18,14 @@ func (a *App) routes() error {
 		DB: a.DB, Incidents: a.Incidents, Accounts: a.Accounts, Inbox: a.Inbox, Log: a.log.With("part", "web"), PublicURL: a.o.Config.PublicURL,
 	}
 	if a.o.Config.X.Webhook {
-		d.XWebhook = xWebhook{secret: a.o.Config.X.ConsumerSecret.Reveal()}
+		d.XWebhook = xWebhook{secret: a.o.Config.X.ConsumerSecret.Reveal(), delivered: &a.delivered}
 	}
 	api := web.New(d)
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", api)
 	mux.Handle("/api/v1/", api)
 	mux.Handle("/x/", api)
+	mux.Handle("/incidents/", api)
 	mux.HandleFunc("GET /healthz", a.health.alive)
 	mux.HandleFunc("GET /readyz", a.serveReady)
 	mux.Handle("GET /metrics", metrics.Handler(metrics.Sources{Outbox: a.Outbox.Stats, Inbox: a.Inbox.Stats, Version: a.o.Version}))
@@ -36,7 +39,10 @@ func (a *App) routes() error {
 }
 
 // xWebhook knows what X delivers.
-type xWebhook struct{ secret string }
+type xWebhook struct {
+	secret    string
+	delivered *atomic.Int64 // when the last good delivery came
+}
 
 var _ web.XWebhook = xWebhook{}
 
@@ -54,5 +60,6 @@ func (x xWebhook) Decode(body []byte) ([]inbox.Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode delivery: %w", err)
 	}
+	x.delivered.Store(time.Now().Unix())
 	return items(events, "")
 }
