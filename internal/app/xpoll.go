@@ -33,8 +33,9 @@ type poller struct {
 
 // polled is how the last look at an account went.
 type polled struct {
-	at  time.Time
-	err error
+	handle string
+	at     time.Time
+	err    error
 }
 
 // checkpoint is up to where an account was read. It moves only over what is stored.
@@ -110,7 +111,7 @@ func (p *poller) round(ctx context.Context) {
 			p.log.WarnContext(ctx, "poll failed", "account", a.ID, "err", err)
 		}
 		p.mu.Lock()
-		p.last[a.ID] = polled{at: time.Now(), err: err}
+		p.last[a.ID] = polled{handle: a.Handle, at: time.Now(), err: err}
 		p.mu.Unlock()
 	}
 }
@@ -246,10 +247,10 @@ func (p *poller) Lines() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var lines []string
-	for account, l := range p.last {
-		line := fmt.Sprintf("Account %s was last read at %s", account, l.at.UTC().Format("15:04 UTC"))
+	for _, l := range p.last {
+		line := fmt.Sprintf("Messages and mentions of @%s were last read at %s.", l.handle, l.at.UTC().Format("15:04 UTC"))
 		if l.err != nil {
-			line = fmt.Sprintf("⚠ Account %s could not be read at %s", account, l.at.UTC().Format("15:04 UTC"))
+			line = fmt.Sprintf("⚠ Messages and mentions of @%s could not be read at %s. Perch tries again by itself.", l.handle, l.at.UTC().Format("15:04 UTC"))
 		}
 		lines = append(lines, line)
 	}
