@@ -87,8 +87,6 @@ func CreateToken(tx store.Tx, n NewToken) (secret string, t Token, err error) {
 		return "", Token{}, fmt.Errorf("%w: it needs at least one scope", ErrToken)
 	case !n.Expires.IsZero() && !n.Expires.After(now):
 		return "", Token{}, fmt.Errorf("%w: its expiry is over already", ErrToken)
-	case n.Secret != "" && len(n.Secret) < 8:
-		return "", Token{}, fmt.Errorf("%w: it must have at least 8 characters", ErrToken)
 	}
 	for _, s := range n.Scopes {
 		if !slices.Contains(Scopes(), s) {
