@@ -290,9 +290,9 @@ func (a *App) Run(ctx context.Context) error {
 	for _, p := range a.o.Platforms {
 		take.run(p.Name(), func(ctx context.Context) error { return p.Run(ctx, a.Inbox.Sink(p.Name())) })
 	}
-	take.run("poll", a.poll.run)
+	take.run("poll", a.alone("poll", a.poll.run))
 	take.run("control", a.controlled)
-	take.run("upkeep", a.upkeep)
+	take.run("upkeep", a.alone("upkeep", a.upkeep))
 	take.run("http", func(ctx context.Context) error {
 		return serve(ctx, a.o.Listener, a.handler, time.Duration(a.o.Config.Shutdown.Drain), a.log, a.atEnd)
 	})
