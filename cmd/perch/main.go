@@ -40,7 +40,9 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run Perch."`
 	Sandbox sandboxCmd `cmd:"" help:"Try Perch in the browser, with no account anywhere."`
 	Config  configCmd  `cmd:"" help:"Check the configuration, or print an example."`
+	Doctor  doctorCmd  `cmd:"" help:"Find what is wrong with keys, permissions, credits, webhook, clock, disk and team, and what to do."`
 	Token   tokenCmd   `cmd:"" help:"Make, list and revoke tokens for the HTTP API."`
+	Store   storeCmd   `cmd:"" help:"Back up, restore and check what Perch keeps."`
 	Preview previewCmd `cmd:"" help:"Count a text as X does and show the posts it would become."`
 	Health  healthCmd  `cmd:"" help:"Ask a running Perch if it is ready."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,15 +31,35 @@ type fileFlag struct {
 // load reads the configuration and shows every mistake in it.
 func (f fileFlag) load(e *env) (config.Config, error) {
 	cfg, err := config.Load(f.Config, e.lookup)
-	var problems config.Problems
-	if errors.As(err, &problems) {
-		_, _ = fmt.Fprintf(e.err, "The configuration has %s:\n", count(len(problems), "mistake"))
-		for _, p := range problems {
-			_, _ = fmt.Fprintln(e.err, "  "+p.String())
-		}
-		return cfg, exitCode(1)
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		return cfg, showProblems(e, problems)
 	}
 	return cfg, err
+}
+
+// loadStore is load for commands that need the store alone: a backup must not
+// fail because the secrets of X are not in its environment.
+func (f fileFlag) loadStore(e *env) (config.Config, error) {
+	cfg, err := config.Load(f.Config, e.lookup)
+	problems, ok := errors.AsType[config.Problems](err)
+	if !ok {
+		return cfg, err
+	}
+	problems = slices.DeleteFunc(problems, func(p config.Problem) bool {
+		return p.Path != "data" && p.Path != "(file)" && p.Path != "store" && !strings.HasPrefix(p.Path, "store.")
+	})
+	if len(problems) > 0 {
+		return cfg, showProblems(e, problems)
+	}
+	return cfg, nil
+}
+
+func showProblems(e *env, problems config.Problems) error {
+	_, _ = fmt.Fprintf(e.err, "The configuration has %s:\n", count(len(problems), "mistake"))
+	for _, p := range problems {
+		_, _ = fmt.Fprintln(e.err, "  "+p.String())
+	}
+	return exitCode(1)
 }
 
 func count(n int, what string) string {
