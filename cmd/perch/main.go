@@ -84,6 +84,9 @@ func run(ctx context.Context, args []string, s streams, lookup config.Env) int {
 			}
 		}
 	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	k, err := parse(parser, args)
 	if exited >= 0 {
 		return exited

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"github.com/perch-chat/perch/internal/app"
 	"github.com/perch-chat/perch/internal/config"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
 )
 
 type storeCmd struct {
@@ -179,54 +177,6 @@ func mayOverwrite(path string) error {
 // dumpStart is how a backup begins.
 const dumpStart = `{"perch_store":`
 
-type storeRestoreCmd struct {
-	fileFlag
-	File  string `arg:"" help:"The backup."`
-	Force bool   `help:"Replace all that the store holds."`
-}
-
-// Run implements the command.
-func (c storeRestoreCmd) Run(e *env) error {
-	cfg, err := c.loadStore(e)
-	if err != nil {
-		return err
-	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }() // only read
-	err = c.restore(e, cfg, f)
-	switch {
-	case errors.Is(err, store.ErrInUse):
-		return errors.New("perch is running with this store: stop it, restore, and start it again")
-	case errors.Is(err, store.ErrNotEmpty):
-		return errors.New("the store holds data already: back it up, then use --force to replace all of it")
-	case errors.Is(err, store.ErrDamaged):
-		return fmt.Errorf("nothing was changed or the restore has to be repeated with a good file: %w", err)
-	case err != nil:
-		return fmt.Errorf("restore: %w", err)
-	}
-	_, err = fmt.Fprintln(e.out, "Restored. What was still to be sent when the backup was made will be sent when Perch starts. Next: perch doctor, then perch serve")
-	return err
-}
-
-func (c storeRestoreCmd) restore(e *env, cfg config.Config, f *os.File) error {
-	p := showProgress(e.err, "Restoring")
-	defer p.end()
-	p.set("reading the backup")
-	// Checked before the store is opened, so that a bad file makes no new one.
-	if err := store.VerifyDump(e.ctx, f); err != nil {
-		return fmt.Errorf("%s: nothing was changed: %w", c.File, err)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	return withStore(e, cfg, func(db store.Store) error {
-		return store.Load(e.ctx, db, f, store.LoadOptions{Force: c.Force, Progress: func(n int) { p.set("%d records", n) }})
-	})
-}
-
 type storeCheckCmd struct {
 	fileFlag
 }
@@ -241,42 +191,24 @@ func (c storeCheckCmd) Run(e *env) error {
 		return err
 	}
 	p := showProgress(e.err, "Checking the store")
-	findings, note, err := checkStore(e.ctx, cfg, p)
+	findings, live, err := app.CheckStore(e.ctx, cfg, func(done, total int64) { p.set("%d %%", 100*done/max(total, 1)) })
 	p.end()
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrInUse):
+		return errors.New("another process has the store: if Perch is starting or stopping, try again in a moment")
+	case err != nil:
 		return fmt.Errorf("check the store: %w", err)
 	}
+	for _, f := range findings {
+		_, _ = fmt.Fprintln(e.err, "❌ "+f)
+	}
 	if len(findings) > 0 {
-		for _, f := range findings {
-			_, _ = fmt.Fprintln(e.err, "❌ "+f)
-		}
 		return errors.New("the store is damaged: stop Perch and restore a backup with perch store restore FILE --force")
 	}
-	_, err = fmt.Fprintln(e.out, "✅ The store is in order."+note)
+	text := "✅ The store is in order."
+	if live {
+		text += " Perch is running: its records and indexes were checked. To have the file itself checked too, stop Perch first."
+	}
+	_, err = fmt.Fprintln(e.out, text)
 	return err
-}
-
-// checkStore returns what does not fit together. note says what was left out.
-func checkStore(ctx context.Context, cfg config.Config, p *progress) (findings []string, note string, err error) {
-	if !isEmbedded(cfg) {
-		db, err := app.OpenStore(ctx, cfg)
-		if err != nil {
-			return nil, "", err
-		}
-		findings, err = app.CheckTables(ctx, db)
-		return findings, "", errors.Join(err, db.Close())
-	}
-	const part = " Perch is running: its records and indexes were checked. To have the file itself checked too, stop Perch first."
-	findings, err = app.NewControl(cfg).Check(ctx)
-	if !errors.Is(err, app.ErrNotRunning) {
-		return findings, part, err
-	}
-	err = bolt.Check(ctx, app.StoreFile(cfg), func(done, total int64) { p.set("%d %%", 100*done/max(total, 1)) }, app.Tables()...)
-	switch {
-	case errors.Is(err, store.ErrDamaged):
-		return []string{err.Error()}, "", nil
-	case errors.Is(err, store.ErrInUse):
-		return nil, "", errors.New("another process has the store: if Perch is starting or stopping, try again in a moment")
-	}
-	return nil, "", err
 }

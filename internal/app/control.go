@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/perch-chat/perch/internal/config"
@@ -83,25 +82,4 @@ func (a *App) serveCheck(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(findings) // the client may be gone
-}
-
-// CheckTables compares the records of a store with their indexes and returns
-// what does not fit together, a sentence each.
-func CheckTables(ctx context.Context, db store.Store) ([]string, error) {
-	findings := []string{}
-	err := db.View(ctx, func(tx store.Tx) error {
-		for _, t := range Tables() {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := t.CheckIndexes(tx); err != nil {
-				findings = append(findings, strings.Split(err.Error(), "\n")...)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("check tables: %w", err)
-	}
-	return findings, nil
 }
