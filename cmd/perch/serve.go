@@ -151,11 +151,7 @@ func chats(cfg config.Config, log *slog.Logger) ([]bot.Platform, func(*http.Serv
 	if err != nil {
 		return nil, nil, err
 	}
-	pages := func(mux *http.ServeMux, _ *app.App) error {
-		mux.Handle("/chat/", chat.Handler())
-		return nil
-	}
-	return []bot.Platform{chat}, pages, nil
+	return []bot.Platform{chat}, app.ChatPage(chat, log.With("part", "webchat")), nil
 }
 
 func departmentChannels(cfg config.Config) []string {

@@ -140,7 +140,7 @@ func Hints() []Hint {
 // Deps is what the page shows.
 type Deps struct {
 	Chat  *webchat.Adapter
-	X     XControl
+	X     XControl // nil: the page is the team's chat alone
 	Tour  func(ctx context.Context) (Tour, error)
 	Hints []Hint   // default [Hints]
 	Hosts []string // names, besides localhost, under which the page may be asked for
@@ -182,7 +182,7 @@ func New(d Deps) (*Handler, error) {
 		return nil, fmt.Errorf("sandbox: parse the page: %w", err)
 	}
 	var buf bytes.Buffer
-	if err := t.Execute(&buf, map[string]any{"Hints": d.Hints, "Faults": Faults(), "Header": webchat.Header}); err != nil {
+	if err := t.Execute(&buf, map[string]any{"Hints": d.Hints, "Faults": Faults(), "Header": webchat.Header, "Alone": d.X == nil}); err != nil {
 		return nil, fmt.Errorf("sandbox: make the page: %w", err)
 	}
 	h.page = buf.Bytes()
@@ -193,11 +193,13 @@ func New(d Deps) (*Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", h.servePage)
 	mux.Handle("GET /sandbox/assets/", http.StripPrefix("/sandbox/assets/", noCache(http.FileServerFS(files))))
-	mux.HandleFunc("GET /sandbox/state", h.serveState)
-	mux.HandleFunc("GET /sandbox/events", h.serveEvents)
-	mux.HandleFunc("POST /sandbox/dm", h.post(func(ctx context.Context, q order) error { return d.X.SendDM(ctx, q.Customer, q.Text) }))
-	mux.HandleFunc("POST /sandbox/mention", h.post(func(ctx context.Context, q order) error { return d.X.Mention(ctx, q.Customer, q.Text) }))
-	mux.HandleFunc("POST /sandbox/fault", h.post(func(ctx context.Context, q order) error { return d.X.SetFault(ctx, q.Fault, q.On) }))
+	if d.X != nil {
+		mux.HandleFunc("GET /sandbox/state", h.serveState)
+		mux.HandleFunc("GET /sandbox/events", h.serveEvents)
+		mux.HandleFunc("POST /sandbox/dm", h.post(func(ctx context.Context, q order) error { return d.X.SendDM(ctx, q.Customer, q.Text) }))
+		mux.HandleFunc("POST /sandbox/mention", h.post(func(ctx context.Context, q order) error { return d.X.Mention(ctx, q.Customer, q.Text) }))
+		mux.HandleFunc("POST /sandbox/fault", h.post(func(ctx context.Context, q order) error { return d.X.SetFault(ctx, q.Fault, q.On) }))
+	}
 	guarded := webchat.Guard(d.Hosts, mux)
 	outer := http.NewServeMux()
 	outer.Handle("/", guarded)

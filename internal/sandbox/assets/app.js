@@ -3,6 +3,9 @@ import { $, h, icon, rove } from "./dom.js";
 import { chat, startChat } from "./chat.js";
 import { startX, x, refreshX } from "./xpane.js";
 
+// alone: there is no X on the page, only the team's chat.
+const alone = "alone" in document.body.dataset;
+
 const hidden = {
   get() { try { return localStorage.getItem("perch.tour") === "hidden"; } catch { return false; } },
   set(v) { try { localStorage.setItem("perch.tour", v ? "hidden" : ""); } catch { /* it is only a convenience */ } },
@@ -102,6 +105,7 @@ function pane(name) {
 }
 
 function changed() {
+  if (alone) return;
   renderTour();
   if (!chat.view) return;
   const n = document.body.dataset.pane === "x" ? chat.view.channels.reduce((sum, c) => sum + chat.unread(c.ref), 0) : 0;
@@ -109,9 +113,13 @@ function changed() {
   $("bottom-chat").textContent = n > 99 ? "99+" : String(n);
 }
 
-for (const b of document.querySelectorAll("[data-pane-to]")) b.addEventListener("click", () => pane(b.dataset.paneTo));
-rove(document.querySelector(".bottom"), "button");
-$("tour-show").addEventListener("click", () => { hidden.set(false); renderTour(); $("tour").querySelector("button")?.focus(); });
-renderTour();
-await Promise.all([startChat(changed), startX(changed)]);
+if (alone) {
+  await startChat(changed);
+} else {
+  for (const b of document.querySelectorAll("[data-pane-to]")) b.addEventListener("click", () => pane(b.dataset.paneTo));
+  rove(document.querySelector(".bottom"), "button");
+  $("tour-show").addEventListener("click", () => { hidden.set(false); renderTour(); $("tour").querySelector("button")?.focus(); });
+  renderTour();
+  await Promise.all([startChat(changed), startX(changed)]);
+}
 document.body.dataset.ready = "true";
