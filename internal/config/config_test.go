@@ -143,10 +143,13 @@ func TestEnvironmentOverrides(t *testing.T) {
 
 func TestWebchatNeedsLoopback(t *testing.T) {
 	for listen, ok := range map[string]bool{"127.0.0.1:8080": true, "[::1]:8080": true, "0.0.0.0:8080": false, ":8080": false} {
-		_, err := Load("", secrets("PERCH_LISTEN", listen, "PERCH_CHAT_WEBCHAT", "true"))
+		_, err := Load("", secrets("PERCH_LISTEN", listen, "PERCH_CHAT_WEBCHAT", "true", "PERCH_PUBLIC_URL", "http://127.0.0.1:8080"))
 		if (err == nil) != ok {
 			t.Errorf("webchat on %s: %v", listen, err)
 		}
+	}
+	if _, err := Load("", secrets("PERCH_CHAT_WEBCHAT", "true")); err == nil || !strings.Contains(err.Error(), "reachable from outside") {
+		t.Errorf("webchat behind a public address: %v", err)
 	}
 }
 

@@ -44,6 +44,12 @@ func (d *decoder) validate(c Config) {
 
 	d.check(!c.Chat.Webchat || err != nil || loopback(host), "chat.webchat",
 		"has no passwords and works on a loopback address only: set listen to 127.0.0.1:8080, or webchat to false")
+	if u, err := url.Parse(c.PublicURL); c.Chat.Webchat && err == nil && u.Host != "" {
+		// A proxy before it would let the whole world in: most of them hide
+		// where a request was meant for.
+		d.check(loopback(u.Hostname()), "chat.webchat",
+			"has no passwords and must not be reachable from outside: set public_url to http://127.0.0.1:8080 and x.webhook to false, or webchat to false")
+	}
 	d.refs("team.admins", c.Team.Admins)
 	d.refs("team.responders", c.Team.Responders)
 	d.refs("team.agents", c.Team.Agents)
