@@ -34,7 +34,10 @@ func (c previewCmd) Run(e *env) error {
 	if len(raw) > maxPreview {
 		return errors.New("the text is larger than 1 MiB: give less of it")
 	}
-	text := strings.TrimRight(string(raw), "\r\n")
+	text := strings.ToValidUTF8(strings.TrimRight(string(raw), "\r\n"), "\uFFFD") // echo ends its line
+	if strings.TrimSpace(text) == "" {
+		text = "" // X takes no post of blanks
+	}
 	r := xtext.Count(text)
 	p := previewed{WeightedLength: r.Weighted, Limit: r.Limit, Valid: r.Valid, Parts: []string{}}
 	switch {
@@ -59,17 +62,17 @@ func (p previewed) print(w io.Writer, r xtext.Result) error {
 	switch {
 	case p.Valid:
 		b.WriteString(": fits in one post.\n")
-	case strings.TrimSpace(strings.Join(p.Parts, "")) == "" && p.WeightedLength == 0:
+	case p.WeightedLength == 0:
 		b.WriteString(": there is no text. Give it on the standard input.\n")
 	case p.WeightedLength > p.Limit && len(p.Parts) > 0:
 		fmt.Fprintf(&b, ": too long for one post. As a thread of %d:\n", len(p.Parts))
 		for _, part := range p.Parts {
 			fmt.Fprintf(&b, "\n%s\n(%d of %d)\n", part, xtext.Count(part).Weighted, p.Limit)
 		}
-	case p.WeightedLength > p.Limit:
-		b.WriteString(": too long even for a thread. Shorten it.\n")
+	case len(r.Invalid) > 0:
+		fmt.Fprintf(&b, ": X refuses %U at byte %d. Remove it.\n", r.Invalid[0].Rune, r.Invalid[0].Offset)
 	default:
-		b.WriteString(": has characters that X refuses. Remove them.\n")
+		b.WriteString(": too long even for a thread. Shorten it.\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
