@@ -176,7 +176,10 @@ func (p *Part) take(a outbox.Action) {
 	p.Failure = nil
 	var r accounts.XPosted
 	if json.Unmarshal(a.Result, &r) == nil { // settled by a person it may have no result
-		p.PostID, p.URL = r.ID, r.URL
+		p.PostID, p.URL, p.At = r.ID, r.URL, r.At.UTC()
+	}
+	if p.At.IsZero() {
+		p.At = a.Updated
 	}
 }
 

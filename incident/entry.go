@@ -153,6 +153,7 @@ type Part struct {
 	Stuck   bool            `json:"stuck,omitempty"`
 	PostID  string          `json:"post_id,omitempty"`
 	URL     string          `json:"url,omitempty"`
+	At      time.Time       `json:"at,omitzero"` // when X took it
 	Failure *outbox.Failure `json:"failure,omitempty"`
 	Gone    bool            `json:"gone,omitempty"` // deleted on X
 }

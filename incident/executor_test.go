@@ -15,12 +15,13 @@ import (
 
 // fakeTemplates answers what it is told to.
 type fakeTemplates struct {
-	text string
-	err  error
+	text     string
+	err      error
+	checkErr error
 }
 
 func (f fakeTemplates) Check(context.Context, string, map[string]any) (string, error) {
-	return "fine", nil
+	return "fine", f.checkErr
 }
 
 func (f fakeTemplates) Render(context.Context, string, map[string]any) (string, error) {
@@ -84,5 +85,24 @@ func TestExecutor(t *testing.T) {
 				t.Errorf("Do = %s, %v", got.Result, err)
 			}
 		})
+	}
+}
+
+// TestCheckBusy checks that a busy machine is not the workflow's fault.
+func TestCheckBusy(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		busy bool
+	}{
+		{template.ErrBusy, true},
+		{&template.Error{Message: "no"}, false},
+	} {
+		s := incident.NewService(nil, fakeAccounts{}, incident.Options{Templates: fakeTemplates{checkErr: c.err}})
+		_, err := s.CheckWorkflow(t.Context(), incident.Workflow{Name: "n", Trigger: incident.TriggerCreated, Message: "m"})
+		var refused *incident.Error
+		if err == nil || errors.Is(err, incident.ErrBusy) != c.busy || errors.As(err, &refused) == c.busy {
+			t.Errorf("CheckWorkflow with %v = %v", c.err, err)
+		}
 	}
 }

@@ -44,6 +44,7 @@ var entries = store.Table[Entry]{
 			}
 			return [][]byte{store.Key(e.IncidentID, e.Origin)}
 		}},
+		{Name: "public", Keys: publicKeys},
 	},
 }
 

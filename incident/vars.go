@@ -53,7 +53,7 @@ func incidentVars(inc Incident, url string, events []any) map[string]any {
 
 // sampleVars are variables to check a template with: every name is there, and
 // none is empty, so that a template that prints nothing is found out as such.
-func sampleVars(publicURL string) map[string]any {
+func (s *Service) sampleVars() map[string]any {
 	at := time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 	inc := Incident{
 		ID: "01890a5d-ac96-774b-bcce-b302099a8057", Seq: 42, Title: "Payments are slow", Summary: "Card payments take over a minute.",
@@ -65,7 +65,7 @@ func sampleVars(publicURL string) map[string]any {
 		"id": inc.ID, "event": "Database fails over", "visibility": "internal", "source": "chat",
 		"occurred_at": stamp(at), "created_at": stamp(at), "user": "Ada", "starred": false,
 	}
-	return incidentVars(inc, publicURL+"/incidents/"+inc.Name(), []any{event, event})
+	return incidentVars(inc, s.URL(inc), []any{event, event})
 }
 
 // stamp is a time as templates see it: RFC 3339, which the date filter reads.

@@ -2,12 +2,14 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/perch-chat/perch/incident/template"
 	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/store"
 )
@@ -67,8 +69,13 @@ func (c Checked) Preview() (text string, weighted int) { return c.preview, c.wei
 // Workflow returns what was checked.
 func (c Checked) Workflow() Workflow { return c.wf }
 
+// ErrBusy is returned by CheckWorkflow when the machine was too busy to check
+// the message. It says nothing of the workflow: the caller has to try again.
+var ErrBusy = template.ErrBusy
+
 // CheckWorkflow checks a workflow before it is saved. It takes a while, so it
-// must be called outside of any transaction.
+// must be called outside of any transaction. Its errors are *Error, ErrBusy or
+// ctx's.
 func (s *Service) CheckWorkflow(ctx context.Context, wf Workflow) (Checked, error) {
 	wf.Name = oneLine(wf.Name)
 	switch {
@@ -84,9 +91,12 @@ func (s *Service) CheckWorkflow(ctx context.Context, wf Workflow) (Checked, erro
 	if s.o.Templates == nil {
 		return Checked{}, invalid("message", "Templates are switched off here.")
 	}
-	preview, err := s.o.Templates.Check(ctx, wf.Message, sampleVars(s.o.PublicURL))
+	preview, err := s.o.Templates.Check(ctx, wf.Message, s.sampleVars())
 	if ctx.Err() != nil {
 		return Checked{}, fmt.Errorf("check workflow: %w", ctx.Err())
+	}
+	if errors.Is(err, ErrBusy) {
+		return Checked{}, err
 	}
 	if err != nil {
 		return Checked{}, invalid("message", "%s", sentence(err))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/store"
 )
 
 // code names an error in the catalogue.
@@ -27,6 +28,7 @@ const (
 	codeConflict    code = "conflict"
 	codeRate        code = "rate_limited"
 	codeSignature   code = "bad_signature"
+	codeBusy        code = "busy"
 	codeInternal    code = "internal"
 )
 
@@ -52,6 +54,7 @@ var catalogue = map[code]entry{ //nolint:gochecknoglobals // a table that nobody
 	codeConflict:    {http.StatusConflict, "The event can't be changed now", "A post of it is on its way to X. Try again in a moment."},
 	codeRate:        {http.StatusTooManyRequests, "Rate limit exceeded", "The request had no effect. Send it again after `RateLimit-Reset` (seconds since 1970) or `Retry-After` (seconds)."},
 	codeSignature:   {http.StatusForbidden, "Invalid signature", "Only X may call this address. Check that `x.consumer_secret` belongs to the app whose webhook this is."},
+	codeBusy:        {http.StatusServiceUnavailable, "Perch is busy", "The request had no effect. Send it again after `Retry-After` (seconds)."},
 	codeInternal:    {http.StatusInternalServerError, "Internal error", "`detail` has a reference to Perch's log. Whether the request had its effect is not known: send it again with the same `Idempotency-Key`."},
 }
 
@@ -93,6 +96,9 @@ func failure(err error) *fail {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return &fail{code: codeTooLarge}
 	}
+	if errors.Is(err, incident.ErrBusy) || errors.Is(err, store.ErrBusy) {
+		return &fail{code: codeBusy}
+	}
 	return &fail{code: codeInternal}
 }
 
@@ -132,6 +138,9 @@ func (f *fail) write(w http.ResponseWriter) {
 		if f.code != codeToken { // Rootly's has no more than a title
 			ps[i].Code = f.code
 		}
+	}
+	if f.code == codeBusy {
+		w.Header().Set("Retry-After", "5")
 	}
 	body, err := json.Marshal(map[string]any{"errors": ps})
 	if err != nil {

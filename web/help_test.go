@@ -35,6 +35,7 @@ func (acme) Account(store.Tx, string) (incident.XAccount, bool, error) {
 type world struct {
 	t     testing.TB
 	db    store.Store
+	ob    *outbox.Outbox
 	deps  web.Deps
 	h     http.Handler
 	token string
@@ -58,7 +59,7 @@ func newWorld(t testing.TB, change ...func(*web.Deps)) *world {
 		Publish: incident.Policy{API: incident.ModeDirect},
 	})
 	ob.OnChange(s.ActionChanged)
-	w := &world{t: t, db: db, deps: web.Deps{DB: db, Incidents: s, PublicURL: "https://perch.example"}}
+	w := &world{t: t, db: db, ob: ob, deps: web.Deps{DB: db, Incidents: s, PublicURL: "https://perch.example"}}
 	for _, fn := range change {
 		fn(&w.deps)
 	}

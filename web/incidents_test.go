@@ -1,8 +1,13 @@
 package web_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/incident/template"
+	"github.com/perch-chat/perch/web"
 )
 
 func TestIncidents(t *testing.T) {
@@ -77,5 +82,28 @@ func TestWorkflows(t *testing.T) {
 	}
 	if got := w.do("GET", one, ""); got.Status != 404 {
 		t.Errorf("GET of a deleted one = %d", got.Status)
+	}
+}
+
+// busyTemplates have no time.
+type busyTemplates struct{}
+
+func (busyTemplates) Check(context.Context, string, map[string]any) (string, error) {
+	return "", template.ErrBusy
+}
+
+func (busyTemplates) Render(context.Context, string, map[string]any) (string, error) {
+	return "", template.ErrBusy
+}
+
+// TestWorkflowBusy checks that a busy machine asks to be tried again.
+func TestWorkflowBusy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(d *web.Deps) {
+		d.Incidents = incident.NewService(nil, acme{}, incident.Options{Templates: busyTemplates{}})
+	})
+	got := w.do("POST", "/v1/workflows", `{"data":{"type":"workflows","attributes":{"name":"n","trigger":"incident_resolved","message":"x"}}}`)
+	if got.Status != 503 || got.Header.Get("Retry-After") == "" || got.str(t, "errors", 0, "code") != "busy" {
+		t.Errorf("POST = %d %v %s", got.Status, got.Header, got.Body)
 	}
 }

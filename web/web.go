@@ -1,6 +1,7 @@
 // Package web is Perch's face to HTTP: the JSON:API of incidents and their
-// events, the pages through which an X account is connected, and the endpoint
-// of X's webhook. What it answers with success is stored already. It never
+// events, the page on which everybody reads what was posted of an incident, the
+// pages through which an X account is connected, and the endpoint of X's
+// webhook. What it answers with success is stored already. It never
 // calls out: effects are the business of the outbox.
 package web
 
@@ -68,7 +69,7 @@ type server struct {
 	keys   keyring
 }
 
-// New returns the handler of /v1, /api/v1 and /x.
+// New returns the handler of /v1, /api/v1, /incidents and /x.
 func New(d Deps) http.Handler {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -85,8 +86,10 @@ func New(d Deps) http.Handler {
 		s.incidentRoutes(mux, base)
 		s.workflowRoutes(mux, base)
 	}
+	public := newPages(incidentHTML, incidentCSS)
+	mux.Handle("GET /incidents/{ref...}", s.publicPage(public))
 	if d.Accounts != nil {
-		p := newPages()
+		p := newPages(pageHTML, pageCSS)
 		mux.Handle("GET /x/start/{ticket}", s.page(p, s.startX))
 		mux.Handle("GET /x/callback", s.page(p, s.finishX))
 	}
