@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"freeport": freePort, "x": controlX, "ready": waitReady, "fetch": fetch, "code": wantCode, "token": takeToken, "damage": damage,
+			"terminate": terminate,
 		},
 	})
 }
@@ -169,6 +170,16 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = f.WriteAt(bytes.Repeat([]byte{0xff}, 16<<10), 0)
 	ts.Check(err)
 	ts.Check(f.Close())
+}
+
+// terminate asks what runs in the background to end, as a service manager
+// does, and kills it if it takes too long: then its exit code tells.
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, c := range ts.BackgroundCmds() {
+		_ = c.Process.Signal(syscall.SIGTERM) // it may have ended
+		late := time.AfterFunc(12*time.Second, func() { _ = c.Process.Kill() })
+		ts.Defer(func() { late.Stop() })
+	}
 }
 
 // wantCode is: code N perch …, which runs the command inside the test.

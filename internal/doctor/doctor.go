@@ -162,6 +162,7 @@ type exam struct {
 
 	away    bool               // X can't be reached: no use to ask on
 	badKeys bool               // X refuses the app-only keys
+	some    bool               // an account is connected, as far as Perch knows
 	list    []accounts.Account // those that Perch may act for and X accepts
 	hook    *xapi.Webhook      // ours, if X has it
 }

@@ -91,6 +91,9 @@ func (e *exam) appKeys(ctx context.Context) {
 		only := xapi.New(xapi.Config{APIBase: c.APIBase, ConsumerKey: c.ConsumerKey.Reveal(), ConsumerSecret: c.ConsumerSecret.Reveal(), HTTP: e.HTTP})
 		if _, err := only.Bearer(ctx); err != nil {
 			e.badKeys = c.BearerToken == ""
+			if x, ok := errors.AsType[*xapi.Error](err); ok && x.Code == xapi.CodeForbidden {
+				x.Code = xapi.CodeInvalidClient // 403 is how this old call refuses keys
+			}
 			e.refusal(check, err, "X does not accept x.consumer_key with x.consumer_secret.",
 				"Copy API Key and API Key Secret again from "+console+" (your app, Keys and tokens), then restart Perch.")
 			return
@@ -196,6 +199,7 @@ func (e *exam) connected(ctx context.Context) {
 		e.warn("accounts", "No X account is connected.", "An admin types /twitter authorize in the chat.")
 		return
 	}
+	e.some = slices.ContainsFunc(list, func(a accounts.Account) bool { return a.State == accounts.Connected })
 	opened, sealed := 0, 0
 	for _, a := range list {
 		if a.State != accounts.Connected {
