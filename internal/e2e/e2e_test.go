@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -18,6 +19,13 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if at := strings.Split(os.Getenv(childEnv), "|"); len(at) == 3 {
+		if err := child(at[0], at[1], at[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	dir, err := os.MkdirTemp("", "perch-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,0 +1,273 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/perch-chat/perch/xapi/xfake"
+)
+
+// company is the account that Perch runs.
+const company = "1000000000000000001"
+
+// customers write to it.
+func customers() []xfake.User {
+	return []xfake.User{
+		{ID: "1000000000000000002", Handle: "casey_r", Name: "Casey Rivera"},
+		{ID: "1000000000000000003", Handle: "noor_writes", Name: "Noor Haddad"},
+	}
+}
+
+// TestKill ends the program at moments that nobody chose, again and again,
+// while customers write, agents answer, entries come in and are posted, and X
+// loses answers. X and the judge live in the test and survive: in the end
+// everything that was accepted is there, once.
+//
+// PERCH_E2E_KILLS says how often (12), PERCH_E2E_SEED makes it the same moments,
+// PERCH_E2E_KEEP names a folder in which the program's data and log stay.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	kills := number("PERCH_E2E_KILLS", 12)
+	seed := number("PERCH_E2E_SEED", time.Now().UnixNano()%100_000)
+	rnd := rand.New(rand.NewPCG(uint64(seed), 1)) //nolint:gosec // moments, no secrets
+	t.Logf("PERCH_E2E_SEED=%d", seed)
+
+	x, xURL := startX(t)
+	p := startChild(t, xURL)
+	x.AddRedirectURL(p.url + "/x/callback")
+	connect(t, p)
+	incident := newIncident(t, p)
+
+	for i, f := range []xfake.Fault{
+		{Method: http.MethodPost, Path: "/2/dm_conversations/**", Drop: xfake.DropAfter, Probability: 0.08},
+		{Method: http.MethodPost, Path: "/2/tweets", Drop: xfake.DropAfter, Probability: 0.1},
+		{Method: http.MethodPost, Path: "/2/dm_conversations/**", Drop: xfake.DropBefore, Probability: 0.02},
+		{Method: http.MethodPost, Path: "/2/dm_conversations/**", Status: http.StatusBadGateway, Effect: true, Probability: 0.03},
+		{Path: "/2/**", Delay: 120 * time.Millisecond, Effect: true, Probability: 0.3},
+	} {
+		f.Seed = uint64(seed) + uint64(i) //nolint:gosec // a seed may wrap
+		x.AddFault(f)
+	}
+	l := &load{x: x, url: p.url, incident: incident, stop: make(chan struct{}), http: &http.Client{Timeout: 3 * time.Second}}
+	l.start()
+	var slowest time.Duration
+	midway := 0 // accepted but not on X when the program was killed
+	for range kills {
+		<-time.After(time.Duration(50+rnd.IntN(900)) * time.Millisecond)
+		p.kill()
+		midway += l.midway()
+		began := time.Now()
+		if err := p.start(); err != nil {
+			t.Fatal(err)
+		}
+		slowest = max(slowest, time.Since(began))
+	}
+	<-time.After(300 * time.Millisecond)
+	close(l.stop)
+	l.wg.Wait()
+	faults := 0
+	for _, c := range x.Calls() {
+		if c.Fault {
+			faults++
+		}
+	}
+	x.ClearFaults()
+	began := time.Now()
+	l.judge(t, time.Minute+time.Duration(kills)*time.Second)
+	t.Logf("%d kills: %d requests cut, %d answers accepted and not yet sent at a kill, %d faults of X, ready again in %s at most, quiet after %s",
+		kills, l.cut.Load(), midway, faults, slowest.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	t.Logf("accepted: %s", l.counts())
+	if kills >= 10 && (l.cut.Load() == 0 || midway == 0 || faults == 0) {
+		t.Errorf("the kills interrupted nothing: the test proves nothing")
+	}
+	if err := p.stop(); err != nil {
+		t.Errorf("the end: %v", err)
+	}
+	checkLog(t, p.log)
+}
+
+func number(name string, def int64) int64 {
+	if n, err := strconv.ParseInt(os.Getenv(name), 10, 64); err == nil {
+		return n
+	}
+	return def
+}
+
+// startX runs the stand-in of X, without the limits that X has on a minute's work.
+func startX(t *testing.T) (*xfake.Server, string) {
+	t.Helper()
+	x := xfake.New(xfake.Options{AllowHTTPWebhooks: true, HTTP: &http.Client{Timeout: 2 * time.Second}})
+	x.AddUser(xfake.User{ID: company, Handle: "larkspur_hq", Name: "Larkspur"})
+	for _, u := range customers() {
+		x.AddUser(u)
+	}
+	for _, endpoint := range []string{
+		"POST /2/tweets", "GET /2/users/{id}/tweets", "GET /2/users/{id}/mentions", "GET /2/users/me", "GET /2/dm_events",
+		"POST /2/dm_conversations/with/{participant_id}/messages", "GET /2/dm_conversations/with/{participant_id}/dm_events",
+		"GET /2/webhooks", "POST /2/webhooks", "PUT /2/webhooks/{webhook_id}", "GET /2/activity/subscriptions", "POST /2/activity/subscriptions",
+	} {
+		if !x.SetLimit(endpoint, xfake.Limit{User: 1e6, App: 1e6}) {
+			t.Fatalf("X has no %s", endpoint)
+		}
+	}
+	srv := httptest.NewServer(x.Handler())
+	t.Cleanup(func() {
+		_ = x.Close(t.Context()) // whoever is delivered to is gone already
+		srv.Close()
+	})
+	return x, srv.URL
+}
+
+// startChild runs Perch on an address that no connection of ours can take
+// while it is down.
+func startChild(t *testing.T, x string) *play {
+	t.Helper()
+	addr := ""
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))) //nolint:gosec // any will do
+		if err == nil {
+			addr = ln.Addr().String()
+			_ = ln.Close()
+			break
+		}
+	}
+	dir := os.Getenv("PERCH_E2E_KEEP")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &play{
+		data: filepath.Join(dir, "data"), log: filepath.Join(dir, "perch.log"), url: "http://" + addr, used: map[string]bool{},
+		client: &http.Client{Jar: jar, Timeout: patience},
+	}
+	p.run = func(listen string) *exec.Cmd {
+		c := exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec // this very program
+		c.Env = append(os.Environ(), childEnv+"="+listen+"|"+p.data+"|"+x)
+		return c
+	}
+	if err := p.start(); err != nil {
+		checkLog(t, p.log)
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	return p
+}
+
+// connect has the admin connect the account.
+func connect(t *testing.T, p *play) {
+	t.Helper()
+	p.user, p.channel = "ada", "setup"
+	if err := click(p, []string{"Start Authentication"}); err != nil {
+		t.Fatal(err)
+	}
+	link := ""
+	err := eventually(func() error {
+		s, err := p.chat()
+		for _, m := range p.here(s) {
+			for _, bl := range m.Blocks {
+				for _, b := range bl.Buttons {
+					if strings.Contains(b.URL, "/x/start/") {
+						link = b.URL
+					}
+				}
+			}
+		}
+		if err == nil && link == "" {
+			err = fmt.Errorf("no link to X")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err := p.authorize(link, company, true); err != nil || !strings.Contains(page, "@larkspur_hq") {
+		t.Fatalf("%v: %s", err, page)
+	}
+	if err := p.reads("Connected @larkspur_hq"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reads waits until the person reads text.
+func (p *play) reads(text string) error {
+	return eventually(func() error {
+		s, err := p.chat()
+		if err != nil {
+			return err
+		}
+		for _, m := range p.here(s) {
+			if strings.Contains(m.reads(), text) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s does not read %q", p.user, text)
+	})
+}
+
+func newIncident(t *testing.T, p *play) string {
+	t.Helper()
+	p.user, p.channel = "rio", "incidents"
+	if err := say(p, []string{"/incident new Everything at once"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := enter(p, []string{"incidents", "INC-1"}); err != nil {
+		t.Fatal(err)
+	}
+	return p.thread
+}
+
+var trouble = regexp.MustCompile(`(?m)^.*(DATA RACE|panic:|level=ERROR).*$`)
+
+// checkLog looks for what must never be in a log.
+func checkLog(t *testing.T, file string) {
+	t.Helper()
+	b, err := os.ReadFile(file) //nolint:gosec // of this test
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range trouble.FindAllString(string(b), -1) {
+		if i == 5 {
+			break
+		}
+		t.Errorf("log: %s", line)
+	}
+}
+
+// tally is what was accepted, by what it is.
+type tally struct {
+	mu  sync.Mutex
+	all map[string][]string
+}
+
+func (a *tally) add(kind, text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all == nil {
+		a.all = map[string][]string{}
+	}
+	a.all[kind] = append(a.all[kind], text)
+}
+
+func (a *tally) get(kind string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]string(nil), a.all[kind]...)
+}

@@ -1,0 +1,249 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/perch-chat/perch/xapi/xfake"
+)
+
+// load is many people at work who do not give up: each tries until what they
+// did was accepted, as browsers and clients of the API do.
+type load struct {
+	x        *xfake.Server
+	url      string
+	http     *http.Client
+	incident string // its thread in the chat
+	stop     chan struct{}
+	wg       sync.WaitGroup
+
+	cut      atomic.Int64 // requests whose connection ended before their answer
+	accepted tally
+}
+
+func (l *load) start() {
+	for _, c := range customers() {
+		l.wg.Go(func() { l.customer(c) })
+		l.wg.Go(func() { l.agent(c) })
+	}
+	for n := range 4 {
+		l.wg.Go(func() { l.api(n) })
+	}
+	l.wg.Go(l.commands)
+	l.wg.Go(l.confirm)
+}
+
+// every calls fn with 0, 1, 2… until the load ends.
+func (l *load) every(pause time.Duration, fn func(n int)) {
+	for n := 0; ; n++ {
+		select {
+		case <-l.stop:
+			return
+		case <-time.After(pause):
+			fn(n)
+		}
+	}
+}
+
+func (l *load) person(user string) *play { return &play{url: l.url, client: l.http, user: user} }
+
+// until repeats a request until it is answered with what is wanted. After the
+// load's end it goes on for as long as somebody is patient.
+func (l *load) until(fn func() (status int, err error), wanted ...int) (int, error) {
+	end := time.Time{}
+	for {
+		status, err := fn()
+		if err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+			l.cut.Add(1)
+		}
+		for _, w := range wanted {
+			if err == nil && status == w {
+				return status, nil
+			}
+		}
+		select {
+		case <-l.stop:
+			if end.IsZero() {
+				end = time.Now().Add(patience)
+			}
+			if time.Now().After(end) {
+				return status, err
+			}
+		default:
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+// ask does something in the chat, once however often it is tried.
+func (l *load) ask(user, what, id string, fields map[string]any) bool {
+	fields["id"], fields["as"] = id, "webchat:U_"+user
+	p := l.person(user)
+	status, err := l.until(func() (int, error) {
+		status, _, err := p.do(http.MethodPost, "/chat/"+what, "application/json", fields, nil)
+		return status, err
+	}, http.StatusOK, http.StatusConflict) // 409: the button is gone
+	return err == nil && status == http.StatusOK
+}
+
+func (l *load) customer(c xfake.User) {
+	l.every(110*time.Millisecond, func(n int) {
+		text := fmt.Sprintf("question %s %04d.", c.Handle, n)
+		if _, err := l.x.SendDMAs(c.ID, company, text); err == nil {
+			l.accepted.add("question "+c.Handle, text)
+		}
+	})
+}
+
+// card is the message that stands for the conversation with a customer.
+func card(s chatState, c xfake.User) (message, bool) {
+	for _, m := range s.Messages {
+		if m.Channel == "webchat:support" && m.Thread == "" && m.Author != nil && m.Author.Handle == c.Handle {
+			return m, true
+		}
+	}
+	return message{}, false
+}
+
+func (l *load) agent(c xfake.User) {
+	p := l.person("sam")
+	root, claimed := "", false
+	sent := 0
+	l.every(90*time.Millisecond, func(int) {
+		if !claimed {
+			s, err := p.chat()
+			m, ok := card(s, c)
+			if err != nil || !ok {
+				return
+			}
+			root, claimed = m.Ref, strings.Contains(m.reads(), "is on it")
+			for _, bl := range m.Blocks {
+				for _, b := range bl.Buttons {
+					if b.Label == "Claim" {
+						l.ask("sam", "action", "claim-"+c.ID, map[string]any{"ref": m.Ref, "action": b.ID, "value": b.Value})
+					}
+				}
+			}
+			return
+		}
+		text := fmt.Sprintf("answer %s %04d.", c.Handle, sent)
+		if l.ask("sam", "message", text, map[string]any{"channel": "webchat:support", "thread": root, "text": text}) {
+			l.accepted.add("answer "+c.Handle, text)
+		}
+		sent++
+	})
+}
+
+func (l *load) api(client int) {
+	l.every(15*time.Millisecond, func(n int) {
+		text, visibility := fmt.Sprintf("event %d-%04d.", client, n), "internal"
+		if n%5 == 1 {
+			visibility = "external"
+		}
+		if n%12 == 3 && client < 2 {
+			visibility = "twitter"
+		}
+		body := fmt.Sprintf(`{"data":{"type":"incident_events","attributes":{"event":%q,"visibility":%q}}}`, text, visibility)
+		status, err := l.until(func() (int, error) {
+			req, err := http.NewRequest(http.MethodPost, l.url+"/v1/incidents/INC-1/events", strings.NewReader(body)) //nolint:noctx // the client has a timeout
+			if err != nil {
+				return 0, err
+			}
+			req.Header.Set("Authorization", "Bearer "+token)
+			req.Header.Set("Content-Type", "application/vnd.api+json")
+			req.Header.Set("Idempotency-Key", text)
+			status, _, err := readAll(l.http.Do(req))
+			return status, err
+		}, http.StatusCreated)
+		if err == nil && status == http.StatusCreated {
+			l.accepted.add("event", text)
+			if visibility == "twitter" {
+				l.accepted.add("draft", text)
+			}
+		}
+	})
+}
+
+func (l *load) commands() {
+	l.every(100*time.Millisecond, func(n int) {
+		text := fmt.Sprintf("command %04d.", n)
+		if l.ask("rio", "message", text, map[string]any{"channel": "webchat:incidents", "thread": l.incident, "text": "/timeline add " + text}) {
+			l.accepted.add("event", text)
+		}
+		if n%10 != 0 {
+			return
+		}
+		title := fmt.Sprintf("Storm %04d.", n)
+		if l.ask("rio", "message", title, map[string]any{"channel": "webchat:incidents", "text": "/incident new " + title}) {
+			l.accepted.add("incident", title)
+		}
+	})
+}
+
+// confirm presses Post to X under every preview, each twice as impatient
+// people do.
+func (l *load) confirm() {
+	p, done := l.person("rio"), map[string]bool{}
+	round := func(int) {
+		s, err := p.chat()
+		if err != nil {
+			return
+		}
+		for _, m := range s.Messages {
+			for _, bl := range m.Blocks {
+				for _, b := range bl.Buttons {
+					if b.Label != "Post to X" || done[b.Value] {
+						continue
+					}
+					done[b.Value] = true
+					for _, id := range []string{"post-", "post-again-"} {
+						l.ask("rio", "action", id+b.Value, map[string]any{"ref": m.Ref, "action": b.ID, "value": b.Value})
+					}
+				}
+			}
+		}
+	}
+	l.every(80*time.Millisecond, round)
+	end := time.Now().Add(2 * patience) // what is left
+	for time.Now().Before(end) && len(done) < len(l.accepted.get("draft")) {
+		round(0)
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// midway counts the answers that were accepted but are not on X.
+func (l *load) midway() int {
+	n := 0
+	for _, c := range customers() {
+		n += len(l.accepted.get("answer "+c.Handle)) - len(l.answers(c))
+	}
+	return max(n, 0)
+}
+
+// answers are what the customer got of the agent, in order.
+func (l *load) answers(c xfake.User) []string {
+	var out []string
+	for _, d := range l.x.DMs(company, c.ID) {
+		if d.From == company && strings.HasPrefix(d.Text, "answer ") {
+			out = append(out, d.Text)
+		}
+	}
+	return out
+}
+
+func (l *load) counts() string {
+	var out []string
+	for _, kind := range []string{"event", "draft", "incident"} {
+		out = append(out, fmt.Sprintf("%d %ss", len(l.accepted.get(kind)), kind))
+	}
+	for _, c := range customers() {
+		out = append(out, fmt.Sprintf("%d questions and %d answers of @%s", len(l.accepted.get("question "+c.Handle)), len(l.accepted.get("answer "+c.Handle)), c.Handle))
+	}
+	return strings.Join(out, ", ")
+}
