@@ -68,6 +68,7 @@ type Options struct {
 	OwnX bool
 
 	transport http.RoundTripper // to X; nil is the default one
+	noControl bool              // without the socket for the command line: it can't be had in played time
 }
 
 // App is the running program.
@@ -291,7 +292,9 @@ func (a *App) Run(ctx context.Context) error {
 		take.run(p.Name(), func(ctx context.Context) error { return p.Run(ctx, a.Inbox.Sink(p.Name())) })
 	}
 	take.run("poll", a.alone("poll", a.poll.run))
-	take.run("control", a.controlled)
+	if !a.o.noControl {
+		take.run("control", a.controlled)
+	}
 	take.run("upkeep", a.alone("upkeep", a.upkeep))
 	take.run("http", func(ctx context.Context) error {
 		return serve(ctx, a.o.Listener, a.handler, time.Duration(a.o.Config.Shutdown.Drain), a.log, a.atEnd)

@@ -81,6 +81,7 @@ func runSandbox(ctx context.Context, o SandboxOptions, data string, ln net.Liste
 		Config: sandboxConfig(url, data, key, x), Log: o.Log, Version: o.Version, Listener: ln, Platforms: []bot.Platform{chat},
 		Ladder:  []time.Duration{time.Second, 2 * time.Second, 4 * time.Second},
 		Recheck: 5 * time.Second,
+		OwnX:    true,
 		PostURL: func(handle, id string) string { return x.url + "/" + handle + "/status/" + id },
 		AtEnd:   func() { _ = chat.Close() }, // ends the browsers' streams; closing again is harmless
 		Routes: func(mux *http.ServeMux, a *App) error {

@@ -25,6 +25,7 @@ func wanted() []string {
 type xSubscribe struct {
 	*xs
 	url string // of the webhook; empty: Perch only polls
+	own bool   // every webhook of the app is Perch's: those of older addresses make room
 }
 
 var _ outbox.Reconciler = xSubscribe{}
@@ -95,7 +96,20 @@ func (s xSubscribe) webhook(ctx context.Context) (xapi.Webhook, error) {
 		}
 		return h, nil
 	}
+	if s.own {
+		for _, h := range hooks {
+			if err := s.x.DeleteWebhook(ctx, h.ID); err != nil {
+				return xapi.Webhook{}, err
+			}
+		}
+	}
 	h, err := s.x.CreateWebhook(ctx, s.url)
+	var e *xapi.Error
+	if errors.As(err, &e) && e.Code == xapi.CodeWebhookLimit && len(hooks) > 0 {
+		return xapi.Webhook{}, rejected(string(e.Code), fmt.Sprintf("X delivers this app's events to %s and allows one address only. "+
+			"If that is an older address of this Perch, delete it in the X developer console and press Retry. "+
+			"If another Perch uses it, give each an app of its own. Until then Perch reads messages every few minutes.", hooks[0].URL), err)
+	}
 	if err != nil {
 		return xapi.Webhook{}, err
 	}
