@@ -53,7 +53,7 @@ func TestPictures(t *testing.T) {
 			w.run(`document.activeElement?.blur(); for (const id of ["log", "thread-log"]) { const el = document.getElementById(id); el.scrollTop = el.scrollHeight; }`)
 			png, err := chromedp.Run(w.ctx, chromedp.CaptureScreenshot())
 			must(err)
-			must(os.WriteFile(filepath.Join("..", "..", "docs", "images", v.name+"-"+scheme+".png"), png, 0o644)) //nolint:gosec // a picture for everybody
+			must(os.WriteFile(filepath.Join("..", "..", "docs", "images", v.name+"-"+scheme+".png"), png, 0o644))
 		}
 	}
 }
