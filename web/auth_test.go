@@ -49,15 +49,15 @@ func TestTokens(t *testing.T) {
 	}
 	for name, n := range map[string]web.NewToken{
 		"no name": {Scopes: web.Scopes()}, "no scope": {Name: "x"}, "bad scope": {Name: "x", Scopes: []web.Scope{"moon"}},
-		"expired": {Name: "x", Scopes: web.Scopes(), Expires: time.Now().Add(-time.Second)}, "short": {Name: "x", Scopes: web.Scopes(), Secret: "abc"},
+		"expired": {Name: "x", Scopes: web.Scopes(), Expires: time.Now().Add(-time.Second)},
 	} {
 		err := w.db.Update(t.Context(), func(tx store.Tx) error { _, _, err := web.CreateToken(tx, n); return err })
 		if !errors.Is(err, web.ErrToken) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	w.newToken(web.NewToken{Name: "sandbox", Scopes: web.Scopes(), Secret: "sandbox-token"})
-	w.token = w.newToken(web.NewToken{Name: "sandbox", Scopes: web.Scopes(), Secret: "sandbox-token"}) // again: no error
+	w.newToken(web.NewToken{Name: "sandbox", Scopes: web.Scopes(), Secret: "abc"})
+	w.token = w.newToken(web.NewToken{Name: "sandbox", Scopes: web.Scopes(), Secret: "abc"}) // again: no error
 	if got := w.do("GET", w.events(), ""); got.Status != 200 {
 		t.Errorf("GET with a given token = %d", got.Status)
 	}

@@ -118,6 +118,17 @@ func (a *attributes) done() error {
 	return a.err()
 }
 
+// skipUnset takes the attributes that say nothing: Rootly's Terraform provider
+// sends all that it knows of, most of them null or empty.
+func (a *attributes) skipUnset() {
+	for name, raw := range a.raw {
+		switch string(raw) {
+		case "null", `""`, "[]", "{}":
+			a.taken = append(a.taken, name)
+		}
+	}
+}
+
 // take decodes an attribute into v and reports whether it was there and not null.
 func (a *attributes) take(name string, v any, want string) bool {
 	a.taken = append(a.taken, name)

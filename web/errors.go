@@ -102,6 +102,13 @@ func failure(err error) *fail {
 	return &fail{code: codeInternal}
 }
 
+// twins are the messages that Rootly never has alone.
+var twins = map[string]string{ //nolint:gochecknoglobals // a table that nobody changes
+	"Event can't be blank":     "Event raw can't be blank",
+	"Service must exist":       "Service can't be blank",
+	"Functionality must exist": "Functionality can't be blank",
+}
+
 func refusal(e *incident.Error) *fail {
 	switch e.Code {
 	case incident.CodeNotFound:
@@ -120,8 +127,8 @@ func refusal(e *incident.Error) *fail {
 		p.Source = &source{Pointer: "/data/attributes/" + field}
 	}
 	ps := []problem{p}
-	if p.Title == "Event can't be blank" { // Rootly has both
-		ps = append(ps, problem{Title: "Event raw can't be blank", Source: p.Source})
+	if second, ok := twins[p.Title]; ok {
+		ps = append(ps, problem{Title: second, Source: p.Source})
 	}
 	return &fail{code: codeInvalid, problems: ps}
 }

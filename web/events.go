@@ -113,7 +113,7 @@ func (s *server) createEvent(w http.ResponseWriter, r *http.Request, t Token) er
 	n.Source, n.By = incident.FromAPI, by(t)
 	return s.change(w, r, t, body, http.StatusCreated, func(tx store.Tx) (any, error) {
 		e, err := s.Incidents.Add(tx, r.PathValue("incident_id"), n)
-		return single{eventOf(e)}, err
+		return single{Data: eventOf(e)}, err
 	})
 }
 
@@ -147,21 +147,26 @@ func (s *server) listEvents(w http.ResponseWriter, r *http.Request, _ Token) err
 	if err != nil {
 		return err
 	}
-	var es []incident.Entry
+	var data, more []resource
 	var total int
 	err = s.DB.View(r.Context(), func(tx store.Tx) error {
-		var err error
-		es, total, err = s.Incidents.Entries(tx, r.PathValue("incident_id"), p)
+		es, n, err := s.Incidents.Entries(tx, r.PathValue("incident_id"), p)
+		if err != nil {
+			return err
+		}
+		total, data = n, make([]resource, len(es))
+		for i, e := range es {
+			data[i] = eventOf(e)
+		}
+		more, err = s.include(tx, r, data)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	data := make([]resource, len(es))
-	for i, e := range es {
-		data[i] = eventOf(e)
-	}
-	return answer(w, http.StatusOK, s.list(r, data, total, p))
+	l := s.list(r, data, total, p)
+	l.Included = more
+	return answer(w, http.StatusOK, l)
 }
 
 func answer(w http.ResponseWriter, status int, doc any) error {
@@ -192,16 +197,21 @@ func (s *server) event(tx store.Tx, r *http.Request) (incident.Entry, error) {
 }
 
 func (s *server) getEvent(w http.ResponseWriter, r *http.Request, _ Token) error {
-	var e incident.Entry
+	var doc single
 	err := s.DB.View(r.Context(), func(tx store.Tx) error {
-		var err error
-		e, err = s.event(tx, r)
+		e, err := s.event(tx, r)
+		if err != nil {
+			return err
+		}
+		data := []resource{eventOf(e)}
+		doc.Included, err = s.include(tx, r, data)
+		doc.Data = data[0]
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, single{eventOf(e)})
+	return answer(w, http.StatusOK, doc)
 }
 
 func (s *server) updateEvent(w http.ResponseWriter, r *http.Request, t Token) error {
@@ -226,7 +236,7 @@ func (s *server) updateEvent(w http.ResponseWriter, r *http.Request, t Token) er
 			return nil, err
 		}
 		e, err = s.Incidents.Edit(tx, e.ID, c, by(t))
-		return single{eventOf(e)}, err
+		return single{Data: eventOf(e)}, err
 	})
 }
 
@@ -239,6 +249,6 @@ func (s *server) deleteEvent(w http.ResponseWriter, r *http.Request, t Token) er
 			return nil, err
 		}
 		e, err = s.Incidents.Delete(tx, e.ID, by(t), alsoPost)
-		return single{eventOf(e)}, err
+		return single{Data: eventOf(e)}, err
 	})
 }

@@ -101,7 +101,7 @@ func (s *server) createIncident(w http.ResponseWriter, r *http.Request, t Token)
 	n.Source, n.By = incident.FromAPI, by(t)
 	return s.change(w, r, t, body, http.StatusCreated, func(tx store.Tx) (any, error) {
 		inc, err := s.Incidents.Create(tx, n)
-		return single{incidentOf(s.Incidents, inc)}, err
+		return single{Data: incidentOf(s.Incidents, inc)}, err
 	})
 }
 
@@ -181,7 +181,7 @@ func (s *server) getIncident(w http.ResponseWriter, r *http.Request, _ Token) er
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, single{incidentOf(s.Incidents, inc)})
+	return answer(w, http.StatusOK, single{Data: incidentOf(s.Incidents, inc)})
 }
 
 func (s *server) updateIncident(w http.ResponseWriter, r *http.Request, t Token) error {
@@ -208,7 +208,7 @@ func (s *server) updateIncident(w http.ResponseWriter, r *http.Request, t Token)
 	}
 	return s.change(w, r, t, body, http.StatusOK, func(tx store.Tx) (any, error) {
 		inc, err := s.Incidents.Update(tx, r.PathValue("incident_id"), by(t), c)
-		return single{incidentOf(s.Incidents, inc)}, err
+		return single{Data: incidentOf(s.Incidents, inc)}, err
 	})
 }
 
@@ -236,7 +236,7 @@ func (s *server) step(to incident.Status, message string) authed {
 		}
 		return s.change(w, r, t, body, http.StatusOK, func(tx store.Tx) (any, error) {
 			inc, err := s.Incidents.SetStatus(tx, r.PathValue("incident_id"), to, by(t), reason)
-			return single{incidentOf(s.Incidents, inc)}, err
+			return single{Data: incidentOf(s.Incidents, inc)}, err
 		})
 	}
 }

@@ -29,7 +29,9 @@ func TestRootlySchemas(t *testing.T) {
 	small := map[string]any{"openapi": "3.0.1", "info": map[string]any{"title": "t", "version": "1"}, "paths": map[string]any{}, "components": map[string]any{"schemas": map[string]any{
 		"incident_event": doc.Components.Schemas["incident_event"], "incident_event_response": doc.Components.Schemas["incident_event_response"],
 		"incident_event_list": doc.Components.Schemas["incident_event_list"], "links": doc.Components.Schemas["links"], "meta": doc.Components.Schemas["meta"],
-		"errors_list": doc.Components.Schemas["errors_list"], "jsonapi_included_resource": map[string]any{"type": "object"},
+		"incident_event_service": doc.Components.Schemas["incident_event_service"], "incident_event_service_response": doc.Components.Schemas["incident_event_service_response"],
+		"incident_event_service_list": doc.Components.Schemas["incident_event_service_list"],
+		"errors_list":                 doc.Components.Schemas["errors_list"], "jsonapi_included_resource": map[string]any{"type": "object"},
 	}}}
 	spec, err := json.Marshal(small)
 	if err != nil {
@@ -42,6 +44,8 @@ func TestRootlySchemas(t *testing.T) {
 	w := newWorld(t)
 	made := w.do("POST", w.events(), eventBody(`{"event":"New Event","visibility":"external"}`))
 	one := "/v1/events/" + made.str(t, "data", "id")
+	service := w.do("POST", "/v1/services", `{"data":{"type":"services","attributes":{"name":"Checkout"}}}`).str(t, "data", "id")
+	impact := w.do("POST", one+"/services", `{"data":{"type":"incident_event_services","attributes":{"service_id":"`+service+`","status":"major_outage"}}}`)
 	for _, c := range []struct {
 		schema string
 		got    answer
@@ -51,6 +55,9 @@ func TestRootlySchemas(t *testing.T) {
 		{"incident_event_response", w.do("PUT", one, eventBody(`{"event":"Edited","visibility":"internal"}`))},
 		{"incident_event_list", w.do("GET", w.events(), "")},
 		{"incident_event_list", w.do("GET", w.events()+"?page[size]=1", "")},
+		{"incident_event_list", w.do("GET", w.events()+"?include=services", "")},
+		{"incident_event_service_response", impact},
+		{"incident_event_service_list", w.do("GET", one+"/services", "")},
 		{"incident_event_response", w.do("DELETE", one, "")},
 		{"errors_list", w.do("GET", one, "")},
 		{"errors_list", w.do("GET", one, "", "Authorization", "")},

@@ -52,9 +52,10 @@ type meta struct {
 
 // list is the envelope of a list.
 type list struct {
-	Data  []resource `json:"data"`
-	Links links      `json:"links"`
-	Meta  meta       `json:"meta"`
+	Data     []resource `json:"data"`
+	Included []resource `json:"included,omitempty"`
+	Links    links      `json:"links"`
+	Meta     meta       `json:"meta"`
 }
 
 func (s *server) list(r *http.Request, data []resource, total int, p incident.Page) list {
@@ -84,12 +85,25 @@ func (s *server) list(r *http.Request, data []resource, total int, p incident.Pa
 
 // resource is a JSON:API resource.
 type resource struct {
-	ID         string `json:"id"`
-	Type       string `json:"type"`
-	Attributes any    `json:"attributes"`
+	ID            string              `json:"id"`
+	Type          string              `json:"type"`
+	Attributes    any                 `json:"attributes"`
+	Relationships map[string]relation `json:"relationships,omitempty"`
+}
+
+// relation leads from a resource to others: an identifier, or several.
+type relation struct {
+	Data any `json:"data"`
+}
+
+// identifier names a resource.
+type identifier struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
 }
 
 // single is the envelope of one resource.
 type single struct {
-	Data resource `json:"data"`
+	Data     resource   `json:"data"`
+	Included []resource `json:"included,omitempty"`
 }

@@ -85,6 +85,9 @@ func New(d Deps) http.Handler {
 		s.eventRoutes(mux, base)
 		s.incidentRoutes(mux, base)
 		s.workflowRoutes(mux, base)
+		for _, k := range areaForms {
+			s.areaRoutes(mux, base, k)
+		}
 	}
 	public := newPages(incidentHTML, incidentCSS)
 	mux.Handle("GET /incidents/{ref...}", s.publicPage(public))

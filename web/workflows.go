@@ -70,7 +70,7 @@ func (s *server) saveWorkflow(w http.ResponseWriter, r *http.Request, t Token, b
 	}
 	return s.change(w, r, t, body, status, func(tx store.Tx) (any, error) {
 		wf, err := s.Incidents.SaveWorkflow(tx, checked, by(t))
-		return single{workflowOf(wf)}, err
+		return single{Data: workflowOf(wf)}, err
 	})
 }
 
@@ -102,7 +102,7 @@ func (s *server) getWorkflow(w http.ResponseWriter, r *http.Request, _ Token) er
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, single{workflowOf(wf)})
+	return answer(w, http.StatusOK, single{Data: workflowOf(wf)})
 }
 
 func (s *server) listWorkflows(w http.ResponseWriter, r *http.Request, _ Token) error {
@@ -130,6 +130,6 @@ func (s *server) listWorkflows(w http.ResponseWriter, r *http.Request, _ Token) 
 func (s *server) deleteWorkflow(w http.ResponseWriter, r *http.Request, t Token) error {
 	return s.change(w, r, t, nil, http.StatusOK, func(tx store.Tx) (any, error) {
 		wf, err := s.Incidents.DeleteWorkflow(tx, r.PathValue("id"))
-		return single{workflowOf(wf)}, err
+		return single{Data: workflowOf(wf)}, err
 	})
 }
