@@ -90,6 +90,10 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 		why = a.Failure.Message
 	}
 	head := "⚠ Perch could not " + what + "."
+	nth := fmt.Sprint(a.Attempts)
+	if _, person := chatRef(a.ChangedBy); !person && a.Failure != nil {
+		nth = a.Failure.Code // tried again by Perch itself, with the same end: it was said already
+	}
 	return r.post(tx, bot.Message{
 		Channel: r.SetupChannel, Text: head + " " + why,
 		Blocks: []bot.Block{
@@ -99,7 +103,7 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 				bot.Button{ID: btnLetterDiscard, Label: "Discard", Value: a.ID},
 			),
 		},
-	}, postOptions{key: fmt.Sprintf("commands:letter:%s:%d", a.ID, a.Attempts)})
+	}, postOptions{key: fmt.Sprintf("commands:letter:%s:%s", a.ID, nth)})
 }
 
 // HoldChanged tells the setup channel that something was stopped, and when it

@@ -15,6 +15,9 @@ import (
 // webhook up after 28 hours of failures, and says so to nobody.
 const lookAfter = time.Hour
 
+// upkeepBy is who retries what upkeep does.
+const upkeepBy = "upkeep"
+
 // upkeep renews each account's subscription at the start and every hour. One
 // that is in order costs two reads of what is registered.
 func (a *App) upkeep(ctx context.Context) error {
@@ -45,6 +48,13 @@ func (a *App) resubscribe(tx store.Tx) error {
 		if acc.State != accounts.Connected {
 			continue
 		}
+		again, err := a.resubscribeAgain(tx, acc.ID)
+		if err != nil {
+			return err
+		}
+		if again {
+			continue
+		}
 		payload, err := json.Marshal(accounts.XSubscribe{Account: acc.ID})
 		if err != nil {
 			return fmt.Errorf("encode: %w", err)
@@ -59,4 +69,20 @@ func (a *App) resubscribe(tx store.Tx) error {
 		}
 	}
 	return nil
+}
+
+// resubscribeAgain tries a failed subscription once more, instead of another
+// one: what is wrong with it was said in the setup channel already.
+func (a *App) resubscribeAgain(tx store.Tx, account string) (bool, error) {
+	list, err := a.Outbox.BySubject(tx, "account:"+account)
+	if err != nil {
+		return false, err
+	}
+	for _, x := range list {
+		if x.Kind == accounts.KindSubscribe && x.State == outbox.Failed {
+			_, err := a.Outbox.Retry(tx, x.ID, upkeepBy)
+			return true, err
+		}
+	}
+	return false, nil
 }

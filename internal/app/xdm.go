@@ -28,8 +28,8 @@ var (
 	_ outbox.Reconciler = xDM{}
 )
 
-func (d xDM) Arm(context.Context, outbox.Action) (json.RawMessage, error) {
-	raw, err := json.Marshal(armed{Since: sinceID(time.Now().Add(-skew))})
+func (d xDM) Arm(_ context.Context, a outbox.Action) (json.RawMessage, error) {
+	raw, err := json.Marshal(arm(a))
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}

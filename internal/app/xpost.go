@@ -34,6 +34,21 @@ var (
 type armed struct {
 	Parent string `json:"parent,omitempty"`
 	Since  string `json:"since"` // every post of the attempt has a higher id
+
+	// Unsure: an attempt before this one may have had its effect after all.
+	Unsure bool `json:"unsure,omitempty"`
+}
+
+// arm begins with what the attempts before were armed with: X may show what
+// they did only now.
+func arm(a outbox.Action) armed {
+	now := armed{Since: sinceID(time.Now().Add(-skew))}
+	var before armed
+	if a.Attempts == 0 || json.Unmarshal(a.Armed, &before) != nil || before.Since == "" {
+		return now
+	}
+	now.Since, now.Unsure = before.Since, before.Unsure || a.Lookups > 0
+	return now
 }
 
 // skew is how far X's clock may be behind ours.
@@ -51,7 +66,8 @@ func (p xPost) Arm(ctx context.Context, a outbox.Action) (json.RawMessage, error
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
 		return nil, unreadable(err)
 	}
-	arm := armed{Parent: x.ReplyTo, Since: sinceID(time.Now().Add(-skew))}
+	arm := arm(a)
+	arm.Parent = x.ReplyTo
 	err := p.db.View(ctx, func(tx store.Tx) error {
 		switch {
 		case x.ReplyTo != "":
@@ -109,16 +125,16 @@ func (p xPost) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 		return err
 	})
 	if err != nil {
-		return outbox.Receipt{}, p.refused(x.Account, a, err)
+		return outbox.Receipt{}, p.refused(x.Account, arm, err)
 	}
 	return p.receipt(ctx, x.Account, created.ID, arm.Parent, time.Now().UTC(), pace(accounts.Lane(x.Account)+":post", limits))
 }
 
 // refused is fate, but for a duplicate: after an attempt whose outcome was unknown it most
 // likely is that attempt's post, so it is looked for.
-func (p xPost) refused(account string, a outbox.Action, err error) error {
+func (p xPost) refused(account string, arm armed, err error) error {
 	var e *xapi.Error
-	if errors.As(err, &e) && e.Code == xapi.CodeDuplicate && a.Attempts > 1 && a.Lookups > 0 {
+	if errors.As(err, &e) && e.Code == xapi.CodeDuplicate && arm.Unsure {
 		return &outbox.Error{Outcome: outbox.Uncertain, Err: err, Failure: outbox.Failure{
 			Code: string(e.Code), Message: "X says it has this post already. Perch is looking for it.", Detail: e.Error(),
 		}}

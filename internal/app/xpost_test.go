@@ -128,3 +128,168 @@ func TestPostFates(t *testing.T) {
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
+
+const duplicate = `{"detail":"You are not allowed to create a Tweet with duplicate content.","status":403}`
+
+// X takes the post, its answer is lost, and X shows it only minutes later: the
+// second try is refused as a duplicate, and the first one is found after all.
+func TestPostDuplicateAfterUnknown(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		w.x.SetLag(xfake.Lag{Timeline: 3 * time.Minute})
+		w.fail(http.MethodPost, tweets, xfake.Fault{Times: 1, Drop: xfake.DropAfter})
+		id := w.post(accounts.XPost{Text: "Back to normal."})
+		w.want(id, outbox.Unknown, "network")
+		w.wait(10 * time.Minute)
+		if p := w.posted(id); p.ID != w.x.Posts(acme)[0].ID {
+			t.Errorf("adopted %s, want %s", p.ID, w.x.Posts(acme)[0].ID)
+		}
+		equal(t, "posts", w.posts(), []string{"Back to normal."})
+		if a := w.action(id); a.Attempts != 2 {
+			t.Errorf("%d attempts, want 2", a.Attempts)
+		}
+	})
+}
+
+// A post of the same words that another action made is not taken for this one's.
+func TestPostNotAdoptedTwice(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		first := w.posted(w.post(accounts.XPost{Text: "Fixed."}))
+		w.fail(http.MethodPost, tweets, xfake.Fault{Times: 1, Drop: xfake.DropBefore})
+		id := w.post(accounts.XPost{Text: "Fixed."})
+		w.want(id, outbox.Unknown, "network")
+		w.wait(30 * time.Minute)
+		a := w.action(id)
+		if a.State == outbox.Done {
+			t.Errorf("the post of another action was adopted: %s, %s", a.Result, first.ID)
+		}
+		equal(t, "posts", w.posts(), []string{"Fixed."})
+	})
+}
+
+// What X makes of a text in its answers does not hide the post.
+func TestPostIsFoundAgain(t *testing.T) {
+	tests := map[string]string{
+		"entities":   `a < b && c > d "quoted" 'single' &amp; literal`,
+		"links":      "Status: https://status.acme.example/incidents/4?x=1&y=2 and acme.example too",
+		"lines":      "First line\n\n  second line\twith tab",
+		"accents":    "Cafe\u0301 reopened, naïve 日本語 👩‍👩‍👧",
+		"long":       strings.Repeat("word ", 55) + "end",
+		"mention":    "@casey we are on it",
+		"whitespace": "ends with blanks   ",
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(t *testing.T, w *world) {
+				w.begin()
+				w.fail(http.MethodPost, tweets, xfake.Fault{Times: 1, Drop: xfake.DropAfter})
+				id := w.post(accounts.XPost{Text: text})
+				w.want(id, outbox.Unknown, "network")
+				w.wait(3 * time.Second)
+				if p := w.posted(id); p.ID != w.x.Posts(acme)[0].ID {
+					t.Errorf("found %s", p.ID)
+				}
+			})
+		})
+	}
+}
+
+// A reply is told apart from a post of the same words.
+func TestPostIsFoundByItsParent(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		root := w.posted(w.post(accounts.XPost{Text: "Root"}))
+		if _, err := w.x.PostAs(acme, "Same words"); err != nil { // typed on x.com
+			t.Fatal(err)
+		}
+		w.fail(http.MethodPost, tweets, xfake.Fault{Times: 1, Status: 500})
+		id := w.post(accounts.XPost{Text: "Same words", ReplyTo: root.ID})
+		w.wait(time.Minute)
+		if a := w.action(id); a.State == outbox.Done {
+			t.Errorf("a post that is no reply was taken for the reply: %s", a.Result)
+		}
+	})
+}
+
+func TestPostWithDeadGrant(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		if err := w.x.RevokeUser(acme); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(0)
+		id := w.post(accounts.XPost{Text: "Waits"})
+		if a := w.action(id); a.State != outbox.Queued {
+			t.Errorf("action = %s, want it to wait", a.State)
+		}
+		holds := w.holds()
+		if len(holds) != 1 || !strings.Contains(holds[0], "reconnect") {
+			t.Errorf("holds = %q, want one for the reconnection", holds)
+		}
+		w.wait(24 * time.Hour)
+		equal(t, "posts before", w.posts(), nil)
+		w.connect()
+		w.wait(time.Minute)
+		w.posted(id)
+		equal(t, "posts", w.posts(), []string{"Waits"})
+		equal(t, "holds", w.holds(), nil)
+	})
+}
+
+// A token that X no longer takes is renewed, once, and the call made again.
+func TestPostWithStaleToken(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		w.fail(http.MethodPost, tweets, xfake.Fault{Times: 1, Status: 401, Body: `{"title":"Unauthorized","status":401,"detail":"Unauthorized"}`})
+		id := w.post(accounts.XPost{Text: "Renewed"})
+		w.posted(id)
+		if a := w.action(id); a.Attempts != 1 {
+			t.Errorf("%d attempts, want 1", a.Attempts)
+		}
+		// One that X refuses fresh as well waits, and is no reason to reconnect.
+		w.fail(http.MethodPost, tweets, xfake.Fault{Times: 2, Status: 401, Body: `{"title":"Unauthorized","status":401}`})
+		id = w.post(accounts.XPost{Text: "X stumbles"})
+		w.want(id, outbox.Queued, "unauthorized")
+		w.wait(2 * time.Minute)
+		w.posted(id)
+	})
+}
+
+func TestPostWhileXIsAway(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		w.http.CloseIdleConnections()
+		w.net.mu.Lock()
+		away := w.net.hosts["x.test:80"]
+		delete(w.net.hosts, "x.test:80")
+		w.net.mu.Unlock()
+		id := w.post(accounts.XPost{Text: "Later"})
+		if a := w.want(id, outbox.Queued, "network"); a.Lookups != 0 {
+			t.Errorf("what was never sent was looked for %d times", a.Lookups)
+		}
+		w.net.mu.Lock()
+		w.net.hosts["x.test:80"] = away
+		w.net.mu.Unlock()
+		w.wait(5 * time.Minute)
+		w.posted(id)
+		equal(t, "posts", w.posts(), []string{"Later"})
+	})
+}
+
+func TestDelete(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		p := w.posted(w.post(accounts.XPost{Text: "Oops"}))
+		remove := func() string {
+			return w.add(outbox.Action{Kind: accounts.KindDelete, Lanes: accounts.Lanes(acme, "delete")}, accounts.XDelete{Account: acme, PostID: p.ID})
+		}
+		w.fail(http.MethodDelete, tweets+"/*", xfake.Fault{Times: 1, Drop: xfake.DropAfter})
+		id := remove()
+		w.want(id, outbox.Unknown, "network")
+		w.wait(10 * time.Second)
+		w.want(id, outbox.Done, "") // deleted twice: the second is no error
+		equal(t, "posts", w.posts(), nil)
+		w.want(remove(), outbox.Done, "")
+	})
+}
