@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -260,6 +261,14 @@ func (e *exam) account(ctx context.Context, a accounts.Account, access string, e
 		e.fail(check, "Its token belongs to @"+user.Username+".", again)
 		return
 	}
+	if slices.Contains(a.Scopes, "tweet.read") {
+		// The cap counts posts that were read. To ask for those of the last
+		// minute reads none, but is refused all the same.
+		if _, _, err := e.X.Mentions(ctx, access, a.ID, xapi.PostsOptions{SinceID: idAt(time.Now().Add(-time.Minute)), Max: 5}); err != nil {
+			e.refusal(check, err, "X no longer accepts Perch for this account.", again)
+			return
+		}
+	}
 	e.list = append(e.list, a)
 	var missing []string
 	for _, s := range accounts.RequiredScopes() {
@@ -272,6 +281,13 @@ func (e *exam) account(ctx context.Context, a accounts.Account, access string, e
 		return
 	}
 	e.ok(check, "X accepts it, with every permission Perch needs.")
+}
+
+// idAt is the smallest id that X gave to something of that moment: ids begin
+// with the milliseconds since X's epoch.
+func idAt(t time.Time) string {
+	const epoch = 1288834974657
+	return strconv.FormatInt((t.UnixMilli()-epoch)<<22, 10)
 }
 
 func orElse(s, other string) string {
