@@ -65,8 +65,12 @@ func departmentID(name string) string {
 }
 
 func deskSettings(c config.Config) desk.Settings {
+	serves := c.Desk.DefaultDepartment
+	if serves == "" && len(c.Departments) > 0 {
+		serves = c.Departments[0].Name // not one that an older configuration named
+	}
 	return desk.Settings{
-		DefaultDepartment:  departmentID(c.Desk.DefaultDepartment),
+		DefaultDepartment:  departmentID(serves),
 		ServiceUnavailable: c.Desk.ServiceUnavailable,
 		Welcome:            c.Desk.Welcome,
 		Finished:           c.Desk.Finished,

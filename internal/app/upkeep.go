@@ -21,6 +21,14 @@ const upkeepBy = "upkeep"
 // upkeep renews each account's subscription at the start and every hour. One
 // that is in order costs two reads of what is registered.
 func (a *App) upkeep(ctx context.Context) error {
+	// After a rotation of the encryption key, what the old one sealed is
+	// sealed anew, so that the old key can go.
+	switch n, err := a.Accounts.Reseal(ctx); {
+	case err != nil && ctx.Err() == nil:
+		a.log.WarnContext(ctx, "tokens could not be sealed with the new encryption key: keep the old one among old_encryption_keys", "err", err)
+	case n > 0:
+		a.log.InfoContext(ctx, "tokens are sealed with the new encryption key: the old one can be taken out", "accounts", n)
+	}
 	if !a.o.Config.X.Webhook {
 		<-ctx.Done()
 		return nil

@@ -106,12 +106,13 @@ const emoji = {
 };
 export const emojiOf = (name) => emoji[name] || `:${name}:`;
 
-// The three signs that say how a message to a customer fares.
+// The signs that say how a message to a customer fares.
 export const signs = {
   hourglass_flowing_sand: { icon: "wait", cls: "sending", label: "Sending" },
   hourglass: { icon: "wait", cls: "sending", label: "Sending" },
   white_check_mark: { icon: "check", cls: "delivered", label: "Delivered" },
   warning: { icon: "warn", cls: "attention", label: "Needs attention" },
+  lock: { icon: "lock", cls: "inside", label: "Stays among you" },
 };
 
 // plain shows a text as it was written; addresses in it can be followed.
