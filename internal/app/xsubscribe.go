@@ -53,6 +53,9 @@ func (s xSubscribe) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, er
 	if err != nil {
 		return outbox.Receipt{}, s.refused(x.Account, err)
 	}
+	if have, err = s.dropLost(ctx, have, x.Account, hook.ID); err != nil {
+		return outbox.Receipt{}, s.refused(x.Account, err)
+	}
 	out := subscribed{Webhook: hook.ID}
 	for _, event := range wanted() {
 		if slices.ContainsFunc(have, func(h xapi.Subscription) bool {
@@ -77,6 +80,31 @@ func (s xSubscribe) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, er
 		}
 	}
 	return receipt(out)
+}
+
+// dropLost deletes the account's subscriptions that were to a webhook which is
+// gone: X would take the new ones for duplicates of them.
+func (s xSubscribe) dropLost(ctx context.Context, have []xapi.Subscription, account, hook string) ([]xapi.Subscription, error) {
+	hooks, err := s.x.Webhooks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lives := map[string]bool{hook: true, "": true} // without a webhook it is somebody's stream
+	for _, h := range hooks {
+		lives[h.ID] = true
+	}
+	var kept []xapi.Subscription
+	for _, h := range have {
+		if h.UserID != account || lives[h.WebhookID] {
+			kept = append(kept, h)
+			continue
+		}
+		var e *xapi.Error
+		if err := s.x.DeleteSubscription(ctx, h.ID); err != nil && (!errors.As(err, &e) || e.Code != xapi.CodeNotFound) {
+			return nil, err
+		}
+	}
+	return kept, nil
 }
 
 // webhook finds Perch's webhook, makes it, or has X call it again if X gave up on it.
