@@ -19,7 +19,7 @@ import (
 )
 
 // version is set by the linker for releases.
-var version = "" //nolint:gochecknoglobals // -ldflags can only set a global
+var version = "" // a variable, for -ldflags can set nothing else
 
 func main() {
 	template.ChildMain() // a template is rendered in a child process of this program

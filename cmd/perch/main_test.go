@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +67,7 @@ func setup(env *testscript.Env) error {
 		"PERCH_X_CONSUMER_KEY": "consumer-key", "PERCH_X_CONSUMER_SECRET": "consumer-secret", "PERCH_X_BEARER_TOKEN": "app-bearer",
 		"PERCH_ENCRYPTION_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 		"PERCH_DATA":           env.WorkDir + "/data",
+		"GORACE":               "atexit_sleep_ms=0", // else each command of a race test takes a second longer
 	} {
 		env.Setenv(k, v)
 	}
@@ -351,6 +353,26 @@ func TestMistakesInTheCall(t *testing.T) {
 			t.Errorf("perch %s = %d, %q, %q; want 2 and %q", tt.args, code, out, errOut, tt.want)
 		}
 	}
+}
+
+// TestProgress: what takes a while says so, what does not is silent.
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		p := showProgress(&b, "Working")
+		time.Sleep(patience - time.Millisecond)
+		p.end()
+		if b.Len() > 0 {
+			t.Errorf("progress of a short work: %q; want silence", b.String())
+		}
+		p = showProgress(&b, "Working")
+		p.set("%d records", 7)
+		time.Sleep(2*patience + time.Millisecond)
+		p.end()
+		if want := "Working: 2s, 7 records\nWorking: 4s, 7 records\n"; b.String() != want {
+			t.Errorf("progress = %q; want %q", b.String(), want)
+		}
+	})
 }
 
 func TestVersion(t *testing.T) {

@@ -147,7 +147,7 @@ func backupFile(e *env, cfg config.Config, path string, p *progress) (err error)
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return nil //nolint:nilerr // the backup is there; only a crash could take its name back
+		return nil // the backup is there; only a crash could take its name back
 	}
 	_ = dir.Sync() // not every file system can
 	return dir.Close()

@@ -36,7 +36,7 @@ func (l *lifetime) UnmarshalText(text []byte) error {
 		if err != nil {
 			return bad
 		}
-		d = time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits
+		d = time.Duration(n) * 24 * time.Hour
 	} else {
 		var err error
 		if d, err = time.ParseDuration(s); err != nil {

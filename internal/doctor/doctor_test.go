@@ -64,8 +64,10 @@ func TestServing(t *testing.T) {
 			w.must(w.x.RevokeUser(accountID))
 		}, []want{{account, doctor.Fail, "no longer lets Perch act", "/twitter authorize"}}},
 		{"suspended", func(w *world) { w.must(w.x.SetSuspended(accountID, true)) }, []want{{account, doctor.Fail, "suspended", "x.com"}}},
-		{"missing scope", func(w *world) { w.edit("x_accounts", `"dm.write",`, "") },
-			[]want{{account, doctor.Fail, "did not grant dm.write.", "Read and write and Direct message"}}},
+		{
+			"missing scope", func(w *world) { w.edit("x_accounts", `"dm.write",`, "") },
+			[]want{{account, doctor.Fail, "did not grant dm.write.", "Read and write and Direct message"}},
+		},
 		{"webhook invalid", func(w *world) { w.x.InvalidateWebhooks() }, []want{{"webhook", doctor.Fail, "gave up", "has X try it again"}}},
 		{"webhook missing", func(w *world) { w.deleteWebhook() }, []want{{"webhook", doctor.Fail, "X does not know " + w0, "perch serve registers it"}}},
 		{"webhook elsewhere", func(w *world) {
@@ -81,10 +83,14 @@ func TestServing(t *testing.T) {
 			_, err := w.app.X.CreateWebhook(t.Context(), other.URL+"/x/webhook")
 			w.must(err)
 		}, []want{{"webhook", doctor.Fail, "instead of", "correct public_url"}}},
-		{"messages not subscribed", func(w *world) { w.unsubscribe(xapi.EventDMReceived) },
-			[]want{{"subscriptions", doctor.Fail, "does not deliver dm.received of @larkspur_hq.", "Restart perch serve"}}},
-		{"mentions not subscribed", func(w *world) { w.unsubscribe(xapi.EventMention) },
-			[]want{{"subscriptions", doctor.Warn, "does not deliver post.mention.create of @larkspur_hq", "not offered"}}},
+		{
+			"messages not subscribed", func(w *world) { w.unsubscribe(xapi.EventDMReceived) },
+			[]want{{"subscriptions", doctor.Fail, "does not deliver dm.received of @larkspur_hq.", "Restart perch serve"}},
+		},
+		{
+			"mentions not subscribed", func(w *world) { w.unsubscribe(xapi.EventMention) },
+			[]want{{"subscriptions", doctor.Warn, "does not deliver post.mention.create of @larkspur_hq", "not offered"}},
+		},
 		{"clock far behind", func(w *world) { w.date.Store(600) }, []want{{"clock", doctor.Fail, "10m0s behind X's.", "NTP"}}},
 		{"clock a little ahead", func(w *world) { w.date.Store(-90) }, []want{{"clock", doctor.Warn, "ahead of X's.", "NTP"}}},
 		{"X down", func(w *world) { w.x.AddFault(xfake.Fault{}) }, []want{{"X", doctor.Fail, "status 503", "Wait"}}},
@@ -96,10 +102,14 @@ func TestServing(t *testing.T) {
 			_, err = w.app.X.Me(t.Context(), access)
 			w.must(err)
 		}, []want{{account, doctor.Warn, "takes no more calls", "again"}}},
-		{"public address of another", func(w *world) { w.public.Store(answer("not here", http.StatusNotFound)) },
-			[]want{{"public address", doctor.Fail, "status 404", "proxy"}}},
-		{"public address of another Perch", func(w *world) { w.public.Store(answer(`{"response_token":"sha256=AAAA"}`, http.StatusOK)) },
-			[]want{{"public address", doctor.Fail, "another x.consumer_secret", "public_url"}}},
+		{
+			"public address of another", func(w *world) { w.public.Store(answer("not here", http.StatusNotFound)) },
+			[]want{{"public address", doctor.Fail, "status 404", "proxy"}},
+		},
+		{
+			"public address of another Perch", func(w *world) { w.public.Store(answer(`{"response_token":"sha256=AAAA"}`, http.StatusOK)) },
+			[]want{{"public address", doctor.Fail, "another x.consumer_secret", "public_url"}},
+		},
 		{"public address gone", func(w *world) { w.front.Close() }, []want{{"public address", doctor.Fail, "can't be reached", "DNS"}}},
 		{"nobody on duty", func(w *world) {
 			w.update(func(tx store.Tx) error {
@@ -108,7 +118,7 @@ func TestServing(t *testing.T) {
 			})
 		}, []want{{"duty", doctor.Warn, "Nobody is on duty in Support", "/duty on"}}},
 		{"data for all to read", func(w *world) {
-			w.must(os.Chmod(w.c.Data, 0o755)) //nolint:gosec // the fault
+			w.must(os.Chmod(w.c.Data, 0o755))
 		}, []want{{"data folder", doctor.Warn, "Other users", "chmod go-rwx"}}},
 		{"index damaged", func(w *world) {
 			w.update(func(tx store.Tx) error { return store.Clear(tx, "x_accounts.handle") })
@@ -157,20 +167,34 @@ func TestStopped(t *testing.T) {
 		want  []want
 	}{
 		{"all is well", func(*world) {}, nil},
-		{"wrong client secret", func(w *world) { w.c.X.ClientSecret = "client-secret-of-old" },
-			[]want{{"OAuth client", doctor.Fail, "does not accept x.client_id with x.client_secret.", "console.x.com"}}},
-		{"wrong client id", func(w *world) { w.c.X.ClientID = "somebody" },
-			[]want{{"OAuth client", doctor.Fail, "does not accept", "OAuth 2.0"}}},
-		{"quoted secret", func(w *world) { w.c.X.ClientSecret = `"client-secret"` },
-			[]want{{"OAuth client", doctor.Fail, "a space or a quote", "Copy both again"}}},
-		{"API key as client id", func(w *world) { w.c.X.ClientID = "consumer-key" },
-			[]want{{"OAuth client", doctor.Fail, "is the API Key", "below OAuth 2.0"}}},
-		{"wrong API key secret", func(w *world) { w.c.X.ConsumerSecret = "consumer-secret-of-old" },
-			[]want{{"app keys", doctor.Fail, "does not accept x.consumer_key", "API Key Secret"}}},
-		{"wrong bearer token", func(w *world) { w.c.X.BearerToken = "of-old" },
-			[]want{{"app keys", doctor.Fail, "does not accept x.bearer_token.", "leave it empty"}}},
-		{"wrong encryption key", func(w *world) { w.c.EncryptionKey = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=" },
-			[]want{{"encryption key", doctor.Fail, "does not open the stored tokens of 1 account.", "old_encryption_keys"}}},
+		{
+			"wrong client secret", func(w *world) { w.c.X.ClientSecret = "client-secret-of-old" },
+			[]want{{"OAuth client", doctor.Fail, "does not accept x.client_id with x.client_secret.", "console.x.com"}},
+		},
+		{
+			"wrong client id", func(w *world) { w.c.X.ClientID = "somebody" },
+			[]want{{"OAuth client", doctor.Fail, "does not accept", "OAuth 2.0"}},
+		},
+		{
+			"quoted secret", func(w *world) { w.c.X.ClientSecret = `"client-secret"` },
+			[]want{{"OAuth client", doctor.Fail, "a space or a quote", "Copy both again"}},
+		},
+		{
+			"API key as client id", func(w *world) { w.c.X.ClientID = "consumer-key" },
+			[]want{{"OAuth client", doctor.Fail, "is the API Key", "below OAuth 2.0"}},
+		},
+		{
+			"wrong API key secret", func(w *world) { w.c.X.ConsumerSecret = "consumer-secret-of-old" },
+			[]want{{"app keys", doctor.Fail, "does not accept x.consumer_key", "API Key Secret"}},
+		},
+		{
+			"wrong bearer token", func(w *world) { w.c.X.BearerToken = "of-old" },
+			[]want{{"app keys", doctor.Fail, "does not accept x.bearer_token.", "leave it empty"}},
+		},
+		{
+			"wrong encryption key", func(w *world) { w.c.EncryptionKey = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=" },
+			[]want{{"encryption key", doctor.Fail, "does not open the stored tokens of 1 account.", "old_encryption_keys"}},
+		},
 		{"nobody in charge", func(w *world) {
 			w.c.Team.Admins, w.c.Departments, w.c.Channels.Setup = nil, nil, ""
 		}, []want{

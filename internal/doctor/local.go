@@ -141,7 +141,7 @@ func (e *exam) tables(ctx context.Context) {
 		return
 	}
 	if r, ok := e.DB.(store.Reporter); !ok || r.Stats().Size == 0 || r.Stats().Size > quick {
-		e.skip(check, "The store is too large for a quick look. To have all of it checked: perch store check")
+		e.skip(check, "The store is not looked through here, for that could take long. To have all of it checked: perch store check")
 		return
 	}
 	var found []error
