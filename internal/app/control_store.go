@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/perch-chat/perch/internal/config"
 	"github.com/perch-chat/perch/store"
@@ -43,8 +44,34 @@ func Restore(ctx context.Context, c config.Config, backup io.ReadSeeker, force b
 	if err != nil {
 		return err
 	}
-	return errors.Join(store.Load(ctx, db, backup, o), db.Close())
+	err = served(ctx, db)
+	if err == nil {
+		err = store.Load(ctx, db, backup, o)
+	}
+	return errors.Join(err, db.Close())
 }
+
+// served returns [store.ErrInUse] if a replica at work shares the store. It
+// leaves no trace in it.
+func served(ctx context.Context, db store.Store) error {
+	free := errors.New("nobody has the lease")
+	err := db.Update(ctx, func(tx store.Tx) error {
+		if _, err := store.AcquireLease(tx, leaseName("poll"), "restore", time.Second); err != nil {
+			return err
+		}
+		return free // what was taken is given back
+	})
+	switch {
+	case errors.Is(err, store.ErrLeaseHeld):
+		return store.ErrInUse
+	case errors.Is(err, free):
+		return nil
+	}
+	return err
+}
+
+// leaseName is the lease of what one replica does for all.
+func leaseName(what string) string { return "app." + what }
 
 // replaceFile makes a new file from the backup and puts it in the old one's
 // place. So the old one stays as it is until the new one is complete, is kept

@@ -20,7 +20,7 @@ func (a *App) alone(what string, fn func(context.Context) error) func(context.Co
 	owner := id.New()
 	return func(ctx context.Context) error {
 		for ctx.Err() == nil {
-			err := store.HoldLease(ctx, a.DB, "app."+what, owner, leadFor, func(ctx context.Context, _ store.Lease) error { return fn(ctx) })
+			err := store.HoldLease(ctx, a.DB, leaseName(what), owner, leadFor, func(ctx context.Context, _ store.Lease) error { return fn(ctx) })
 			if ctx.Err() != nil {
 				return nil
 			}

@@ -30,6 +30,9 @@ type xSubscribe struct {
 
 var _ outbox.Reconciler = xSubscribe{}
 
+// ourTag marks the subscriptions that Perch made.
+const ourTag = "perch"
+
 // subscribed is what came of it.
 type subscribed struct {
 	Webhook string   `json:"webhook,omitempty"`
@@ -65,7 +68,7 @@ func (s xSubscribe) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, er
 			continue
 		}
 		err := s.as(ctx, x.Account, func(access string) error {
-			_, err := s.x.Subscribe(ctx, access, xapi.Subscription{EventType: event, UserID: x.Account, Tag: "perch", WebhookID: hook.ID})
+			_, err := s.x.Subscribe(ctx, access, xapi.Subscription{EventType: event, UserID: x.Account, Tag: ourTag, WebhookID: hook.ID})
 			return err
 		})
 		var e *xapi.Error
@@ -89,13 +92,14 @@ func (s xSubscribe) dropLost(ctx context.Context, have []xapi.Subscription, acco
 	if err != nil {
 		return nil, err
 	}
-	lives := map[string]bool{hook: true, "": true} // without a webhook it is somebody's stream
+	lives := map[string]bool{hook: true}
 	for _, h := range hooks {
 		lives[h.ID] = true
 	}
 	var kept []xapi.Subscription
 	for _, h := range have {
-		if h.UserID != account || lives[h.WebhookID] {
+		theirs := h.WebhookID == "" && h.Tag != ourTag // somebody's stream
+		if h.UserID != account || lives[h.WebhookID] || theirs {
 			kept = append(kept, h)
 			continue
 		}
