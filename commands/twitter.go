@@ -25,6 +25,7 @@ func (r *Router) twitter() command {
 			{name: "unauthorize", aliases: []string{"disconnect", "logout"}, usage: "[@handle]", about: "Disconnect an X account", role: admin, run: unauthorize},
 			{name: "accounts", aliases: []string{"list"}, about: "Show the connected accounts", run: listAccounts},
 			{name: "default", usage: "@handle", about: "Choose the account that posts where none is named", role: admin, run: setDefault},
+			{name: "settings", usage: "[name value]", about: "Show or change what customers are told, and who serves them", role: admin, run: changeSettings},
 			{name: "support", about: "Show how Perch is doing and where to get help", run: support},
 			{name: "help", about: "Show this", run: help},
 		},
