@@ -30,8 +30,10 @@ func (c storeRestoreCmd) Run(e *env) error {
 	err = app.Restore(e.ctx, cfg, f, c.Force, func(n int) { p.set("%d records", n) })
 	p.end()
 	switch {
-	case errors.Is(err, store.ErrInUse):
+	case errors.Is(err, store.ErrInUse) && isEmbedded(cfg):
 		return errors.New("perch is running with this store: stop it, restore, and start it again")
+	case errors.Is(err, store.ErrInUse):
+		return errors.New("perch is running with this database: stop every replica, wait half a minute if one crashed, and restore again")
 	case errors.Is(err, store.ErrNotEmpty):
 		return errors.New("the store holds data already: use --force to replace all of it")
 	case err != nil:
