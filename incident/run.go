@@ -96,7 +96,7 @@ func (x *Executor) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, err
 		return receipt(ran{Skipped: refused.Message})
 	case err != nil:
 		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "store", Message: "The incident couldn't be read."}, Err: err}
-	case !wf.Enabled:
+	case !wf.Runs():
 		return receipt(ran{Skipped: "The workflow was switched off."})
 	case x.s.o.Templates == nil:
 		return outbox.Receipt{}, runFailed("template", "Templates are switched off here.", nil)

@@ -66,7 +66,7 @@ var workflows = store.Table[Workflow]{
 	Key:  func(w Workflow) []byte { return store.Key(w.ID) },
 	Indexes: []store.Index[Workflow]{
 		{Name: "trigger", Keys: func(w Workflow) [][]byte {
-			if !w.Enabled {
+			if !w.Runs() {
 				return nil
 			}
 			return [][]byte{store.Key(string(w.Trigger), w.CreatedAt)}

@@ -43,7 +43,26 @@ type Workflow struct {
 	Updated  time.Time `json:"updated_at"`
 
 	CreatedAt time.Time `json:"created_at"`
+
+	Description string `json:"description,omitempty"`
+
+	// Stepwise: it was made as Rootly's are, first the workflow and then its
+	// task. Until it has a message it may be saved, and does nothing.
+	Stepwise bool `json:"stepwise,omitempty"`
+	Task     Task `json:"task,omitzero"`
 }
+
+// Task is what Rootly's API keeps of the one task that a workflow has, which is
+// to post its message.
+type Task struct {
+	Name          string `json:"name,omitempty"`
+	Position      int    `json:"position,omitempty"`
+	Off           bool   `json:"off,omitempty"` // it is not to be done
+	SkipOnFailure bool   `json:"skip_on_failure,omitempty"`
+}
+
+// Runs reports whether the workflow does anything when its trigger fires.
+func (w Workflow) Runs() bool { return w.Enabled && !w.Task.Off && w.Message != "" }
 
 // Templates checks and renders the messages of workflows.
 type Templates interface {
@@ -85,8 +104,13 @@ func (s *Service) CheckWorkflow(ctx context.Context, wf Workflow) (Checked, erro
 		return Checked{}, invalid("name", "The name is over %d characters.", MaxTitle)
 	case !wf.Trigger.Valid():
 		return Checked{}, invalid("trigger", "%q is not a trigger: use incident_created, severity_raised or incident_resolved.", wf.Trigger)
-	case strings.TrimSpace(wf.Message) == "":
+	case utf8.RuneCountInString(wf.Description) > MaxText:
+		return Checked{}, invalid("description", "The description is over %d characters.", MaxText)
+	case strings.TrimSpace(wf.Message) == "" && !wf.Stepwise:
 		return Checked{}, invalid("message", "Message can't be blank")
+	case strings.TrimSpace(wf.Message) == "":
+		wf.Message = ""
+		return Checked{wf: wf}, nil
 	}
 	if s.o.Templates == nil {
 		return Checked{}, invalid("message", "Templates are switched off here.")
@@ -179,6 +203,21 @@ func (s *Service) DeleteWorkflow(tx store.Tx, ref string) (Workflow, error) {
 		return Workflow{}, err
 	}
 	return wf, workflows.Delete(tx, store.Key(ref))
+}
+
+// ClearWorkflow takes the message away, and returns the workflow as it was. It
+// stays, and does nothing until it has another message.
+func (s *Service) ClearWorkflow(tx store.Tx, ref string) (Workflow, error) {
+	was, err := s.Workflow(tx, ref)
+	if err != nil {
+		return Workflow{}, err
+	}
+	if was.Message == "" {
+		return Workflow{}, notFound("message of the workflow", ref)
+	}
+	now := was
+	now.Message, now.Task, now.Stepwise, now.Updated = "", Task{}, true, time.Now().UTC()
+	return was, workflows.Put(tx, now)
 }
 
 // triggersOf are the triggers of a change.

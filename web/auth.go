@@ -18,6 +18,9 @@ type authed func(w http.ResponseWriter, r *http.Request, t Token) error
 // usedEvery is how exact Token.Used is: a write for each request would be dear.
 const usedEvery = time.Hour
 
+// anyScope is what requests need that every token may make.
+const anyScope Scope = ""
+
 // guard lets requests in that have a token with the scope, and not too many.
 func (s *server) guard(scope Scope, h authed) http.Handler {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
@@ -42,7 +45,7 @@ func (s *server) guard(scope Scope, h authed) http.Handler {
 		if !s.limits.allow(w.Header(), t.ID, r.Method == http.MethodGet || r.Method == http.MethodHead, time.Now()) {
 			return &fail{code: codeRate}
 		}
-		if !t.May(scope) {
+		if scope != anyScope && !t.May(scope) {
 			return &fail{code: codeForbidden, problems: []problem{{Title: "Unauthorized Action. The token lacks the scope " + string(scope)}}}
 		}
 		if time.Since(t.Used) > usedEvery {

@@ -119,11 +119,11 @@ func (a *attributes) done() error {
 }
 
 // skipUnset takes the attributes that say nothing: Rootly's Terraform provider
-// sends all that it knows of, most of them null or empty.
+// sends all that it knows of, most of them null, empty or off.
 func (a *attributes) skipUnset() {
 	for name, raw := range a.raw {
 		switch string(raw) {
-		case "null", `""`, "[]", "{}":
+		case "null", `""`, "[]", "{}", "false", "0":
 			a.taken = append(a.taken, name)
 		}
 	}
@@ -157,6 +157,14 @@ func (a *attributes) boolean(name string) *bool {
 		return nil
 	}
 	return &b
+}
+
+func (a *attributes) integer(name string) *int {
+	var n int
+	if !a.take(name, &n, "a whole number") {
+		return nil
+	}
+	return &n
 }
 
 func (a *attributes) strings(name string) []string {

@@ -162,3 +162,8 @@ func eventBody(attrs string) string {
 
 // noLimit lifts the limit on requests.
 func noLimit(d *web.Deps) { d.RateLimit = 1 << 30 }
+
+func jsonOf(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}

@@ -17,28 +17,29 @@ func (s *server) workflowRoutes(mux *http.ServeMux, base string) {
 	mux.Handle("PUT "+one, s.guard(WorkflowsWrite, s.updateWorkflow))
 	mux.Handle("PATCH "+one, s.guard(WorkflowsWrite, s.updateWorkflow))
 	mux.Handle("DELETE "+one, s.guard(WorkflowsWrite, s.deleteWorkflow))
+	s.taskRoutes(mux, base)
+	mux.Handle("GET "+base+"/users/me", s.guard(anyScope, s.whoAmI))
 }
 
 func workflowOf(wf incident.Workflow) resource {
 	return resource{ID: wf.ID, Type: kindWorkflows, Attributes: map[string]any{
 		"name": wf.Name, "enabled": wf.Enabled, "trigger": wf.Trigger, "message": wf.Message, "account": text(wf.Account), "approval": wf.Approval,
-		"created_at": stamp(wf.CreatedAt), "updated_at": stamp(wf.Updated),
+		"description": text(wf.Description), "trigger_params": triggerParams(wf.Trigger), "created_at": stamp(wf.CreatedAt), "updated_at": stamp(wf.Updated),
 	}}
 }
 
-// workflow changes wf as a request's body says.
+// workflow changes wf as a request's body says, in Perch's words or Rootly's.
 func workflow(body []byte, wf *incident.Workflow) error {
 	a, err := decode(body, kindWorkflows)
 	if err != nil {
 		return err
 	}
-	var trigger *string
-	for name, into := range map[string]*string{"name": &wf.Name, "message": &wf.Message, "account": &wf.Account} {
+	for name, into := range map[string]*string{"name": &wf.Name, "message": &wf.Message, "account": &wf.Account, "description": &wf.Description} {
 		if v := a.str(name); v != nil {
 			*into = *v
 		}
 	}
-	if trigger = a.str("trigger"); trigger != nil {
+	if trigger := a.str("trigger"); trigger != nil {
 		wf.Trigger = incident.Trigger(*trigger)
 	}
 	for name, into := range map[string]*bool{"enabled": &wf.Enabled, "approval": &wf.Approval} {
@@ -46,6 +47,14 @@ func workflow(body []byte, wf *incident.Workflow) error {
 			*into = *v
 		}
 	}
+	if t, ok := a.trigger(); ok {
+		if _, both := a.raw["trigger"]; both && t != wf.Trigger {
+			a.problem("/data/attributes/trigger", "Trigger and trigger_params differ: send one of them")
+		}
+		wf.Trigger, wf.Stepwise = t, true
+	}
+	a.integer("position") // there is no order among workflows
+	a.skipUnset()
 	return a.done()
 }
 
