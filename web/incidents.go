@@ -76,17 +76,23 @@ func (a *attributes) severity() *incident.Severity {
 	if s == nil {
 		return nil
 	}
-	sev := incident.Severity(strings.ToLower(strings.TrimSpace(*s)))
-	for slug, word := range severityWords {
-		if string(sev) == word {
-			sev = slug
-		}
-	}
+	sev := severityOf(*s)
 	if !sev.Valid() {
 		a.problem("/data/attributes/"+name, "Severity must be sev1, sev2, sev3 or sev4")
 		return nil
 	}
 	return &sev
+}
+
+// severityOf reads a severity's slug, or Rootly's word for it.
+func severityOf(s string) incident.Severity {
+	s = strings.ToLower(strings.TrimSpace(s))
+	for slug, word := range severityWords {
+		if s == word {
+			return slug
+		}
+	}
+	return incident.Severity(s)
 }
 
 func (s *server) createIncident(w http.ResponseWriter, r *http.Request, t Token) error {
@@ -137,22 +143,44 @@ func newIncident(body []byte) (incident.New, error) {
 	return n, a.done()
 }
 
+// filter reads what a list of incidents is to have, and in which order.
+// Several values are separated by commas, as Rootly's clients do.
+func filter(r *http.Request) (incident.Filter, error) {
+	f := incident.Filter{Search: option(r, "search"), Kind: option(r, "kind")}
+	for _, st := range words(option(r, "status")) {
+		f.Statuses = append(f.Statuses, incident.Status(st))
+	}
+	for _, sev := range append(words(option(r, "severity")), words(option(r, "severity_id"))...) {
+		f.Severities = append(f.Severities, severityOf(sev))
+	}
+	if v := option(r, "private"); v != "" {
+		private := v == "true"
+		f.Private = &private
+	}
+	for i, order := range words(r.URL.Query().Get("sort")) {
+		if !incident.Sort(order).Valid() {
+			return f, &fail{code: codeInvalid, problems: []problem{{Title: "sort must be created_at, -created_at, updated_at or -updated_at"}}}
+		}
+		if i == 0 { // no two have the same time: the others have nothing to say
+			f.Sort = incident.Sort(order)
+		}
+	}
+	return f, nil
+}
+
+// words are the values of a list with commas, in lower case.
+func words(s string) []string {
+	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 func (s *server) listIncidents(w http.ResponseWriter, r *http.Request, _ Token) error {
 	p, err := paging(r)
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
-	get := func(name string) string {
-		if v := q.Get("filter[" + name + "]"); v != "" {
-			return v
-		}
-		return q.Get(name)
-	}
-	f := incident.Filter{Status: incident.Status(get("status")), Severity: incident.Severity(get("severity")), Search: get("search"), Kind: get("kind")}
-	if v := get("private"); v != "" {
-		private := v == "true"
-		f.Private = &private
+	f, err := filter(r)
+	if err != nil {
+		return err
 	}
 	var incs []incident.Incident
 	var total int

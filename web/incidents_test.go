@@ -2,8 +2,11 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/perch-chat/perch/incident"
 	"github.com/perch-chat/perch/incident/template"
@@ -105,5 +108,51 @@ func TestWorkflowBusy(t *testing.T) {
 	got := w.do("POST", "/v1/workflows", `{"data":{"type":"workflows","attributes":{"name":"n","trigger":"incident_resolved","message":"x"}}}`)
 	if got.Status != 503 || got.Header.Get("Retry-After") == "" || got.str(t, "errors", 0, "code") != "busy" {
 		t.Errorf("POST = %d %v %s", got.Status, got.Header, got.Body)
+	}
+}
+
+// TestIncidentQueries checks what clients ask lists of incidents for.
+func TestIncidentQueries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, attrs := range []string{`{"title":"Search","severity":"critical"}`, `{"title":"Mail","severity":"sev3"}`, `{"title":"Pay","summary":"search"}`} {
+		if got := w.do("POST", "/v1/incidents", doc("incidents", attrs)); got.Status != 201 {
+			t.Fatalf("POST = %d %s", got.Status, got.Body)
+		}
+	}
+	w.do("PUT", "/v1/incidents/2/resolve", "")
+	w.do("PUT", "/v1/incidents/1/mitigate", "")
+	for query, want := range map[string][]string{
+		"":                                   {"4", "3", "2", "1"},
+		"?sort=-created_at":                  {"4", "3", "2", "1"},
+		"?sort=created_at":                   {"1", "2", "3", "4"},
+		"?sort=-updated_at":                  {"1", "2", "4", "3"},
+		"?sort=updated_at,-created_at":       {"3", "4", "2", "1"},
+		"?sort=updated_at&page[size]=3":      {"3", "4", "2"},
+		"?sort=-updated_at&page[number]=9":   nil,
+		"?page%5Bsize%5D=2&page[number]=2":   {"2", "1"},
+		"?filter[status]=started":            {"4", "3"},
+		"?filter[status]=resolved,mitigated": {"2", "1"},
+		"?filter%5Bstatus%5D=moon":           nil,
+		"?filter[severity]=sev1":             {"2"},
+		"?filter[severity]=critical, medium": {"3", "2"},
+		"?filter[severity_id]=sev3":          {"3"},
+		"?filter[search]=SEARCH":             {"4", "2"},
+		"?filter[search]=search&filter[status]=started&sort=created_at": {"4"},
+	} {
+		got := w.do("GET", "/v1/incidents"+strings.ReplaceAll(query, " ", "%20"), "")
+		list, _ := got.at(t, "data").([]any)
+		var seqs []string
+		for i := range list {
+			seqs = append(seqs, fmt.Sprint(got.at(t, "data", i, "attributes", "sequential_id")))
+		}
+		if diff := cmp.Diff(want, seqs); got.Status != 200 || diff != "" {
+			t.Errorf("%s = %d %s", query, got.Status, diff)
+		}
+	}
+	for _, bad := range []string{"?sort=title", "?sort=created_at,moon"} {
+		if got := w.do("GET", "/v1/incidents"+bad, ""); got.Status != 422 {
+			t.Errorf("%s = %d %s", bad, got.Status, got.Body)
+		}
 	}
 }
