@@ -56,7 +56,6 @@ func (a *App) controlled(ctx context.Context) error {
 // serveBackup streams a dump of the store as it is now. Its end says if it is
 // whole: see store.VerifyDump.
 func (a *App) serveBackup(w http.ResponseWriter, r *http.Request) {
-	unbounded(w)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if err := store.Dump(r.Context(), a.DB, w, nil); err != nil {
 		a.log.ErrorContext(r.Context(), "backup failed", "err", err)
@@ -64,16 +63,9 @@ func (a *App) serveBackup(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// unbounded lets an order take longer than the server allows a request to: the
-// bound on reading it would end its context.
-func unbounded(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a server of net/http can
-}
-
 // serveCheck compares the records with their indexes and answers with what
 // does not fit together.
 func (a *App) serveCheck(w http.ResponseWriter, r *http.Request) {
-	unbounded(w)
 	findings, err := CheckTables(r.Context(), a.DB)
 	if err != nil {
 		a.log.ErrorContext(r.Context(), "check failed", "err", err)

@@ -85,7 +85,6 @@ func onDuty(d *desk.Desk) func(tx store.Tx) ([]doctor.Department, error) {
 // serveDoctor makes the checks inside the process that serves, and sends each
 // finding as it is made, a JSON document a line.
 func (a *App) serveDoctor(w http.ResponseWriter, r *http.Request) {
-	unbounded(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	doctor.Run(r.Context(), doctor.Deps{
