@@ -331,6 +331,13 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// TestBare: who knows nothing of Perch yet is shown what there is.
+func TestBare(t *testing.T) {
+	if code, out, errOut := call(t, ""); code != 0 || errOut != "" || !strings.Contains(out, "perch sandbox") {
+		t.Errorf("perch = %d, %q, %q; want 0 and the help", code, out, errOut)
+	}
+}
+
 func TestMistakesInTheCall(t *testing.T) {
 	tests := []struct {
 		args string
