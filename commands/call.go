@@ -33,8 +33,10 @@ func (c *call) need(r role) error {
 	u := c.ev.User.Ref
 	switch {
 	case r == anybody, r == admin && c.Roles.IsAdmin(u), r == responder && (c.Roles.IsResponder(u) || c.Roles.IsAdmin(u)),
-		r == agent && (c.Roles.IsAgent(u) || c.Roles.IsAdmin(u)):
+		r == agent && c.Roles.IsAgent(u):
 		return nil
+	case r == agent && c.Roles.IsAdmin(u): // nobody else to ask
+		return refuse("Only support agents can do this. Whoever runs Perch adds people under team.agents in its configuration.")
 	}
 	what := map[role]string{
 		admin:     "Only an admin of Perch can do this.",
@@ -65,6 +67,14 @@ func (e *denied) message() bot.Message {
 	}
 	spans = append(spans, bot.Plain("."))
 	return bot.Message{Text: e.text + " Ask an admin.", Blocks: []bot.Block{bot.Para(spans...)}}
+}
+
+// count is a number with its word: "1 workflow", "2 workflows".
+func count(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }
 
 // text is a message of one plain paragraph a line.

@@ -235,6 +235,8 @@ func (c *call) answer(err error) error {
 		return c.reply(text(inc.Message))
 	case errors.Is(err, outbox.ErrTooLate), errors.Is(err, outbox.ErrSelfApproval), errors.Is(err, outbox.ErrState):
 		return c.reply(text(sentence(err)))
+	case errors.Is(err, store.ErrNotFound):
+		return c.reply(text("This is gone: it was done or removed long ago. See /twitter support"))
 	}
 	return err
 }

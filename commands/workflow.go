@@ -66,6 +66,9 @@ func workflow(c *call) error {
 	case "off", "disable":
 		return c.switchWorkflow(rest, false)
 	case "delete", "remove":
+		if err := c.need(admin); err != nil {
+			return err
+		}
 		wf, err := c.numbered(rest)
 		if err != nil {
 			return err
@@ -149,7 +152,7 @@ func listWorkflows(c *call) error {
 	if len(wfs) == 0 {
 		return c.reply(text("There is no workflow yet.\n" + workflowHelp))
 	}
-	m := bot.Message{Text: fmt.Sprintf("%d workflows", len(wfs)), Blocks: []bot.Block{bot.Header("Workflows")}}
+	m := bot.Message{Text: count(len(wfs), "workflow"), Blocks: []bot.Block{bot.Header("Workflows")}}
 	for i, wf := range wfs {
 		line := fmt.Sprintf(" · posts %s · %s", triggerWord(wf.Trigger), onOff(wf.Enabled))
 		if wf.Approval {
