@@ -31,7 +31,7 @@ func (s *server) taskRoutes(mux *http.ServeMux, base string) {
 
 func taskOf(wf incident.Workflow) resource {
 	return resource{ID: wf.ID, Type: kindTasks, Attributes: map[string]any{
-		"workflow_id": wf.ID, "name": text(wf.Task.Name), "position": max(1, wf.Task.Position), "enabled": !wf.Task.Off, "skip_on_failure": wf.Task.SkipOnFailure,
+		"workflow_id": wf.ID, "name": wf.Task.Name, "position": max(1, wf.Task.Position), "enabled": !wf.Task.Off, "skip_on_failure": wf.Task.SkipOnFailure,
 		"task_params": map[string]any{"task_type": taskTweet, "message": wf.Message}, "created_at": stamp(wf.CreatedAt), "updated_at": stamp(wf.Updated),
 	}}
 }
