@@ -208,7 +208,7 @@ func (w WorkflowSaver) Do(ctx context.Context, a outbox.Action) (outbox.Receipt,
 
 // Reconcile finds nothing: an interrupted check is simply made again.
 func (w WorkflowSaver) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Absent, outbox.Receipt{}, nil
+	return outbox.Repeat, outbox.Receipt{}, nil
 }
 
 // Ladder looks at once.

@@ -123,7 +123,7 @@ func (x *Executor) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, err
 // Reconcile implements [outbox.Reconciler]: a run that was cut off had no
 // effect, because its completion is what has.
 func (x *Executor) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Absent, outbox.Receipt{}, nil
+	return outbox.Repeat, outbox.Receipt{}, nil
 }
 
 // Ladder implements [outbox.Reconciler].

@@ -200,7 +200,7 @@ var _ outbox.Reconciler = chatRepeatable{}
 
 // Reconcile finds nothing, so that an interrupted attempt is made again.
 func (r chatRepeatable) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Absent, outbox.Receipt{}, nil
+	return outbox.Repeat, outbox.Receipt{}, nil
 }
 
 func (r chatRepeatable) Ladder() []time.Duration { return []time.Duration{0} }

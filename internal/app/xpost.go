@@ -216,7 +216,7 @@ func (d xDelete) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error
 
 // Reconcile finds nothing: the deletion is made again.
 func (d xDelete) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Absent, outbox.Receipt{}, nil
+	return outbox.Repeat, outbox.Receipt{}, nil
 }
 
 func (d xDelete) Ladder() []time.Duration { return []time.Duration{time.Second} }

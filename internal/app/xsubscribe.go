@@ -161,7 +161,7 @@ func (s xSubscribe) refused(account string, err error) error {
 
 // Reconcile finds nothing: it is simply done again.
 func (s xSubscribe) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Absent, outbox.Receipt{}, nil
+	return outbox.Repeat, outbox.Receipt{}, nil
 }
 
 func (s xSubscribe) Ladder() []time.Duration { return []time.Duration{time.Second} }
@@ -192,7 +192,7 @@ func (r xRevoke) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error
 
 // Reconcile finds nothing: it is simply done again.
 func (r xRevoke) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Absent, outbox.Receipt{}, nil
+	return outbox.Repeat, outbox.Receipt{}, nil
 }
 
 func (r xRevoke) Ladder() []time.Duration { return []time.Duration{time.Second} }

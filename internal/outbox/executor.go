@@ -25,8 +25,9 @@ type Armer interface {
 // Reconciler is an Executor that can find out whether an action whose outcome
 // is unknown had its effect. Without it a person has to decide.
 type Reconciler interface {
-	// Reconcile returns Found with the receipt, or Absent. An error means that
-	// it could not be looked up now.
+	// Reconcile returns Found with the receipt, or Absent, or Repeat for what
+	// does no harm when it is done twice. An error means that it could not be
+	// looked up now.
 	Reconcile(ctx context.Context, a Action) (Verdict, Receipt, error)
 
 	// Ladder says how long to wait before each look. Absent counts only at the
@@ -42,6 +43,7 @@ type Verdict int
 const (
 	Absent Verdict = iota // it is not there (yet)
 	Found                 // it is there: the receipt has what it is
+	Repeat                // whether it is there or not, it may be done again
 )
 
 // Receipt is what came of an attempt.

@@ -43,6 +43,8 @@ func (r *runner) lookUp(sc scope, rec record) {
 			case verdict == Found:
 				now.State, now.Result, now.Failure, now.NotBefore = Done, receipt.Result, nil, time.Time{}
 				return "found"
+			case verdict == Repeat:
+				return r.repeat(now)
 			default:
 				return r.absent(now, rc.Ladder())
 			}
@@ -82,6 +84,22 @@ func (r *runner) absent(rec *record, ladder []time.Duration) string {
 		rec.State, rec.NotBefore, rec.Failure = Queued, time.Time{}, nil
 	}
 	return "absent"
+}
+
+// repeat does again what harms nobody twice. It ends too: an action that kills
+// its process would do so for ever.
+func (r *runner) repeat(rec *record) string {
+	rec.Again++
+	rec.LookFail = 0
+	if rec.Again >= r.opt.MaxAttempts {
+		r.stick(rec)
+		return "repeat"
+	}
+	rec.State, rec.NotBefore, rec.Failure = Queued, time.Time{}, nil
+	if rec.Again > 1 {
+		rec.NotBefore = now().Add(r.backoff(rec.Again - 1))
+	}
+	return "repeat"
 }
 
 // lookFailed tries the same rung again. Nothing is sent meanwhile; after many
