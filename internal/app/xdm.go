@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"slices"
@@ -67,15 +68,11 @@ func (d xDM) Reconcile(ctx context.Context, a outbox.Action) (outbox.Verdict, ou
 	if err := json.Unmarshal(a.Armed, &arm); err != nil {
 		return outbox.Absent, outbox.Receipt{}, fmt.Errorf("decode: %w", err)
 	}
-	var page *xapi.DMPage
-	err := d.as(ctx, x.Account, func(access string) (err error) {
-		page, _, err = d.x.DMEventsWith(ctx, access, x.Recipient, xapi.DMOptions{Max: 50})
-		return err
-	})
+	events, err := d.since(ctx, x, arm.Since)
 	if err != nil {
 		return outbox.Absent, outbox.Receipt{}, fmt.Errorf("read the conversation: %w", err)
 	}
-	for _, ev := range slices.Backward(page.Events) { // the page is newest first
+	for _, ev := range slices.Backward(events) { // they are newest first
 		if ev.SenderID != x.Account || xapi.CompareIDs(ev.ID, arm.Since) < 0 || !sameWords(ev.Text, x.Text) {
 			continue
 		}
@@ -89,6 +86,32 @@ func (d xDM) Reconcile(ctx context.Context, a outbox.Action) (outbox.Verdict, ou
 		}
 	}
 	return outbox.Absent, outbox.Receipt{}, nil
+}
+
+// maxLook is how many pages of a conversation one look reads.
+const maxLook = 10
+
+// since reads the conversation back to an id. A customer may have written a lot
+// since then, and what was not read is not known to be absent.
+func (d xDM) since(ctx context.Context, x accounts.XDM, id string) ([]xapi.DMEvent, error) {
+	var events []xapi.DMEvent
+	o := xapi.DMOptions{Max: 100}
+	for range maxLook {
+		var page *xapi.DMPage
+		err := d.as(ctx, x.Account, func(access string) (err error) {
+			page, _, err = d.x.DMEventsWith(ctx, access, x.Recipient, o)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, page.Events...)
+		o.Token = page.Next
+		if n := len(page.Events); o.Token == "" || n > 0 && xapi.CompareIDs(page.Events[n-1].ID, id) < 0 {
+			return events, nil
+		}
+	}
+	return nil, errors.New("there are too many messages since then")
 }
 
 // sameWords compares what was sent with what X shows of it.

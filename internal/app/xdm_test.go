@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -92,6 +93,31 @@ func TestDMTwiceTheSame(t *testing.T) {
 		all := w.x.DMs(acme, casey)
 		if len(all) != 2 || a != all[0].ID || b != all[1].ID {
 			t.Errorf("found %s and %s in %+v", a, b, all)
+		}
+	})
+}
+
+// The customer goes on writing, so that the message isn't on the first page.
+func TestDMAmongMany(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		w.fail(http.MethodPost, messages, xfake.Fault{Times: 1, Drop: xfake.DropAfter})
+		id := w.dm(casey, "On it")
+		for i := range 120 {
+			if _, err := w.x.SendDMAs(casey, acme, fmt.Sprintf("and %d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.wait(10 * time.Minute)
+		w.eventOf(id)
+		n := 0
+		for _, d := range w.x.DMs(acme, casey) {
+			if d.Text == "On it" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("the customer got the answer %d times", n)
 		}
 	})
 }
