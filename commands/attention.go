@@ -110,23 +110,36 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 // goes on. It is for the outbox's OnHold. Ordinary pacing is not told: what
 // waits says so itself.
 func (r *Router) HoldChanged(tx store.Tx, h outbox.Hold, on bool) error {
-	if r.SetupChannel == "" || h.Code != "no_credits" && h.Code != "usage_cap" && h.Code != "suspended" {
+	told := map[string]struct{ head, then, button, off string }{
+		"restored": {
+			"⚠ Perch was restored from a backup. ", "Until you say so, nothing of this goes out.", "Send what is left",
+			"✅ What was left is going out.",
+		},
+	}
+	for _, code := range []string{"no_credits", "usage_cap", "suspended"} {
+		told[code] = struct{ head, then, button, off string }{
+			"⚠ X stopped taking calls. ", "Nothing is lost: everything waits here, in order, and Perch tries again by itself.", "Try again now",
+			"✅ X takes calls again. What waited is going out.",
+		}
+	}
+	say, ok := told[h.Code]
+	if r.SetupChannel == "" || !ok {
 		return nil
 	}
 	key := fmt.Sprintf("commands:hold:%s:%s:%d", h.Lane, h.Code, h.Since.UnixNano())
 	m := bot.Message{
 		Channel: r.SetupChannel, Text: "⚠ " + h.Message,
 		Blocks: []bot.Block{
-			bot.Para(bot.Bold("⚠ X stopped taking calls. "), bot.Plain(h.Message)),
-			bot.Para(bot.Plain("Nothing is lost: everything waits here, in order, and Perch tries again by itself.")),
-			bot.Actions(bot.Button{ID: btnRelease, Label: "Try again now", Value: h.Lane}),
+			bot.Para(bot.Bold(say.head), bot.Plain(h.Message)),
+			bot.Para(bot.Plain(say.then)),
+			bot.Actions(bot.Button{ID: btnRelease, Label: say.button, Value: h.Lane}),
 		},
 	}
 	if !on {
 		if _, posted, err := r.Outbox.FindKey(tx, key); err != nil || !posted {
 			return err
 		}
-		return r.edit(tx, key, "off", text("✅ X takes calls again. What waited is going out."))
+		return r.edit(tx, key, "off", text(say.off))
 	}
 	return r.post(tx, m, postOptions{key: key})
 }

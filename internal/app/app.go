@@ -274,6 +274,9 @@ func (a *App) seed(tx store.Tx) error {
 			}
 		}
 	}
+	if err := a.afterRestore(tx); err != nil {
+		return err
+	}
 	return a.Commands.EnsureSetup(tx)
 }
 

@@ -48,6 +48,9 @@ func Restore(ctx context.Context, c config.Config, backup io.ReadSeeker, force b
 	if err == nil {
 		err = store.Load(ctx, db, backup, o)
 	}
+	if err == nil {
+		err = markRestored(ctx, db)
+	}
 	return errors.Join(err, db.Close())
 }
 
@@ -90,7 +93,11 @@ func replaceFile(ctx context.Context, c config.Config, backup io.ReadSeeker, o s
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(store.Load(ctx, db, backup, o), db.Close()); err != nil {
+	err = store.Load(ctx, db, backup, o)
+	if err == nil {
+		err = markRestored(ctx, db)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	return bolt.Restore(ctx, path, StoreFile(c), true, nil)

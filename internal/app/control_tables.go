@@ -16,7 +16,7 @@ import (
 // Tables are all tables that Perch keeps, for a check of the store.
 func Tables() []store.Checker {
 	return slices.Concat(
-		[]store.Checker{effects, checkpoints},
+		[]store.Checker{effects, checkpoints, restoredMarks},
 		outbox.Tables(), inbox.Tables(), accounts.Tables(), incident.Tables(), desk.Tables(), web.Tables(), commands.Tables(),
 	)
 }
