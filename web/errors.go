@@ -42,7 +42,7 @@ type entry struct {
 // catalogue is all errors that the API answers with.
 var catalogue = map[code]entry{ //nolint:gochecknoglobals // a table that nobody changes
 	codeToken:       {http.StatusUnauthorized, "Invalid token", "Send `Authorization: Bearer TOKEN` with a token of `perch token create` that is neither revoked nor expired."},
-	codeForbidden:   {http.StatusForbidden, "Unauthorized Action", "The token lacks the scope that the title names. Make one that has it with `perch token create --scope …`."},
+	codeForbidden:   {http.StatusForbidden, "Unauthorized Action", "The token lacks the scope that the title names. Make one that has it with `perch token create --scopes …`."},
 	codeLocked:      {http.StatusForbidden, "Unauthorized Action. This event is locked", "The event was written by Perch itself and can be neither edited nor deleted. Add an event that corrects it."},
 	codeNotFound:    {http.StatusNotFound, "Not found or unauthorized", "Check the address and the ID. What was deleted is not found either."},
 	codeMethod:      {http.StatusMethodNotAllowed, "Method not allowed", "The `Allow` header names the methods of this address."},
