@@ -131,8 +131,14 @@ func clipLine(s string, n int) string {
 
 // entryChanged echoes entries into the incident's thread.
 func (r *Router) entryChanged(tx store.Tx, inc incident.Incident, was, now *incident.Entry) error {
-	if inc.Channel == "" || now == nil {
+	if inc.Channel == "" {
 		return nil
+	}
+	if now == nil {
+		gone := *was
+		gone.DeletedAt = time.Now().UTC()
+		gone.UpdatedAt = gone.DeletedAt
+		now = &gone
 	}
 	key := "commands:entry:" + now.ID
 	m := entryMessage(*now)

@@ -153,6 +153,9 @@ func (r *Router) publication(tx store.Tx, e incident.Entry, p incident.Publicati
 		}
 	case incident.PubCancelled:
 		head, preview = "Not posted: somebody decided against it. The entry stays on the timeline.", false
+		if e.Deleted() {
+			head = "Not posted: the entry was deleted."
+		}
 	case incident.PubTooLong:
 		head = fmt.Sprintf("⚠ Too long for one post: %d of %d", p.Weighted, p.Limit)
 		foot = "Nothing was posted and your text is kept. Shorten it, or post it as a thread."

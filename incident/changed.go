@@ -53,14 +53,16 @@ func (s *Service) postChanged(tx store.Tx, a outbox.Action) error {
 	if err := entries.Put(tx, e); err != nil {
 		return err
 	}
-	if e.Deleted() {
-		return nil
-	}
+	return s.tell(tx, e, *p)
+}
+
+// tell tells of a publication, whose entry may be deleted.
+func (s *Service) tell(tx store.Tx, e Entry, p Publication) error {
 	inc, err := s.Get(tx, e.IncidentID)
 	if err != nil {
 		return err
 	}
-	return s.publicationChanged(tx, inc, e, *p)
+	return s.publicationChanged(tx, inc, e, p)
 }
 
 func (s *Service) posted(tx store.Tx, e Entry, a outbox.Action, part Part) error {
@@ -115,6 +117,9 @@ func (s *Service) deleteChanged(tx store.Tx, a outbox.Action) error {
 		p.State = PubDeleted
 	}
 	if err := entries.Put(tx, e); err != nil {
+		return err
+	}
+	if err := s.tell(tx, e, *p); err != nil {
 		return err
 	}
 	return s.reroot(tx, threadPrefix+e.IncidentID, e.IncidentID, x)

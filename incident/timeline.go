@@ -256,5 +256,13 @@ func (s *Service) Delete(tx store.Tx, entryID string, by Person, alsoPost bool) 
 			}
 		}
 	}
+	for i, p := range e.Posts {
+		if p.State == was.Posts[i].State {
+			continue
+		}
+		if err := s.publicationChanged(tx, inc, e, p); err != nil {
+			return Entry{}, err
+		}
+	}
 	return e, s.entryChanged(tx, inc, &was, nil)
 }
