@@ -371,3 +371,10 @@ func checkForm(f bot.Form, in map[string]string) (map[string]string, error) {
 	}
 	return out, nil
 }
+
+// UserName is how a person is called, or nothing for somebody unknown.
+func (a *Adapter) UserName(ref bot.UserRef) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.users[ref].Name
+}
