@@ -32,8 +32,9 @@ type playKey struct{}
 //	dms HANDLE N TEXT             the customer reads it exactly N times
 //	posts N [TEXT]                the account has N public posts (that read TEXT)
 //	thread                        all posts but the first reply to the first
+//	replies TEXT PARENT           the post that reads TEXT replies to the one that reads PARENT, or to none if that is empty
 //	fault NAME on|off             make X fail
-//	api METHOD PATH STATUS [FILE] call the API with the sandbox's token; the body is stdout
+//	api [-token=T] METHOD PATH STATUS [FILE]  call the API, with the sandbox's token or T; the body is stdout
 //	tour STEP                     the tour has ticked the step off
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -56,6 +57,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"dms":       simple(3, dms),
 		"posts":     simple(-1, posts),
 		"thread":    simple(0, thread),
+		"replies":   simple(2, replies),
 		"fault":     simple(2, fault),
 		"api":       api,
 		"tour":      simple(1, tour),
@@ -367,6 +369,30 @@ func thread(p *play, _ []string) error {
 	return nil
 }
 
+func replies(p *play, a []string) error {
+	s, err := p.x()
+	if err != nil {
+		return err
+	}
+	text, id := map[string]string{}, ""
+	for _, post := range s.X.Posts {
+		text[post.ID] = post.Text
+	}
+	for _, post := range s.X.Posts {
+		if !strings.Contains(post.Text, a[0]) {
+			continue
+		}
+		id = post.ID
+		if parent := text[post.Reply]; a[1] == "" && post.Reply != "" || !strings.Contains(parent, a[1]) {
+			return fmt.Errorf("%q replies to %q", post.Text, parent)
+		}
+	}
+	if id == "" {
+		return fmt.Errorf("no post reads %q", a[0])
+	}
+	return nil
+}
+
 func fault(p *play, a []string) error {
 	p.asks++
 	status, body, err := p.do(http.MethodPost, "/sandbox/fault", "application/json", map[string]any{
@@ -378,18 +404,35 @@ func fault(p *play, a []string) error {
 	return err
 }
 
-var incidentID = regexp.MustCompile(`@INC([0-9]+)`)
+var (
+	incidentID = regexp.MustCompile(`@INC([0-9]+)`)
+	answerID   = regexp.MustCompile(`@ID\(([^)]+)\)`)
+	secret     = regexp.MustCompile(`@SECRET\(([^)]+)\)`)
+)
 
-// api calls the HTTP API. @INC1 in a path or body is the ID of INC-1.
+// api calls the HTTP API. @INC1 in a path or body is the ID of INC-1, @ID(f)
+// that of the answer in the file f, @SECRET(f) what stands in it.
 func api(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(playKey{}).(*play)
-	if len(args) < 3 || neg {
-		ts.Fatalf("usage: api METHOD PATH STATUS [FILE]")
+	bearer := token
+	if len(args) > 0 && strings.HasPrefix(args[0], "-token=") {
+		bearer, args = strings.TrimPrefix(args[0], "-token="), args[1:]
 	}
+	if len(args) < 3 || neg {
+		ts.Fatalf("usage: api [-token=T] METHOD PATH STATUS [FILE]")
+	}
+	bearer = secret.ReplaceAllStringFunc(bearer, func(ref string) string {
+		return strings.TrimSpace(ts.ReadFile(secret.FindStringSubmatch(ref)[1]))
+	})
 	expand := func(s string) string {
+		s = answerID.ReplaceAllStringFunc(s, func(ref string) string {
+			var one struct{ Data struct{ ID string } }
+			ts.Check(json.Unmarshal([]byte(ts.ReadFile(answerID.FindStringSubmatch(ref)[1])), &one))
+			return one.Data.ID
+		})
 		return incidentID.ReplaceAllStringFunc(s, func(ref string) string {
 			var one struct{ Data struct{ ID string } }
-			status, body, err := p.call(http.MethodGet, "/v1/incidents/INC-"+strings.TrimPrefix(ref, "@INC"), nil)
+			status, body, err := p.call(token, http.MethodGet, "/v1/incidents/INC-"+strings.TrimPrefix(ref, "@INC"), nil)
 			ts.Check(err)
 			if status != http.StatusOK {
 				ts.Fatalf("%s: %d %s", ref, status, body)
@@ -402,7 +445,7 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 3 {
 		body = []byte(expand(ts.ReadFile(args[3])))
 	}
-	status, out, err := p.call(args[0], expand(args[1]), body)
+	status, out, err := p.call(bearer, args[0], expand(args[1]), body)
 	ts.Check(err)
 	if strconv.Itoa(status) != args[2] {
 		ts.Fatalf("%s %s: %d, want %s: %s", args[0], args[1], status, args[2], out)
@@ -411,12 +454,14 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-func (p *play) call(method, path string, body []byte) (int, []byte, error) {
+func (p *play) call(bearer, method, path string, body []byte) (int, []byte, error) {
 	req, err := http.NewRequest(method, p.url+path, strings.NewReader(string(body)))
 	if err != nil {
 		return 0, nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
 	req.Header.Set("Content-Type", "application/vnd.api+json")
 	return readAll(p.client.Do(req))
 }

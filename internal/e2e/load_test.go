@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,7 +25,8 @@ type load struct {
 	stop     chan struct{}
 	wg       sync.WaitGroup
 
-	cut      atomic.Int64 // requests whose connection ended before their answer
+	cut      atomic.Int64    // requests whose connection ended before their answer
+	settled  map[string]bool // questions to a person of what became of an answer
 	accepted tally
 }
 
@@ -37,6 +40,32 @@ func (l *load) start() {
 	}
 	l.wg.Go(l.commands)
 	l.wg.Go(l.confirm)
+}
+
+// unsure is what the thread says of an answer of which nobody knows whether it
+// arrived.
+var unsure = regexp.MustCompile(`⚠ X did not say whether this arrived: “(answer \S+ \d+\.)”`)
+
+// settle does what the agent is asked to: look on X, then press what is true.
+func (l *load) settle(s chatState) {
+	for _, m := range s.Messages {
+		about := unsure.FindStringSubmatch(m.reads())
+		if m.Deleted || about == nil {
+			continue
+		}
+		arrived := false
+		for _, c := range customers() {
+			arrived = arrived || slices.Contains(l.answers(c), about[1])
+		}
+		for _, bl := range m.Blocks {
+			for _, b := range bl.Buttons {
+				if arrived && b.Label == "It arrived" || !arrived && b.Label == "Retry" {
+					l.settled[m.Ref] = true
+					l.ask("sam", "action", b.Label+" "+m.Ref, map[string]any{"ref": m.Ref, "action": b.ID, "value": b.Value})
+				}
+			}
+		}
+	}
 }
 
 // every calls fn with 0, 1, 2… until the load ends.
