@@ -113,7 +113,7 @@ func (s *Service) Get(tx store.Tx, ref string) (Incident, error) {
 		}
 		inc, ok, err = incidents.First(tx, "seq", store.Key(n))
 	} else if id.Valid(ref) {
-		inc, ok, err = incidents.Find(tx, store.Key(strings.ToLower(ref)))
+		inc, ok, err = s.memo.find(tx, store.Key(strings.ToLower(ref)))
 	}
 	if err != nil {
 		return Incident{}, fmt.Errorf("find incident: %w", err)

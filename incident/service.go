@@ -75,6 +75,7 @@ type Service struct {
 	accounts Accounts
 	o        Options
 	watchers []Observer
+	memo     memo
 }
 
 // NewService returns the incidents kept beside ob.
