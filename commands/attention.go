@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/inbox"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
@@ -91,7 +90,7 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 	}
 	head := "⚠ Perch could not " + what + "."
 	nth := fmt.Sprint(a.Attempts)
-	if _, person := chatRef(a.ChangedBy); !person && a.Failure != nil {
+	if !chatRef(a.ChangedBy) && a.Failure != nil {
 		nth = a.Failure.Code // tried again by Perch itself, with the same end: it was said already
 	}
 	return r.post(tx, bot.Message{
@@ -152,12 +151,10 @@ func postedRef(a outbox.Action) (bot.MessageRef, error) {
 	return res.Ref, nil
 }
 
-func cutPrefix(s, prefix string) (string, bool) { return strings.CutPrefix(s, prefix) }
-
 // chatRef reports whether ref names a person of a chat.
-func chatRef(ref string) (platform string, ok bool) {
-	platform, _, ok = strings.Cut(ref, ":")
-	return platform, ok && (platform == "slack" || platform == "rocketchat" || platform == "webchat")
+func chatRef(ref string) bool {
+	platform, _, ok := strings.Cut(ref, ":")
+	return ok && (platform == "slack" || platform == "rocketchat" || platform == "webchat")
 }
 
 // ItemDead shows an event that could not be handled, in the setup channel. It
@@ -181,5 +178,5 @@ func (r *Router) ItemDead(tx store.Tx, it inbox.Item) error {
 				bot.Button{ID: btnItemDiscard, Label: "Discard", Value: it.ID, Confirm: "Discard it for good?"},
 			),
 		},
-	}, postOptions{key: "commands:dead:" + it.ID + ":" + strconv.FormatInt(time.Now().UnixNano(), 36)})
+	}, postOptions{key: "commands:dead:" + it.ID + ":" + id.New()})
 }

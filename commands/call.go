@@ -120,7 +120,8 @@ func (r *Router) post(tx store.Tx, m bot.Message, o postOptions) error {
 }
 
 // edit replaces the message that was posted with the key refOf. n tells the
-// edits of one message apart: the newest wins.
+// edits of one message apart: the newest wins. Times won't do for it: two
+// changes of one moment would be one edit, the older.
 func (r *Router) edit(tx store.Tx, refOf, n string, m bot.Message) error {
 	return r.add(tx, outbox.Action{
 		Kind: bot.KindEdit, Key: refOf + ":edit:" + n, Order: "edit:" + refOf, Slot: "edit:" + refOf,

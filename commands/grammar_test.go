@@ -2,6 +2,7 @@ package commands
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,6 +113,7 @@ func FuzzCommand(f *testing.F) {
 	for id := range w.r.forms {
 		ids = append(ids, id)
 	}
+	slices.Sort(ids)
 	n := 0
 	f.Fuzz(func(t *testing.T, command, who uint8, text string) {
 		n++

@@ -28,8 +28,8 @@ func (r *Router) incident() command {
 			{name: "mitigate", aliases: []string{"mitigated"}, usage: "[INC-1] [message]", about: "Mark it mitigated", role: responder, run: moveTo(incident.Mitigated)},
 			{name: "resolve", aliases: []string{"resolved", "close"}, usage: "[INC-1] [message]", about: "Mark it resolved", role: responder, run: moveTo(incident.Resolved)},
 			{name: "reopen", aliases: []string{"restart"}, usage: "[INC-1] [message]", about: "Work on it again", role: responder, run: moveTo(incident.Started)},
-			{name: "cancel", usage: "[INC-1] [message]", about: "It was none", role: responder, run: moveTo(incident.Cancelled)},
-			{name: "workflow", aliases: []string{"workflows"}, usage: "list | add … | on N | off N | delete N", about: "Posts that go out by themselves: /incident workflow help", role: responder, run: workflow},
+			{name: "cancel", usage: "[INC-1] [message]", about: "Mark it as a false alarm", role: responder, run: moveTo(incident.Cancelled)},
+			{name: "workflow", aliases: []string{"workflows"}, usage: "list | add … | on N | off N | delete N", about: "Set up posts that go out by themselves", role: responder, run: workflow},
 			{name: "help", about: "Show this", run: help},
 		},
 	}

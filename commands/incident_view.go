@@ -2,10 +2,12 @@ package commands
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -62,8 +64,7 @@ func (r *Router) card(inc incident.Incident) bot.Message {
 }
 
 func personSpan(p incident.Person) []bot.Span {
-	if platform, ok := chatRef(p.Ref); ok {
-		_ = platform
+	if chatRef(p.Ref) {
 		return []bot.Span{bot.Mention(bot.UserRef(p.Ref))}
 	}
 	return []bot.Span{bot.Plain(orDefault(p.Name, "Perch"))}
@@ -89,19 +90,19 @@ func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error 
 	} else if !posted {
 		return r.post(tx, r.card(now), postOptions{key: key, subject: "incident:" + now.ID})
 	}
-	return r.edit(tx, key, fmt.Sprint(now.UpdatedAt.UnixNano()), r.card(now))
+	return r.edit(tx, key, id.New(), r.card(now))
 }
 
 // ActionChanged notes where an incident's card stands once it is posted. It is
 // for the outbox's OnChange.
 func (r *Router) ActionChanged(tx store.Tx, _ outbox.State, a outbox.Action) error {
 	if a.State == outbox.Done && a.Kind == bot.KindPost {
-		if id, ok := cutPrefix(a.Key, "commands:incident:"); ok {
+		if incidentID, ok := strings.CutPrefix(a.Key, "commands:incident:"); ok {
 			ref, err := postedRef(a)
 			if err != nil {
 				return err
 			}
-			return threads.Put(tx, threadOf{Ref: string(ref), Incident: id})
+			return threads.Put(tx, threadOf{Ref: string(ref), Incident: incidentID})
 		}
 	}
 	return r.attention(tx, a)
@@ -152,13 +153,12 @@ func (r *Router) entryChanged(tx store.Tx, inc incident.Incident, was, now *inci
 	if was.Text == now.Text && was.Visibility == now.Visibility && was.Deleted() == now.Deleted() && was.Starred() == now.Starred() && was.OccurredAt.Equal(now.OccurredAt) {
 		return nil
 	}
-	return r.edit(tx, key, fmt.Sprint(now.UpdatedAt.UnixNano()), m)
+	return r.edit(tx, key, id.New(), m)
 }
 
 // isDeclared tells the entry that every incident begins with.
 func isDeclared(e incident.Entry) bool {
-	_, ok := cutPrefix(e.Text, "Incident declared: ")
-	return ok
+	return strings.HasPrefix(e.Text, "Incident declared: ")
 }
 
 func entryMessage(e incident.Entry) bot.Message {
@@ -191,5 +191,5 @@ func (r *Router) workflowFailed(tx store.Tx, inc incident.Incident, wf incident.
 	}
 	m := text(fmt.Sprintf("⚠ The workflow %q did not post for %s: %s Nothing was published.", wf.Name, inc.Name(), message))
 	m.Channel = ch
-	return r.post(tx, m, postOptions{key: fmt.Sprintf("commands:workflow-failed:%s:%s:%d", wf.ID, inc.ID, time.Now().UnixNano())})
+	return r.post(tx, m, postOptions{key: "commands:workflow-failed:" + id.New()})
 }

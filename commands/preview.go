@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/xapi/xtext"
 )
@@ -107,7 +107,7 @@ func (r *Router) publicationChanged(tx store.Tx, inc incident.Incident, e incide
 	if _, posted, err := r.Outbox.FindKey(tx, key); err != nil {
 		return err
 	} else if posted {
-		return r.edit(tx, key, strconv.FormatInt(time.Now().UnixNano(), 36), m)
+		return r.edit(tx, key, id.New(), m)
 	}
 	return r.post(tx, m, postOptions{key: key, threadOf: cardKey(inc.ID)})
 }

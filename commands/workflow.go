@@ -19,7 +19,7 @@ import (
 // runs its template, which must not happen inside a transaction.
 const KindSaveWorkflow = "workflow.save"
 
-const workflowHelp = `Workflows post by themselves when an incident is created, gets a higher severity or is resolved.
+const workflowHelp = `Workflows post by themselves when an incident is created, its severity is raised, or it is resolved.
 /incident workflow add --on created|raised|resolved [--name Name] [--approval yes] message
 The message may use Liquid: Incident resolved: {{ incident.title }}. Thanks for your patience.
 /incident workflow list · on N · off N · delete N`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -34,6 +35,11 @@ const (
 	elsewhere  = bot.ChannelRef("webchat:random")
 	supporters = bot.ChannelRef("webchat:support")
 )
+
+func TestMain(m *testing.M) {
+	template.ChildMain() // templates are rendered in a process of their own
+	os.Exit(m.Run())
+}
 
 func people() (ada, rio, sam, max bot.User) {
 	return bot.User{Ref: "webchat:U_ada", Name: "Ada"}, bot.User{Ref: "webchat:U_rio", Name: "Rio"},
