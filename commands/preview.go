@@ -8,6 +8,7 @@ import (
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
 	"github.com/perch-chat/perch/internal/id"
+	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/xapi/xtext"
 )
@@ -137,7 +138,9 @@ func (r *Router) publication(tx store.Tx, e incident.Entry, p incident.Publicati
 		foot = "Somebody other than the author has to approve it."
 	case incident.PubQueued:
 		head, buttons = "⏳ Waiting to be posted", []bot.Button{discard}
-		foot = why
+		if foot = why; foot == "" {
+			foot = r.waits(tx, p)
+		}
 	case incident.PubSending:
 		head = "⏳ Posting to X…"
 	case incident.PubPosted:
@@ -225,6 +228,20 @@ func place(e incident.Entry, p incident.Publication) int {
 		}
 	}
 	return 0
+}
+
+// waits says why what is queued does not go out at once, if that is so.
+func (r *Router) waits(tx store.Tx, p incident.Publication) string {
+	for _, actionID := range p.ActionIDs() {
+		a, err := r.Outbox.Get(tx, actionID)
+		if err != nil || a.State != outbox.Queued {
+			continue
+		}
+		if _, why, err := r.Outbox.When(tx, a); err == nil && why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 func stuck(p incident.Publication) bool {

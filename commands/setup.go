@@ -1,15 +1,30 @@
 package commands
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/store"
 )
 
 func (r *Router) setupKey() string { return "commands:setup:" + string(r.SetupChannel) }
+
+// setupState is what the setup message was last told to say, so that a start
+// at which nothing is new edits nothing.
+type setupState struct {
+	Channel string `json:"channel"`
+	Sum     string `json:"sum"`
+}
+
+var setups = store.Table[setupState]{ //nolint:gochecknoglobals // a table is a constant
+	Name: "commands_setup",
+	Key:  func(s setupState) []byte { return store.Key(s.Channel) },
+}
 
 // EnsureSetup posts the setup message into its channel, once, and brings an
 // older one up to date. It may be called at every start.
@@ -17,26 +32,37 @@ func (r *Router) EnsureSetup(tx store.Tx) error {
 	if r.SetupChannel == "" {
 		return nil
 	}
-	m, state, err := r.setupMessage(tx)
+	m, err := r.setupMessage(tx)
 	if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode the setup message: %w", err)
+	}
+	now := setupState{Channel: string(r.SetupChannel), Sum: fmt.Sprintf("%x", sha256.Sum256(raw))}
+	was, known, err := setups.Find(tx, store.Key(now.Channel))
+	if err != nil || known && was == now {
+		return err
+	}
+	if err := setups.Put(tx, now); err != nil {
 		return err
 	}
 	if _, posted, err := r.Outbox.FindKey(tx, r.setupKey()); err != nil {
 		return err
 	} else if posted {
-		return r.edit(tx, r.setupKey(), state, m)
+		return r.edit(tx, r.setupKey(), id.New(), m)
 	}
 	return r.post(tx, m, postOptions{key: r.setupKey()})
 }
 
-// setupMessage is the setup message as it should be now, and a word that
-// changes whenever the message does.
-func (r *Router) setupMessage(tx store.Tx) (m bot.Message, state string, err error) {
+// setupMessage is the setup message as it should be now.
+func (r *Router) setupMessage(tx store.Tx) (bot.Message, error) {
 	list, err := r.connected(tx)
 	if err != nil {
-		return m, "", err
+		return bot.Message{}, err
 	}
-	m = bot.Message{
+	m := bot.Message{
 		Channel: r.SetupChannel,
 		Text:    "Connect your X account: press Start Authentication, or write /twitter authorize",
 		Blocks: []bot.Block{
@@ -49,10 +75,8 @@ func (r *Router) setupMessage(tx store.Tx) (m bot.Message, state string, err err
 			),
 		},
 	}
-	var b strings.Builder
 	for _, a := range list {
 		m.Blocks = append(m.Blocks, bot.Para(accountLine(a)...))
-		fmt.Fprintf(&b, "%s-%s-%t-%d.", a.ID, a.State, a.Default, a.Changed.UnixNano())
 	}
 	label := "Start Authentication"
 	if len(list) == 0 {
@@ -68,7 +92,7 @@ func (r *Router) setupMessage(tx store.Tx) (m bot.Message, state string, err err
 	m.Blocks = append(m.Blocks,
 		bot.Actions(bot.Button{ID: btnStart, Label: label, Style: bot.ButtonPrimary}),
 		bot.Context(bot.Plain("Only admins of Perch can connect accounts. All commands: /twitter help")))
-	return m, "s" + b.String(), nil
+	return m, nil
 }
 
 // accountChanged tells the setup channel what became of an account.
