@@ -48,8 +48,7 @@ func (c *call) department(name string) (desk.Department, error) {
 
 // deskRefusal shows the desk's own sentence.
 func deskRefusal(err error) error {
-	var e *desk.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*desk.Error](err); ok {
 		return refuse("%s", e.Message)
 	}
 	return err

@@ -20,7 +20,7 @@ import (
 	"github.com/perch-chat/perch/store"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/answers.txt") //nolint:gochecknoglobals // a test flag
+var update = flag.Bool("update", false, "rewrite testdata/answers.txt")
 
 // Everything that people read, in one file, so that a change of wording is seen.
 func TestAnswers(t *testing.T) {

@@ -18,7 +18,7 @@ type threadOf struct {
 	Incident string `json:"incident"`
 }
 
-var threads = store.Table[threadOf]{ //nolint:gochecknoglobals // a table is a constant
+var threads = store.Table[threadOf]{
 	Name: "commands_incident_threads",
 	Key:  func(t threadOf) []byte { return store.Key(t.Ref) },
 }

@@ -108,7 +108,7 @@ func TestWordsNotKnown(t *testing.T) {
 		{"/twitter authorise", "Did you mean /twitter authorize?"},
 		{"/twitter unauthorise", "Did you mean /twitter unauthorize?"},
 		{"/twitter acounts", "Did you mean /twitter accounts?"},
-		{"/incident resovle", "Did you mean /incident resolve?"},
+		{"/incident resolvee", "Did you mean /incident resolve?"},
 		{"/incident sevrity", "Did you mean /incident severity?"},
 		{"/timeline ad", "Did you mean /timeline add?"},
 		{"/duty of", "Did you mean /duty"},

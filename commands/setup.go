@@ -21,7 +21,7 @@ type setupState struct {
 	Sum     string `json:"sum"`
 }
 
-var setups = store.Table[setupState]{ //nolint:gochecknoglobals // a table is a constant
+var setups = store.Table[setupState]{
 	Name: "commands_setup",
 	Key:  func(s setupState) []byte { return store.Key(s.Channel) },
 }
@@ -129,8 +129,12 @@ func (r *Router) accountChanged(tx store.Tx, was, now accounts.Account) error {
 // permissions are X's scopes in plain words, in the order people care.
 func permissions(scopes []string) string {
 	words := []struct{ scope, text string }{
-		{"tweet.write", "post"}, {"tweet.read", "read posts and mentions"}, {"dm.read", "read direct messages"},
-		{"dm.write", "answer direct messages"}, {"media.write", "attach pictures and videos"}, {"offline.access", "stay connected"},
+		{"tweet.write", "post"},
+		{"tweet.read", "read posts and mentions"},
+		{"dm.read", "read direct messages"},
+		{"dm.write", "answer direct messages"},
+		{"media.write", "attach pictures and videos"},
+		{"offline.access", "stay connected"},
 	}
 	has := map[string]bool{}
 	for _, s := range scopes {

@@ -186,7 +186,7 @@ func (w WorkflowSaver) Do(ctx context.Context, a outbox.Action) (outbox.Receipt,
 		if _, done, err := w.Router.Outbox.FindKey(tx, a.Key+":answer"); err != nil || done {
 			return err // an attempt that was cut off got this far
 		}
-		answer := ""
+		var answer string
 		if bad != nil {
 			answer = "⚠ The workflow was not saved: " + bad.Message
 		} else {

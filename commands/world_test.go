@@ -312,6 +312,7 @@ func (w *world) say(u bot.User, line string, change ...func(*bot.Event)) string 
 }
 
 func inChannel(ch bot.ChannelRef) func(*bot.Event) { return func(ev *bot.Event) { ev.Channel = ch } }
+
 func inThread(ref bot.MessageRef) func(*bot.Event) {
 	return func(ev *bot.Event) { ev.Channel, ev.Thread = incidents, ref }
 }

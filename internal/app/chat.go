@@ -159,8 +159,7 @@ func (p chatPost) Ladder() []time.Duration {
 
 // notSent marks an error from before the call: it surely had no effect.
 func notSent(err error) error {
-	var known *outbox.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*outbox.Error](err); ok {
 		return err
 	}
 	return &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "internal", Message: "Perch could not prepare this. It tries again by itself."}, Err: err}
@@ -186,8 +185,7 @@ func (r chatRepeatable) Do(ctx context.Context, a outbox.Action) (outbox.Receipt
 		return receipt(res)
 	}
 	err = chatError(err)
-	var known *outbox.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*outbox.Error](err); ok {
 		return outbox.Receipt{}, err
 	}
 	return outbox.Receipt{}, &outbox.Error{

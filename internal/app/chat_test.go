@@ -43,8 +43,12 @@ func TestChatPostFates(t *testing.T) {
 		{"never arrived", []outcome{{err: errLost}}, nil, outbox.Unknown, "no_answer", time.Minute, outbox.Done, []string{"hello"}, 2},
 		{"lost twice", []outcome{{err: errLost}, {err: errLost}}, nil, outbox.Unknown, "no_answer", time.Hour, outbox.Unknown, nil, 2},
 		{
-			"lookup fails at first", []outcome{{effect: true, err: errLost}}, []outcome{{err: errLost}, {err: errLost}},
-			outbox.Unknown, "no_answer", time.Minute, outbox.Done, []string{"hello"}, 1,
+			"lookup fails at first",
+			[]outcome{{effect: true, err: errLost}},
+			[]outcome{{err: errLost}, {err: errLost}},
+			outbox.Unknown, "no_answer", time.Minute, outbox.Done,
+			[]string{"hello"},
+			1,
 		},
 	}
 	for _, tt := range tests {
@@ -173,8 +177,10 @@ func TestChatWithoutAbilities(t *testing.T) {
 			kind    string
 			payload any
 		}{
-			{bot.KindEdit, bot.Edit{Ref: "mute:m"}}, {bot.KindDelete, bot.Delete{Ref: "mute:m"}},
-			{bot.KindReact, bot.React{Ref: "mute:m"}}, {bot.KindChannel, bot.EnsureChannel{Platform: "mute"}},
+			{bot.KindEdit, bot.Edit{Ref: "mute:m"}},
+			{bot.KindDelete, bot.Delete{Ref: "mute:m"}},
+			{bot.KindReact, bot.React{Ref: "mute:m"}},
+			{bot.KindChannel, bot.EnsureChannel{Platform: "mute"}},
 		} {
 			a := w.want(w.add(outbox.Action{Kind: tt.kind}, tt.payload), outbox.Failed, "not_able")
 			if !strings.HasPrefix(a.Failure.Message, "mute can't ") {

@@ -128,7 +128,7 @@ type effect struct {
 	Action string `json:"action"`
 }
 
-var effects = store.Table[effect]{ //nolint:gochecknoglobals // a table is a constant
+var effects = store.Table[effect]{
 	Name: "app_x_effects",
 	Key:  func(e effect) []byte { return store.Key(e.What, e.ID) },
 }

@@ -48,12 +48,22 @@ func TestDMFates(t *testing.T) {
 		{"answer lost", xfake.Fault{Drop: xfake.DropAfter}, 3 * time.Second, outbox.Unknown, "network", outbox.Done, "", 1},
 		{"cut before", xfake.Fault{Drop: xfake.DropBefore}, 5 * time.Minute, outbox.Unknown, "network", outbox.Done, "", 2},
 		{"503", xfake.Fault{Status: 503}, 5 * time.Minute, outbox.Unknown, "server", outbox.Done, "", 2},
-		{"closed inbox", xfake.Fault{Status: 403, Body: `{"detail":"You do not have permission to DM one or more participants.","status":403}`},
-			time.Hour, outbox.Failed, "dm_forbidden", outbox.Failed, "dm_forbidden", 1},
-		{"rate limit", xfake.Fault{Status: 429, Header: http.Header{"Retry-After": {"60"}}}, 2 * time.Minute,
-			outbox.Queued, "rate_limited", outbox.Done, "", 1},
-		{"no credits", xfake.Fault{Status: 402, Body: `{"title":"CreditsDepleted","type":"https://api.twitter.com/2/problems/credits","status":402}`},
-			2 * time.Minute, outbox.Queued, "no_credits", outbox.Done, "", 1},
+		{
+			"closed inbox",
+			xfake.Fault{Status: 403, Body: `{"detail":"You do not have permission to DM one or more participants.","status":403}`},
+			time.Hour, outbox.Failed, "dm_forbidden", outbox.Failed, "dm_forbidden", 1,
+		},
+		{
+			"rate limit",
+			xfake.Fault{Status: 429, Header: http.Header{"Retry-After": {"60"}}},
+			2 * time.Minute,
+			outbox.Queued, "rate_limited", outbox.Done, "", 1,
+		},
+		{
+			"no credits",
+			xfake.Fault{Status: 402, Body: `{"title":"CreditsDepleted","type":"https://api.twitter.com/2/problems/credits","status":402}`},
+			2 * time.Minute, outbox.Queued, "no_credits", outbox.Done, "", 1,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

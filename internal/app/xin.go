@@ -108,7 +108,11 @@ func (h xHandler) handle(tx store.Tx, it inbox.Item) error {
 		return fmt.Errorf("decode event: %w", err)
 	}
 	acc, err := h.acc.Get(tx, x.Account)
-	if err != nil || acc.State == accounts.Unauthorized {
+	unknown, ok := errors.AsType[*accounts.Error](err)
+	if err != nil && !ok {
+		return err
+	}
+	if unknown != nil || acc.State == accounts.Unauthorized {
 		h.log.Info("event for an account that is not connected", "account", x.Account, "kind", string(x.Kind))
 		return nil
 	}

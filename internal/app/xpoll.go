@@ -50,7 +50,7 @@ type checkpoint struct {
 	Head   string `json:"head,omitempty"`
 }
 
-var checkpoints = store.Table[checkpoint]{ //nolint:gochecknoglobals // a table is a constant
+var checkpoints = store.Table[checkpoint]{
 	Name: "app_x_checkpoints",
 	Key:  func(c checkpoint) []byte { return store.Key(c.Account) },
 }

@@ -162,8 +162,10 @@ func TestItems(t *testing.T) {
 	events := []xapi.Event{
 		{Kind: xapi.DMReceived, ID: "1", UserID: casey, At: at, DM: &xapi.DMEvent{ID: "1", SenderID: casey, RecipientID: acme, Text: "hi"}},
 		{Kind: xapi.DMSent, ID: "2", UserID: acme, At: at, DM: &xapi.DMEvent{ID: "2", SenderID: acme, RecipientID: casey, Text: "ho"}},
-		{Kind: xapi.Typing, ID: "3", UserID: casey}, {Kind: xapi.DMRead, ID: "4", UserID: casey},
-		{Kind: xapi.Posted, ID: "5", UserID: acme}, {Kind: xapi.Reply, ID: "6", UserID: casey},
+		{Kind: xapi.Typing, ID: "3", UserID: casey},
+		{Kind: xapi.DMRead, ID: "4", UserID: casey},
+		{Kind: xapi.Posted, ID: "5", UserID: acme},
+		{Kind: xapi.Reply, ID: "6", UserID: casey},
 		{Kind: xapi.Unknown, ID: "7", Raw: json.RawMessage(`{"new":1}`)},
 	}
 	got, err := items(events, acme)

@@ -69,26 +69,46 @@ func TestPostFates(t *testing.T) {
 		posts    int
 		attempts int
 	}{
-		{name: "answer lost", fault: xfake.Fault{Drop: xfake.DropAfter}, wait: 3 * time.Second,
-			soon: outbox.Unknown, soonCode: "network", end: outbox.Done, posts: 1, attempts: 1},
-		{name: "cut before", fault: xfake.Fault{Drop: xfake.DropBefore}, wait: 5 * time.Minute,
-			soon: outbox.Unknown, soonCode: "network", end: outbox.Done, posts: 1, attempts: 2},
-		{name: "500 with effect", fault: xfake.Fault{Status: 500, Effect: true}, wait: 3 * time.Second,
-			soon: outbox.Unknown, soonCode: "server", end: outbox.Done, posts: 1, attempts: 1},
-		{name: "503 without effect", fault: xfake.Fault{Status: 503}, wait: 5 * time.Minute,
-			soon: outbox.Unknown, soonCode: "server", end: outbox.Done, posts: 1, attempts: 2},
-		{name: "answer cut short", fault: xfake.Fault{Effect: true, BadJSON: true}, wait: 3 * time.Second,
-			soon: outbox.Unknown, soonCode: "bad_response", end: outbox.Done, posts: 1, attempts: 1},
-		{name: "duplicate", fault: xfake.Fault{Status: 403, Body: `{"detail":"You are not allowed to create a Tweet with duplicate content.","status":403}`},
-			wait: time.Hour, soon: outbox.Failed, soonCode: "duplicate", end: outbox.Failed, endCode: "duplicate", attempts: 1},
-		{name: "too long", fault: xfake.Fault{Status: 400, Body: `{"detail":"Your post text is too long.","status":400}`},
-			wait: time.Hour, soon: outbox.Failed, soonCode: "too_long", end: outbox.Failed, endCode: "too_long", attempts: 1},
-		{name: "rate limit", fault: xfake.Fault{Status: 429, Header: limited, Body: `{"title":"Too Many Requests","status":429}`},
-			wait: 11 * time.Minute, soon: outbox.Queued, soonCode: "rate_limited", hold: ":post rate_limited", end: outbox.Done, posts: 1, attempts: 1},
-		{name: "no credits", fault: xfake.Fault{Status: 402, Body: `{"title":"CreditsDepleted","detail":"Your enrolled account does not have any credits","type":"https://api.twitter.com/2/problems/credits","status":402}`},
-			wait: 2 * time.Minute, soon: outbox.Queued, soonCode: "no_credits", hold: " no_credits", end: outbox.Done, posts: 1, attempts: 1},
-		{name: "parent not there yet", fault: xfake.Fault{Status: 403, Body: `{"errors":[{"code":385,"message":"You attempted to reply to a Tweet that is deleted or not visible to you."}]}`},
-			wait: 5 * time.Minute, soon: outbox.Queued, soonCode: "reply_not_visible", end: outbox.Done, posts: 1, attempts: 2},
+		{
+			name: "answer lost", fault: xfake.Fault{Drop: xfake.DropAfter}, wait: 3 * time.Second,
+			soon: outbox.Unknown, soonCode: "network", end: outbox.Done, posts: 1, attempts: 1,
+		},
+		{
+			name: "cut before", fault: xfake.Fault{Drop: xfake.DropBefore}, wait: 5 * time.Minute,
+			soon: outbox.Unknown, soonCode: "network", end: outbox.Done, posts: 1, attempts: 2,
+		},
+		{
+			name: "500 with effect", fault: xfake.Fault{Status: 500, Effect: true}, wait: 3 * time.Second,
+			soon: outbox.Unknown, soonCode: "server", end: outbox.Done, posts: 1, attempts: 1,
+		},
+		{
+			name: "503 without effect", fault: xfake.Fault{Status: 503}, wait: 5 * time.Minute,
+			soon: outbox.Unknown, soonCode: "server", end: outbox.Done, posts: 1, attempts: 2,
+		},
+		{
+			name: "answer cut short", fault: xfake.Fault{Effect: true, BadJSON: true}, wait: 3 * time.Second,
+			soon: outbox.Unknown, soonCode: "bad_response", end: outbox.Done, posts: 1, attempts: 1,
+		},
+		{
+			name: "duplicate", fault: xfake.Fault{Status: 403, Body: `{"detail":"You are not allowed to create a Tweet with duplicate content.","status":403}`},
+			wait: time.Hour, soon: outbox.Failed, soonCode: "duplicate", end: outbox.Failed, endCode: "duplicate", attempts: 1,
+		},
+		{
+			name: "too long", fault: xfake.Fault{Status: 400, Body: `{"detail":"Your post text is too long.","status":400}`},
+			wait: time.Hour, soon: outbox.Failed, soonCode: "too_long", end: outbox.Failed, endCode: "too_long", attempts: 1,
+		},
+		{
+			name: "rate limit", fault: xfake.Fault{Status: 429, Header: limited, Body: `{"title":"Too Many Requests","status":429}`},
+			wait: 11 * time.Minute, soon: outbox.Queued, soonCode: "rate_limited", hold: ":post rate_limited", end: outbox.Done, posts: 1, attempts: 1,
+		},
+		{
+			name: "no credits", fault: xfake.Fault{Status: 402, Body: `{"title":"CreditsDepleted","detail":"Your enrolled account does not have any credits","type":"https://api.twitter.com/2/problems/credits","status":402}`},
+			wait: 2 * time.Minute, soon: outbox.Queued, soonCode: "no_credits", hold: " no_credits", end: outbox.Done, posts: 1, attempts: 1,
+		},
+		{
+			name: "parent not there yet", fault: xfake.Fault{Status: 403, Body: `{"errors":[{"code":385,"message":"You attempted to reply to a Tweet that is deleted or not visible to you."}]}`},
+			wait: 5 * time.Minute, soon: outbox.Queued, soonCode: "reply_not_visible", end: outbox.Done, posts: 1, attempts: 2,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,8 +148,6 @@ func TestPostFates(t *testing.T) {
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
-
-const duplicate = `{"detail":"You are not allowed to create a Tweet with duplicate content.","status":403}`
 
 // X takes the post, its answer is lost, and X shows it only minutes later: the
 // second try is refused as a duplicate, and the first one is found after all.
