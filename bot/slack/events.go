@@ -1,0 +1,236 @@
+package slack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// happening is an event of the Events API, as far as it concerns us.
+type happening struct {
+	Type string `json:"type"`
+	message
+
+	Inner    *message `json:"message"`          // of message_changed
+	Previous *message `json:"previous_message"` // of message_changed and message_deleted
+	Deleted  string   `json:"deleted_ts"`
+	EventTS  string   `json:"event_ts"`
+
+	Reaction string `json:"reaction"`
+	Item     struct {
+		Type    string `json:"type"`
+		Channel string `json:"channel"`
+		TS      string `json:"ts"`
+	} `json:"item"`
+}
+
+// message is a message in an event.
+type message struct {
+	Subtype     string          `json:"subtype"`
+	Channel     json.RawMessage `json:"channel"` // an ID, or an object in events we don't want
+	ChannelType string          `json:"channel_type"`
+	User        string          `json:"user"`
+	Bot         string          `json:"bot_id"`
+	App         string          `json:"app_id"`
+	Team        string          `json:"team"`
+	UserTeam    string          `json:"user_team"`
+	SourceTeam  string          `json:"source_team"`
+	Text        string          `json:"text"`
+	Blocks      json.RawMessage `json:"blocks"`
+	Files       []file          `json:"files"`
+	TS          string          `json:"ts"`
+	ThreadTS    string          `json:"thread_ts"`
+	Edited      struct {
+		User string `json:"user"`
+	} `json:"edited"`
+}
+
+type file struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Type     string `json:"mimetype"`
+	Size     int64  `json:"size"`
+	Download string `json:"url_private_download"`
+	Private  string `json:"url_private"`
+}
+
+func (m message) channel() string {
+	var id string
+	if err := json.Unmarshal(m.Channel, &id); err != nil {
+		return ""
+	}
+	return id
+}
+
+func (m message) files() []bot.File {
+	var out []bot.File
+	for _, f := range m.Files {
+		if f.ID != "" {
+			out = append(out, bot.File{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, URL: orWord(f.Download, f.Private)})
+		}
+	}
+	return out
+}
+
+func (m message) team() string { return orWord(m.UserTeam, orWord(m.SourceTeam, m.Team)) }
+
+// byPerson reports whether one of our people wrote a message: not a bot, not
+// we, not somebody of another company in a shared channel.
+func (d decoder) byPerson(m message) bool {
+	return m.User != "" && m.User != "USLACKBOT" && m.User != d.me.User && m.Bot == "" && !d.foreign(m.team())
+}
+
+// text is what the person wrote.
+func (d decoder) text(m message) string {
+	if s, ok := plainBlocks(m.Blocks, d.names()); ok {
+		return s
+	}
+	return plain(m.Text, d.names())
+}
+
+// event reads an event of the Events API.
+func (d decoder) event(raw json.RawMessage) ([]bot.Event, error) {
+	var outer struct {
+		ID    string          `json:"event_id"`
+		Event json.RawMessage `json:"event"`
+	}
+	if err := json.Unmarshal(raw, &outer); err != nil {
+		return nil, fmt.Errorf("slack: event: %w", err)
+	}
+	var kind struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(outer.Event, &kind); err != nil || kind.Type == "" || outer.ID == "" {
+		return nil, fmt.Errorf("slack: event: no type or no ID (%w)", errors.Join(err))
+	}
+	switch kind.Type {
+	case "message", "app_mention", "reaction_added", "reaction_removed", "member_joined_channel":
+	case "tokens_revoked", "app_uninstalled":
+		d.log.Error("slack took the app's access away; install it again", "event", kind.Type)
+		return nil, nil
+	default:
+		return nil, nil
+	}
+	var h happening
+	if err := json.Unmarshal(outer.Event, &h); err != nil {
+		return nil, fmt.Errorf("slack: event %s: %w", kind.Type, err)
+	}
+	ev := bot.Event{ID: outer.ID, At: d.when(orWord(h.EventTS, h.TS))}
+	var ok bool
+	switch kind.Type {
+	case "message":
+		ok = d.message(&ev, h)
+	case "app_mention":
+		ok = d.mention(&ev, h)
+	case "member_joined_channel":
+		ok = d.joined(&ev, h)
+	default:
+		ok = d.reaction(&ev, h)
+	}
+	if !ok {
+		return nil, nil
+	}
+	return []bot.Event{ev}, nil
+}
+
+// message reads what happened to a message. It says false of what is no
+// concern of ours, above all of our own messages: to answer those would never end.
+func (d decoder) message(ev *bot.Event, h happening) bool {
+	switch h.Subtype {
+	case "", "file_share", "thread_broadcast", "me_message":
+		return d.written(ev, h)
+	case "message_changed":
+		return d.changed(ev, h)
+	case "message_deleted":
+		return h.Previous != nil && d.gone(ev, h, *h.Previous, orWord(h.Deleted, h.Previous.TS))
+	}
+	return false
+}
+
+func (d decoder) written(ev *bot.Event, h happening) bool {
+	ch := h.channel()
+	if !d.byPerson(h.message) || d.refs.message(ch, h.TS) == "" {
+		return false
+	}
+	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessage, d.refs.channel(ch), d.refs.message(ch, h.TS), d.thread(ch, h.TS, h.ThreadTS)
+	ev.At, ev.User, ev.Files = d.when(h.TS), d.person(h.User), h.files()
+	if rest, ok := d.addressed(h.Text); ok {
+		// Slack tells of it as an app_mention too, under another ID.
+		ev.ID = mentionID(ch, h.TS)
+		order(ev, plain(rest, d.names()))
+		return true
+	}
+	ev.Text = d.text(h.message)
+	if h.ChannelType == "im" {
+		order(ev, ev.Text) // whoever writes to the bot alone means the bot
+	}
+	return true
+}
+
+func mentionID(channel, ts string) string { return "mention:" + channel + ":" + ts }
+
+// mention reads an app_mention. One that does not begin with the bot's name is
+// a message among people, and comes as such.
+func (d decoder) mention(ev *bot.Event, h happening) bool {
+	if _, ok := d.addressed(h.Text); !ok {
+		return false
+	}
+	return d.written(ev, h)
+}
+
+// changed reads a message_changed. Slack sends one for answers in the thread,
+// unfurled links and much else: only another text is an edit of the person.
+func (d decoder) changed(ev *bot.Event, h happening) bool {
+	if h.Inner == nil {
+		return false
+	}
+	m := *h.Inner
+	if m.Subtype == "tombstone" && h.Previous != nil {
+		return d.gone(ev, h, *h.Previous, m.TS) // deleted, but it has answers
+	}
+	ch := h.channel()
+	if !d.byPerson(m) || d.refs.message(ch, m.TS) == "" || h.Previous == nil || h.Previous.Text == m.Text {
+		return false
+	}
+	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessageEdited, d.refs.channel(ch), d.refs.message(ch, m.TS), d.thread(ch, m.TS, m.ThreadTS)
+	ev.User, ev.Text, ev.Files = d.person(orWord(m.Edited.User, m.User)), d.text(m), m.files()
+	return true
+}
+
+// gone reads a deletion. Slack does not say who deleted, so it is the author.
+func (d decoder) gone(ev *bot.Event, h happening, was message, ts string) bool {
+	ch := h.channel()
+	if !d.byPerson(was) || d.refs.message(ch, ts) == "" {
+		return false
+	}
+	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessageDeleted, d.refs.channel(ch), d.refs.message(ch, ts), d.thread(ch, ts, was.ThreadTS)
+	ev.User = d.person(was.User)
+	return true
+}
+
+func (d decoder) reaction(ev *bot.Event, h happening) bool {
+	ref := d.refs.message(h.Item.Channel, h.Item.TS)
+	if h.Item.Type != "message" || ref == "" || h.User == "" || h.User == d.me.User {
+		return false
+	}
+	ev.Kind = bot.EventReaction
+	if h.Type == "reaction_removed" {
+		ev.Kind = bot.EventReactionGone
+	}
+	ev.Channel, ev.Message, ev.User = d.refs.channel(h.Item.Channel), ref, d.person(h.User)
+	ev.Emoji, _, _ = strings.Cut(h.Reaction, "::") // without the skin's tone
+	return true
+}
+
+func (d decoder) joined(ev *bot.Event, h happening) bool {
+	ch := d.refs.channel(h.channel())
+	if h.User != d.me.User || ch == "" {
+		return false
+	}
+	ev.Kind, ev.Channel = bot.EventJoined, ch
+	ev.User = bot.User{Ref: d.refs.user(d.me.User), Name: orWord(d.me.Name, d.me.User), Handle: d.me.Name}
+	return true
+}

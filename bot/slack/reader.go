@@ -1,0 +1,190 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// envelope is a frame of Socket Mode, as far as it must be understood to be
+// acknowledged.
+type envelope struct {
+	Type    string          `json:"type"`
+	ID      string          `json:"envelope_id"`
+	Reason  string          `json:"reason"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// laneOf is what must stay in order with other deliveries: the channel of an
+// event. What people press or command stands for itself.
+func laneOf(kind string, payload json.RawMessage) string {
+	if kind != kindEvent {
+		return ""
+	}
+	var p struct {
+		Event struct {
+			Channel json.RawMessage `json:"channel"`
+			Item    struct {
+				Channel json.RawMessage `json:"channel"`
+			} `json:"item"`
+		} `json:"event"`
+	}
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return ""
+	}
+	if len(p.Event.Channel) > 0 {
+		return string(p.Event.Channel)
+	}
+	return string(p.Event.Item.Channel)
+}
+
+// read reads a socket until it ends, whatever Slack has said of its end. After
+// run has ended it takes in nothing more.
+func (s *sockets) read(run, after context.Context, sk *socket) {
+	ctx, cancel := context.WithCancel(after)
+	defer cancel()
+	s.add(sk)
+	defer s.drop(sk)
+	s.readers.Go(func() { s.ping(ctx, sk) })
+	for {
+		_, raw, err := sk.conn.Read(ctx)
+		if err != nil {
+			s.log.Debug("slack socket closed", "err", err)
+			return
+		}
+		s.stats.seen.Store(time.Now().UnixNano())
+		if run.Err() == nil {
+			s.frame(run, after, sk, raw)
+		}
+	}
+}
+
+func (s *sockets) add(sk *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[sk] = struct{}{}
+	s.stats.opened.Add(1)
+	s.stats.sockets.Store(int64(len(s.live)))
+}
+
+func (s *sockets) drop(sk *socket) {
+	_ = sk.conn.CloseNow()
+	s.mu.Lock()
+	delete(s.live, sk)
+	s.stats.sockets.Store(int64(len(s.live)))
+	s.mu.Unlock()
+	close(sk.done)
+}
+
+// frame handles one frame. It blocks only while too much is in flight.
+func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
+	var e envelope
+	if err := json.Unmarshal(raw, &e); err != nil {
+		s.undecoded(raw, err)
+		return
+	}
+	switch {
+	case e.Type == "hello":
+		sk.hello.Do(func() { close(sk.greeted) })
+		return
+	case e.Type == "disconnect":
+		s.log.Debug("slack asks to leave a socket", "reason", e.Reason)
+		sk.leave.Do(func() { sk.reason = e.Reason; close(sk.notice) })
+		return
+	case e.ID == "":
+		s.undecoded(raw, errUnknown)
+		return
+	}
+	d := delivery{kind: e.Type, id: e.ID, payload: e.Payload}
+	sk.full.Store(true)
+	err := s.lanes.put(run, laneOf(e.Type, e.Payload), func() {
+		if err := s.take(after, s.Sink, d); err != nil {
+			s.log.Error("slack delivery not stored and not acknowledged", "kind", d.kind, "err", err)
+			return
+		}
+		s.ack(after, sk, d.id)
+	})
+	sk.full.Store(false)
+	if err != nil {
+		s.log.Debug("slack delivery left for the next start", "err", err)
+	}
+}
+
+// ack acknowledges an envelope on its own socket, and on another one if that
+// has ended in the meantime: nobody knows if Slack takes it there, but it does
+// no harm.
+func (s *sockets) ack(ctx context.Context, sk *socket, id string) {
+	raw, err := json.Marshal(struct {
+		ID string `json:"envelope_id"`
+	}{id})
+	if err != nil {
+		return
+	}
+	for _, to := range s.candidates(sk) {
+		wctx, cancel := context.WithTimeout(ctx, ackWithin)
+		err = to.conn.Write(wctx, websocket.MessageText, raw)
+		cancel()
+		if err == nil {
+			s.stats.acked.Add(1)
+			return
+		}
+	}
+	s.log.Warn("slack delivery stored but not acknowledged", "err", errors.Join(err))
+}
+
+// candidates are the sockets to acknowledge on, the best one first.
+func (s *sockets) candidates(sk *socket) []*socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := []*socket{sk}
+	for other := range s.live {
+		if other != sk {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// ping ends a socket on which Slack does not answer, and one that lingers long
+// after it was told to go.
+func (s *sockets) ping(ctx context.Context, sk *socket) {
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	var left time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		select {
+		case <-sk.notice:
+			if left.IsZero() {
+				left = time.Now()
+			}
+		default:
+		}
+		if !left.IsZero() && time.Since(left) > lingerFor {
+			_ = sk.conn.CloseNow()
+			return
+		}
+		pctx, cancel := context.WithTimeout(ctx, pingWithin)
+		err := sk.conn.Ping(pctx)
+		cancel()
+		switch {
+		case err == nil:
+			s.stats.seen.Store(time.Now().UnixNano())
+		case ctx.Err() != nil:
+			return
+		case sk.full.Load():
+			// The answer may lie unread behind what waits for room.
+		default:
+			s.log.Warn("slack does not answer on a socket", "err", err)
+			_ = sk.conn.CloseNow()
+			return
+		}
+	}
+}

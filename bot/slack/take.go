@@ -1,0 +1,201 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+const (
+	maxInFlight = 256 // deliveries taken in and not yet stored
+	// Slack gives up on a command after 3 s and tells the person; an event it
+	// sends again, so that storing it late helps.
+	commandPatience = 2800 * time.Millisecond
+	eventPatience   = 10 * time.Second
+)
+
+// take stores what a delivery says. It returns nil once the delivery may be
+// acknowledged: everything in it is stored, or it can't be read at all.
+func (a *Adapter) take(ctx context.Context, sink bot.Sink, d delivery) error {
+	a.stats.received.Add(1)
+	me, err := a.whoami(ctx)
+	if err != nil {
+		a.stats.refused.Add(1)
+		return fmt.Errorf("slack: who is the bot: %w", err)
+	}
+	events, err := a.decode(ctx, me, d)
+	if err != nil {
+		a.undecoded(d.payload, err)
+		return nil
+	}
+	limit := commandPatience
+	if d.kind == kindEvent {
+		limit = eventPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for _, ev := range events {
+		if err := a.store(ctx, sink, ev); err != nil {
+			a.stats.refused.Add(1)
+			return fmt.Errorf("slack: store %s: %w", ev.Kind, err)
+		}
+	}
+	return nil
+}
+
+// undecoded counts a delivery that can't be read. Its words stay out of the log.
+func (a *Adapter) undecoded(raw []byte, err error) {
+	a.stats.undecoded.Add(1)
+	a.log.Warn("slack sent what can't be read; acknowledged all the same", "bytes", len(raw), "err", err)
+	if a.o.Undecoded != nil {
+		a.o.Undecoded(raw, err)
+	}
+}
+
+// store hands an event to the sink until it takes it or the time is over.
+func (a *Adapter) store(ctx context.Context, sink bot.Sink, ev bot.Event) error {
+	wait := backoff{first: 20 * time.Millisecond, most: time.Second}
+	for {
+		err := sink.Deliver(ctx, ev)
+		if err == nil {
+			return nil
+		}
+		a.log.Debug("event not stored", "event", ev.ID, "err", err)
+		if werr := wait.sleep(ctx); werr != nil {
+			return errors.Join(err, werr)
+		}
+	}
+}
+
+// lanes run work side by side, but in order where it has the same key. They
+// take in a bounded amount.
+type lanes struct {
+	slots chan struct{} // one for each piece of work taken in
+
+	mu     sync.Mutex
+	queues map[string][]func() // keys at work, with what waits behind
+	wg     sync.WaitGroup
+}
+
+func newLanes(n int) *lanes {
+	return &lanes{slots: make(chan struct{}, n), queues: map[string][]func(){}}
+}
+
+// put takes work in. It blocks while there is too much of it.
+func (l *lanes) put(ctx context.Context, key string, work func()) error {
+	select {
+	case l.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if key == "" {
+		l.wg.Go(func() { defer l.free(); work() })
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if q, busy := l.queues[key]; busy {
+		l.queues[key] = append(q, work)
+		return nil
+	}
+	l.queues[key] = nil
+	l.wg.Go(func() { l.drain(key, work) })
+	return nil
+}
+
+func (l *lanes) free() { <-l.slots }
+
+func (l *lanes) drain(key string, work func()) {
+	for work != nil {
+		func() { defer l.free(); work() }()
+		work = l.next(key)
+	}
+}
+
+func (l *lanes) next(key string) func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	q := l.queues[key]
+	if len(q) == 0 {
+		delete(l.queues, key)
+		return nil
+	}
+	l.queues[key] = q[1:]
+	return q[0]
+}
+
+// wait waits for all work taken in.
+func (l *lanes) wait() { l.wg.Wait() }
+
+// backoff waits longer each time. Its zero value suits connections.
+type backoff struct {
+	first, most time.Duration
+	n           int
+}
+
+func (b *backoff) reset() { b.n = 0 }
+
+// sleep waits, or returns why ctx ended.
+func (b *backoff) sleep(ctx context.Context) error { return b.sleepAtLeast(ctx, 0) }
+
+func (b *backoff) sleepAtLeast(ctx context.Context, least time.Duration) error {
+	first, most := b.first, b.most
+	if first <= 0 {
+		first = 500 * time.Millisecond
+	}
+	if most <= 0 {
+		most = 30 * time.Second
+	}
+	d := min(first<<min(b.n, 16), most)
+	b.n++
+	// A fifth of chance keeps many from coming back at the same moment.
+	d = max(d*4/5+rand.N(d/5+1), least) //nolint:gosec // no secret
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// budget lets something happen a few times at once and then once in a while.
+type budget struct {
+	tokens chan time.Time // when each may be used
+	every  time.Duration
+}
+
+func newBudget(burst int, every time.Duration) *budget {
+	b := &budget{tokens: make(chan time.Time, burst), every: every}
+	for range burst {
+		b.tokens <- time.Time{}
+	}
+	return b
+}
+
+// take waits for a token. A used one is ready again after as long as the
+// whole burst takes at the steady rate.
+func (b *budget) take(ctx context.Context) error {
+	var ready time.Time
+	select {
+	case ready = <-b.tokens:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	t := time.NewTimer(time.Until(ready))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		b.tokens <- time.Now().Add(b.every * time.Duration(cap(b.tokens))) // never blocks: one was just taken
+		return nil
+	case <-ctx.Done():
+		b.tokens <- ready
+		return ctx.Err()
+	}
+}
