@@ -169,10 +169,10 @@ func (r *reader) scan(table string, rg store.Range, over []*entry, yield func(st
 			return
 		case cmp < 0:
 			p = store.Pair{Key: bytes.Clone(k), Val: bytes.Clone(v)}
-			k, v = c.next()
+			k, v = c.next(k)
 		default:
 			if cmp == 0 {
-				k, v = c.next()
+				k, v = c.next(k)
 			}
 			over = tail(over, rg.Reverse)
 			if e.deleted {
@@ -247,20 +247,43 @@ func (c cursor) first() (k, v []byte) {
 	case !c.r.Reverse:
 		return c.within(c.c.Seek(c.r.From))
 	case c.r.To == nil:
-		return c.within(c.c.Last())
+		return c.within(c.last())
 	}
-	if k, _ := c.c.Seek(c.r.To); k == nil {
-		return c.within(c.c.Last()) // all keys are before To
+	at, _ := c.c.Seek(c.r.To)
+	if at == nil {
+		return c.within(c.last()) // all keys are before To
 	}
-	return c.within(c.c.Prev())
+	return c.within(c.prev(at))
 }
 
-func (c cursor) next() (k, v []byte) {
+// last is bbolt's Last, which goes round for ever when the functions before
+// this one in the batch deleted all there was on several pages.
+func (c cursor) last() (k, v []byte) {
+	if k, _ := c.c.First(); k == nil {
+		return nil, nil
+	}
+	return c.c.Last()
+}
+
+// prev is bbolt's Prev, which takes a page on which everything was deleted in
+// the batch for the beginning. The cursor stands at the key at.
+func (c cursor) prev(at []byte) (k, v []byte) {
+	for {
+		if k, v = c.c.Prev(); k != nil {
+			return k, v
+		}
+		if first, _ := c.c.Bucket().Cursor().First(); first == nil || bytes.Compare(first, at) >= 0 {
+			return nil, nil
+		}
+	}
+}
+
+func (c cursor) next(at []byte) (k, v []byte) {
 	switch {
 	case c.c == nil:
 		return nil, nil
 	case c.r.Reverse:
-		return c.within(c.c.Prev())
+		return c.within(c.prev(at))
 	default:
 		return c.within(c.c.Next())
 	}
