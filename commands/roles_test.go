@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/incident"
 )
 
 // Who may do what: every word of every command, for everybody.
@@ -92,7 +93,7 @@ func TestButtonPermissions(t *testing.T) {
 
 func TestNobodyIsAdmin(t *testing.T) {
 	_, rio, _, _ := people()
-	sceneOf(t, cast{nobody: true}, policy(false), func(t *testing.T, w *world) {
+	sceneOf(t, cast{nobody: true}, incident.Policy{}, func(t *testing.T, w *world) {
 		has(t, "answer", w.say(rio, "/twitter authorize"), "Nobody is one yet", "team.admins")
 	})
 }

@@ -497,5 +497,3 @@ func hasNot(t *testing.T, what, got string, not ...string) {
 		}
 	}
 }
-
-func policy(approval bool) incident.Policy { return incident.Policy{Approval: approval} }
