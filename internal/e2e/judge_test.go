@@ -53,6 +53,7 @@ func (l *load) wrong() []string {
 		return []string{err.Error()}
 	}
 	l.settle(s)
+	l.help()
 	for _, c := range customers() {
 		out = append(out, l.wrongConversation(s, c)...)
 	}

@@ -63,7 +63,7 @@ func TestKill(t *testing.T) {
 		f.Seed = uint64(seed) + uint64(i) //nolint:gosec // a seed may wrap
 		x.AddFault(f)
 	}
-	l := &load{x: x, url: p.url, incident: incident, stop: make(chan struct{}), settled: map[string]bool{}, http: &http.Client{Timeout: 3 * time.Second}}
+	l := &load{x: x, url: p.url, incident: incident, stop: make(chan struct{}), settled: map[string]bool{}, helped: map[string]bool{}, http: &http.Client{Timeout: 3 * time.Second}}
 	l.start()
 	for _, c := range customers() { // both agents are at work
 		if err := eventually(func() error {
@@ -101,7 +101,7 @@ func TestKill(t *testing.T) {
 	l.judge(t, time.Minute+time.Duration(kills)*time.Second)
 	t.Logf("%d kills: %d requests cut, %d answers accepted and not yet sent at a kill, %d faults of X, ready again in %s at most, quiet after %s",
 		kills, l.cut.Load(), midway, faults, slowest.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
-	t.Logf("accepted: %s; %d of them a person had to look up", l.counts(), len(l.settled))
+	t.Logf("accepted: %s; the agent was asked about %d of them, the admin about %d messages", l.counts(), len(l.settled), len(l.helped))
 	if kills >= 10 && (l.cut.Load() == 0 || midway == 0 || faults == 0) {
 		t.Errorf("the kills interrupted nothing: the test proves nothing")
 	}

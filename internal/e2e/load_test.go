@@ -26,7 +26,8 @@ type load struct {
 	wg       sync.WaitGroup
 
 	cut      atomic.Int64    // requests whose connection ended before their answer
-	settled  map[string]bool // questions to a person of what became of an answer
+	settled  map[string]bool // questions to the agent of what became of an answer
+	helped   map[string]bool // questions to the admin
 	accepted tally
 }
 
@@ -45,6 +46,28 @@ func (l *load) start() {
 // unsure is what the thread says of an answer of which nobody knows whether it
 // arrived.
 var unsure = regexp.MustCompile(`⚠ X did not say whether this arrived: “(answer \S+ \d+\.)”`)
+
+// help does what the admin is asked to: what could not be shown in the chat,
+// because two attempts were cut, is tried again.
+func (l *load) help() {
+	s, err := l.person("ada").chat()
+	if err != nil {
+		return
+	}
+	for _, m := range s.Messages {
+		if m.Channel != "webchat:setup" || m.Deleted {
+			continue
+		}
+		for _, bl := range m.Blocks {
+			for _, b := range bl.Buttons {
+				if b.Label == "Retry" {
+					l.helped[m.Ref] = true
+					l.ask("ada", "action", "help "+m.Ref, map[string]any{"ref": m.Ref, "action": b.ID, "value": b.Value})
+				}
+			}
+		}
+	}
+}
 
 // settle does what the agent is asked to: look on X, then press what is true.
 func (l *load) settle(s chatState) {
@@ -241,6 +264,7 @@ func (l *load) confirm() {
 	l.every(80*time.Millisecond, round)
 	end := time.Now().Add(2 * patience) // what is left
 	for time.Now().Before(end) && len(done) < len(l.accepted.get("draft")) {
+		l.help()
 		round(0)
 		<-time.After(50 * time.Millisecond)
 	}
