@@ -28,6 +28,7 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 	}
 	a.sink = sink
 	a.sinkMu.Unlock()
+	a.startOnce.Do(func() { close(a.started) })
 	defer func() {
 		a.sinkMu.Lock()
 		a.sink = nil
@@ -60,6 +61,10 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 		retry = min(2*retry, lastRetry)
 	}
 }
+
+// Started is closed once Run takes events: before, what people do is answered
+// with "try again".
+func (a *Adapter) Started() <-chan struct{} { return a.started }
 
 // deliver gives the sink what it has not taken yet, oldest first, up to and
 // with the event upTo (all, if that is empty).

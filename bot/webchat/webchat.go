@@ -91,6 +91,9 @@ type Adapter struct {
 	deliverer chan struct{} // holds one token: whoever has it delivers, so that order is kept
 	wake      chan struct{} // events wait; one is enough to know
 
+	started   chan struct{} // closed once Run has a sink
+	startOnce sync.Once
+
 	done     chan struct{}
 	doneOnce sync.Once
 }
@@ -127,6 +130,7 @@ func Open(o Options) (*Adapter, error) {
 		watchers:  map[*watcher]struct{}{},
 		deliverer: make(chan struct{}, 1),
 		wake:      make(chan struct{}, 1),
+		started:   make(chan struct{}),
 		done:      make(chan struct{}),
 	}
 	a.st = newState(o.History)

@@ -299,6 +299,7 @@ func (a *App) Run(ctx context.Context) error {
 		take.run("control", a.controlled)
 	}
 	take.run("upkeep", a.alone("upkeep", a.upkeep))
+	a.awaitChats(ctx)
 	take.run("http", func(ctx context.Context) error {
 		return serve(ctx, a.o.Listener, a.handler, time.Duration(a.o.Config.Shutdown.Drain), a.log, a.atEnd)
 	})
@@ -328,6 +329,21 @@ func (a *App) Run(ctx context.Context) error {
 	errs = append(errs, a.DB.Close())
 	a.log.InfoContext(ctx, "stopped")
 	return errors.Join(errs...)
+}
+
+// awaitChats waits until the chats of this process take events, so that nobody
+// is turned away right after Perch says that it is ready.
+func (a *App) awaitChats(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for _, p := range a.o.Platforms {
+		if s, ok := p.(interface{ Started() <-chan struct{} }); ok {
+			select {
+			case <-s.Started():
+			case <-ctx.Done():
+			}
+		}
+	}
 }
 
 func (a *App) atEnd() {
