@@ -30,7 +30,7 @@ func ExampleTable() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	s, err := bolt.Open(filepath.Join(dir, "perch.db"))
 	if err != nil {
 		fmt.Println(err)

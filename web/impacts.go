@@ -177,7 +177,8 @@ func (s *server) include(tx store.Tx, r *http.Request, events []resource) (more 
 		met := map[string]bool{}
 		var on []resource
 		for n := range events {
-			is, err := s.Incidents.Impacts(tx, events[n].ID, k.kind)
+			event := &events[n]
+			is, err := s.Incidents.Impacts(tx, event.ID, k.kind)
 			if err != nil {
 				return nil, err
 			}
@@ -197,10 +198,10 @@ func (s *server) include(tx store.Tx, r *http.Request, events []resource) (more 
 				}
 				on = append(on, k.area(a))
 			}
-			if events[n].Relationships == nil {
-				events[n].Relationships = map[string]relation{}
+			if event.Relationships == nil {
+				event.Relationships = map[string]relation{}
 			}
-			events[n].Relationships[k.plural] = relation{Data: ids}
+			event.Relationships[k.plural] = relation{Data: ids}
 		}
 		more = append(more, on...)
 	}

@@ -22,7 +22,7 @@ func (a *App) alone(what string, fn func(context.Context) error) func(context.Co
 		for ctx.Err() == nil {
 			err := store.HoldLease(ctx, a.DB, leaseName(what), owner, leadFor, func(ctx context.Context, _ store.Lease) error { return fn(ctx) })
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // the end was asked for
 			}
 			if err != nil {
 				a.log.WarnContext(ctx, "another replica goes on", "part", what, "err", err)

@@ -161,7 +161,7 @@ func TestReplicas(t *testing.T) {
 				}
 				req.Header.Set("Authorization", "Bearer "+secret)
 				req.Header.Set("Content-Type", "application/vnd.api+json")
-				resp, err := http.DefaultClient.Do(req) //nolint:forbidigo // a test
+				resp, err := http.DefaultClient.Do(req)
 				if err != nil {
 					t.Error(err)
 					return

@@ -15,7 +15,7 @@ type restored struct {
 	At time.Time `json:"at"`
 }
 
-var restoredMarks = store.Table[restored]{ //nolint:gochecknoglobals // a table is a constant
+var restoredMarks = store.Table[restored]{
 	Name: "app_restored",
 	Key:  func(restored) []byte { return store.Key("restored") },
 }

@@ -114,7 +114,7 @@ func (h xHandler) handle(tx store.Tx, it inbox.Item) error {
 	}
 	if unknown != nil || acc.State == accounts.Unauthorized {
 		h.log.Info("event for an account that is not connected", "account", x.Account, "kind", string(x.Kind))
-		return nil
+		return nil //nolint:nilerr // nobody waits for it
 	}
 	in := desk.Inbound{
 		Account: x.Account, Kind: desk.DM, XID: x.ID, XConversation: x.Conversation,

@@ -159,7 +159,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	defer conn.Release()
 	t := newTx(ctx, conn.Conn(), "begin isolation level repeatable read read only")
-	defer t.rollback()
+	defer t.rollback() //nolint:contextcheck // it must happen when ctx has ended, too
 	return fn(&readTx{t})
 }
 
@@ -231,7 +231,7 @@ func (s *Store) attempt(ctx context.Context, n int, w *writeTx, fn func(store.Tx
 	defer conn.Release()
 	t := newTx(ctx, conn.Conn(), "begin isolation level serializable")
 	w.tx = t
-	defer t.rollback() // also when fn panics
+	defer t.rollback() //nolint:contextcheck // also when fn panics, or ctx has ended
 
 	err = fn(w)
 	t.done = true
@@ -246,7 +246,7 @@ func (s *Store) attempt(ctx context.Context, n int, w *writeTx, fn func(store.Tx
 		return false, t.err // fn went on after an error, but the transaction did not
 	}
 	start := time.Now()
-	if err := t.commit(); err != nil {
+	if err := t.commit(); err != nil { //nolint:contextcheck // it has the context of the transaction
 		s.count(func(st *store.Stats) { st.Failures++ })
 		return retryable(err) || pgconn.SafeToRetry(err), err
 	}

@@ -35,10 +35,10 @@ var basicCases = []testCase{
 func testCRUD(t *testing.T, s store.Store) {
 	update(t, s, func(tx store.Tx) error {
 		if _, err := tx.Get("t", []byte("a")); !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("Get of a missing key = %w, want ErrNotFound", err)
+			return fmt.Errorf("get of a missing key = %w, want ErrNotFound", err)
 		}
 		if err := tx.Delete("t", []byte("a")); err != nil {
-			return fmt.Errorf("Delete of a missing key: %w", err)
+			return fmt.Errorf("delete of a missing key: %w", err)
 		}
 		return tx.Put("t", []byte("a"), []byte(`{"n": 1}`))
 	})

@@ -87,7 +87,10 @@ func testScanStops(t *testing.T, s store.Store) {
 				return err
 			}
 		}
-		for range tx.Scan("t", store.Range{}) {
+		for _, err := range tx.Scan("t", store.Range{}) {
+			if err != nil {
+				return err
+			}
 			break
 		}
 		return tx.Put("t", store.Key(10), []byte(`1`))
