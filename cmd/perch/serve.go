@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +16,6 @@ import (
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
 
-	"github.com/perch-chat/perch/bot"
-	"github.com/perch-chat/perch/bot/webchat"
 	"github.com/perch-chat/perch/internal/app"
 	"github.com/perch-chat/perch/internal/config"
 )
@@ -94,7 +91,7 @@ func (c serveCmd) Run(e *env) error {
 		return err
 	}
 	log := logger(e.err, cfg.Log.Level, cfg.Log.Format)
-	platforms, pages, err := chats(cfg, log)
+	platforms, pages, err := app.Chats(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -113,53 +110,6 @@ func (c serveCmd) Run(e *env) error {
 		return errors.Join(err, ln.Close())
 	}
 	return a.Run(e.ctx)
-}
-
-// chats are the chats that the configuration names.
-func chats(cfg config.Config, log *slog.Logger) ([]bot.Platform, func(*http.ServeMux, *app.App) error, error) {
-	if !cfg.Chat.Webchat {
-		return nil, nil, nil
-	}
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make the data folder: %w", err)
-	}
-	var users []webchat.User
-	seen := map[string]bool{}
-	add := func(title string, refs ...string) {
-		for _, ref := range refs {
-			if id, ok := strings.CutPrefix(ref, "webchat:"); ok && !seen[ref] {
-				seen[ref] = true
-				users = append(users, webchat.User{Ref: bot.UserRef(ref), Name: strings.TrimPrefix(id, "U_"), Handle: strings.TrimPrefix(id, "U_"), Title: title})
-			}
-		}
-	}
-	add("Admin", cfg.Team.Admins...)
-	add("Responder", cfg.Team.Responders...)
-	add("Agent", cfg.Team.Agents...)
-	for _, d := range cfg.Departments {
-		add("Agent", d.Agents...)
-	}
-	var channels []webchat.Channel
-	for _, ref := range append([]string{cfg.Channels.Setup, cfg.Channels.Incidents}, departmentChannels(cfg)...) {
-		if name, ok := strings.CutPrefix(ref, "webchat:"); ok {
-			channels = append(channels, webchat.Channel{Name: name})
-		}
-	}
-	chat, err := webchat.Open(webchat.Options{
-		Journal: filepath.Join(cfg.Data, "chat.journal"), Users: users, Channels: channels, PublicURL: cfg.PublicURL, Log: log.With("part", "webchat"),
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return []bot.Platform{chat}, app.ChatPage(chat, log.With("part", "webchat")), nil
-}
-
-func departmentChannels(cfg config.Config) []string {
-	out := make([]string, 0, len(cfg.Departments))
-	for _, d := range cfg.Departments {
-		out = append(out, d.Channel)
-	}
-	return out
 }
 
 type sandboxCmd struct {

@@ -44,7 +44,7 @@ type Options struct {
 	Platforms []bot.Platform
 
 	// Routes adds pages of its own, for the sandbox.
-	Routes func(mux *http.ServeMux, a *App) error
+	Routes Routes
 
 	// PostURL is where people see a post; nil is x.com.
 	PostURL func(handle, postID string) string

@@ -57,7 +57,17 @@ type X struct {
 
 // Chat says which chats Perch joins.
 type Chat struct {
-	Webchat bool `yaml:"webchat"` // the built-in chat, on a loopback address only
+	Slack   Slack `yaml:"slack"`
+	Webchat bool  `yaml:"webchat"` // the built-in chat, on a loopback address only
+}
+
+// Slack is the app in a Slack workspace, see perch slack manifest.
+type Slack struct {
+	BotToken      Secret `yaml:"bot_token"`      // xoxb-…; empty: no Slack
+	AppToken      Secret `yaml:"app_token"`      // xapp-…, for Socket Mode
+	SigningSecret Secret `yaml:"signing_secret"` // for HTTP mode
+	HTTPMode      bool   `yaml:"http_mode"`      // Slack calls <public_url>/slack/events
+	APIURL        string `yaml:"api_url"`
 }
 
 // Team says who may do what, by chat user refs such as "slack:U012AB3CD".
@@ -123,6 +133,7 @@ func Default() Config {
 			Webhook:      true,
 			PollInterval: Duration(5 * time.Minute),
 		},
+		Chat: Chat{Slack: Slack{APIURL: "https://slack.com/api/"}},
 		Desk: Desk{
 			ServiceUnavailable: "Thanks for your message. Nobody is here right now; we will answer as soon as somebody is.",
 			Welcome:            "Thanks for writing to us. Somebody will answer you here shortly.",

@@ -153,6 +153,29 @@ func TestWebchatNeedsLoopback(t *testing.T) {
 	}
 }
 
+func TestSlackKeys(t *testing.T) {
+	for _, tt := range []struct {
+		env  []string
+		want string // the path of the mistake; empty: none
+	}{
+		{nil, ""},
+		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1", "PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1"}, ""},
+		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1", "PERCH_CHAT_SLACK_HTTP_MODE", "true", "PERCH_CHAT_SLACK_SIGNING_SECRET", "s"}, ""},
+		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxp-1", "PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1"}, "chat.slack.bot_token"},
+		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1"}, "chat.slack.app_token"},
+		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1", "PERCH_CHAT_SLACK_HTTP_MODE", "true"}, "chat.slack.signing_secret"},
+		{[]string{"PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1"}, "chat.slack.bot_token"},
+		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1", "PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1", "PERCH_CHAT_SLACK_API_URL", "http://slack.example"}, "chat.slack.api_url"},
+	} {
+		_, err := Load("", secrets(tt.env...))
+		var ps Problems
+		errors.As(err, &ps)
+		if tt.want == "" && err != nil || tt.want != "" && (len(ps) != 1 || ps[0].Path != tt.want) {
+			t.Errorf("%v: %v, want a mistake at %q", tt.env, err, tt.want)
+		}
+	}
+}
+
 func TestSecretIsNeverShown(t *testing.T) {
 	cfg, err := Load("", secrets("PERCH_X_CLIENT_SECRET", "canary-7f3a"))
 	if err != nil {

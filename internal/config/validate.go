@@ -42,6 +42,7 @@ func (d *decoder) validate(c Config) {
 	d.httpURL("x.authorize_url", c.X.AuthorizeURL)
 	d.check(c.X.PollInterval >= minPoll, "x.poll_interval", "%s is shorter than 1m: X allows 15 reads of messages in 15 minutes", c.X.PollInterval)
 
+	d.slack(c.Chat.Slack)
 	d.check(!c.Chat.Webchat || err != nil || loopback(host), "chat.webchat",
 		"has no passwords and works on a loopback address only: set listen to 127.0.0.1:8080, or webchat to false")
 	if u, err := url.Parse(c.PublicURL); c.Chat.Webchat && err == nil && u.Host != "" {
@@ -79,6 +80,23 @@ func (d *decoder) publicURL(c Config) {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		d.check(false, "public_url", "%q is not https: X only calls https addresses", c.PublicURL)
 	}
+}
+
+func (d *decoder) slack(s Slack) {
+	if s.BotToken == "" {
+		d.check(s.AppToken == "" && s.SigningSecret == "" && !s.HTTPMode, "chat.slack.bot_token",
+			"is empty: set PERCH_CHAT_SLACK_BOT_TOKEN to the Bot User OAuth Token (xoxb-…), or leave the other keys of chat.slack empty")
+		return
+	}
+	d.check(strings.HasPrefix(s.BotToken.Reveal(), "xoxb-") || strings.HasPrefix(s.BotToken.Reveal(), "xoxe.xoxb-"), "chat.slack.bot_token",
+		"is no bot token: copy the Bot User OAuth Token, which begins with xoxb-")
+	if s.HTTPMode {
+		d.check(s.SigningSecret != "", "chat.slack.signing_secret", "is empty: set PERCH_CHAT_SLACK_SIGNING_SECRET to the Signing Secret under Basic Information")
+	} else {
+		d.check(strings.HasPrefix(s.AppToken.Reveal(), "xapp-"), "chat.slack.app_token",
+			"is no app-level token: make one with the scope connections:write under Basic Information (it begins with xapp-), or set chat.slack.http_mode to true")
+	}
+	d.httpURL("chat.slack.api_url", s.APIURL)
 }
 
 func (d *decoder) keys(c Config) {
