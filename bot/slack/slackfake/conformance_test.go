@@ -1,0 +1,213 @@
+package slackfake
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// needed skips a test whose tools are absent, and fails it where nothing may
+// be left out.
+func needed(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" || os.Getenv("PERCH_REQUIRE_ALL") == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// TestConformance lets Slack's own clients judge the fake, and Slack's types
+// the payloads that Perch sends.
+func TestConformance(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		needed(t, "node is not installed; apt-get install nodejs npm, or see https://nodejs.org")
+	}
+	out, err := exec.CommandContext(t.Context(), node, "-p", "process.versions.node").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if major, _, _ := strings.Cut(string(out), "."); len(major) < 2 || major < "20" {
+		needed(t, "node is %s; @slack/bolt needs 20 or newer", strings.TrimSpace(string(out)))
+	}
+	dir, err := filepath.Abs("../../../conformance")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"@slack/bolt", "@slack/web-api", "typescript"} {
+		if _, err := os.Stat(filepath.Join(dir, "node_modules", p, "package.json")); err != nil {
+			needed(t, "conformance/node_modules has no %s; run: npm ci --prefix conformance", p)
+		}
+	}
+	run := func(t *testing.T, suite string, cases int, env ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), node, suite)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil {
+			t.Fatalf("%s does not agree: %v", suite, err)
+		}
+		if n := strings.Count(string(out), "\nok "); n < cases {
+			t.Errorf("%d cases ran, want at least %d", n, cases)
+		}
+	}
+	for suite, cases := range map[string]int{"bolt": 12, "web": 18} {
+		t.Run(suite, func(t *testing.T) {
+			s, web := start(t, Options{})
+			s.AddUser(User{Name: "sam"})
+			s.AddChannel(Channel{ID: "C0OTHER", Name: "other"})
+			group := s.AddUserGroup("support-oncall", "On call", "rio")
+			people := httptest.NewServer(stage{t, s, group})
+			t.Cleanup(people.Close)
+			run(t, "slack/"+suite+".mjs", cases, "SLACKFAKE_URL="+web.URL, "SLACKFAKE_PLAY="+people.URL, "SLACKFAKE_BOT=xoxb-perch-bot", "SLACKFAKE_APP=xapp-perch-app")
+		})
+	}
+	t.Run("types", func(t *testing.T) {
+		golden, err := filepath.Glob("../testdata/*.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range golden {
+			if golden[i], err = filepath.Abs(golden[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run(t, "slack/types.mjs", 6+len(golden), "PERCH_SLACK_GOLDEN="+strings.Join(golden, string(filepath.ListSeparator)))
+	})
+}
+
+// stage lets a suite in another language play the fake's people.
+type stage struct {
+	t     *testing.T
+	s     *Server
+	group string
+}
+
+type wish struct {
+	User, Channel, Command, Text, TS, Action, View, Callback, Emoji, Method, Redirect, RetryAfter, Drop string
+	Values                                                                                              map[string]string
+	Users, Scopes                                                                                       []string
+	N, Status, Grace                                                                                    int
+	Expired                                                                                             bool
+}
+
+func (st stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var in wish
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	out, err := st.act(strings.TrimPrefix(r.URL.Path, "/"), in)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+// acked waits for a delivery's end.
+func (st stage) acked(d *Delivery, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-d.Done():
+	case <-time.After(10 * time.Second):
+	}
+	a, ok := d.Acked()
+	return obj{"acked": ok, "payload": a.Payload}, nil
+}
+
+func (st stage) act(what string, in wish) (any, error) {
+	s, none := st.s, obj{}
+	switch what {
+	case "connections":
+		return append([]int{}, s.Connections()...), nil
+	case "messages":
+		return s.Messages(in.Channel), nil
+	case "ephemerals":
+		return append([]Message{}, s.Ephemerals(in.User)...), nil
+	case "views":
+		return append([]Modal{}, s.Views(in.User)...), nil
+	case "homeview":
+		m, _ := s.Home(in.User)
+		return m, nil
+	case "unacked":
+		return append([]Envelope{}, s.Unacked()...), nil
+	case "command":
+		return st.acked(s.Command(in.User, in.Channel, in.Command, in.Text), nil)
+	case "click":
+		return st.acked(s.Click(in.User, in.TS, in.Action))
+	case "submit":
+		return st.acked(s.Submit(in.User, in.View, in.Values))
+	case "shortcut":
+		return st.acked(s.Shortcut(in.User, in.Callback, in.Channel, in.TS))
+	case "home":
+		return st.acked(s.OpenHome(in.User), nil)
+	case "says":
+		ts, err := s.PersonSays(in.User, in.Channel, in.Text)
+		return obj{"ts": ts}, err
+	case "edits":
+		return none, s.PersonEdits(in.User, in.Channel, in.TS, in.Text)
+	case "deletes":
+		return none, s.PersonDeletes(in.User, in.Channel, in.TS)
+	case "reacts":
+		return none, s.PersonReacts(in.User, in.Channel, in.TS, in.Emoji, true)
+	case "joins":
+		return none, s.Join(in.User, in.Channel, "ada")
+	case "group":
+		return none, s.SetUserGroup(st.group, in.Users...)
+	case "redeliver":
+		if _, err := s.PersonSays(in.User, in.Channel, in.Text); err != nil {
+			return nil, err
+		}
+		ds := s.Deliveries()
+		d := ds[len(ds)-1]
+		<-d.Done()
+		s.Redeliver(d)
+		return d.Envelopes(), nil
+	case "rotate":
+		s.Rotate(time.Duration(in.Grace) * time.Millisecond)
+	case "trigger":
+		s.mu.Lock()
+		id := s.newTrigger(s.st.users[s.userID(in.User)], "")
+		s.mu.Unlock()
+		if in.Expired {
+			s.ExpireTriggers()
+		}
+		return obj{"trigger": id}, nil
+	case "scopes":
+		if in.Scopes == nil {
+			in.Scopes = AllScopes()
+		}
+		s.SetScopes("T0ACME", in.Scopes...)
+	case "limit":
+		s.Limits(in.Method != "")
+		if in.Method != "" {
+			s.SetLimit(in.Method, in.N)
+		}
+	case "fault":
+		f := Fault{Method: in.Method, Status: in.Status}
+		if in.RetryAfter != "" {
+			f.Header = http.Header{"Retry-After": {in.RetryAfter}}
+			f.Error = "ratelimited"
+		}
+		if in.Drop == "after" {
+			f.Drop = DropAfter
+		}
+		s.AddFault(f)
+	case "code":
+		return obj{"code": s.InstallCode("T0ACME", in.Redirect)}, nil
+	default:
+		st.t.Errorf("the suite wants %q", what)
+	}
+	return none, nil
+}
