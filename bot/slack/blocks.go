@@ -258,6 +258,9 @@ func (d *drawing) flush(list *slack.RichTextList) {
 	}
 }
 
+// labelRE is a label that looks like one: only those are bold.
+var labelRE = regexp.MustCompile(`^[\p{L}\p{N}](?:[\p{L}\p{N} .,'()/-]{0,58}[\p{L}\p{N}.)])?$`)
+
 // fields are in two columns where nothing in them could be read as markup,
 // else one below the other.
 func (d *drawing) fields(fields []bot.Field) {
@@ -266,7 +269,7 @@ func (d *drawing) fields(fields []bot.Field) {
 		label := clean(f.Label)
 		value, ok := d.mrkdwn(f.Value)
 		text := "*" + escape(label) + "*\n" + value
-		if !ok || label == "" || value == "" || !inert(label) || strings.TrimSpace(label) != label || size(text) > maxField {
+		if !ok || value == "" || !labelRE.MatchString(label) || size(text) > maxField {
 			columns = nil
 			break
 		}
@@ -285,7 +288,7 @@ func (d *drawing) fields(fields []bot.Field) {
 		if i > 0 {
 			lines = append(lines, bot.Plain("\n"))
 		}
-		lines = append(lines, bot.Span{Text: f.Label, Bold: inert(f.Label)}, bot.Plain(": "))
+		lines = append(lines, bot.Span{Text: f.Label, Bold: labelRE.MatchString(f.Label)}, bot.Plain(": "))
 		lines = append(lines, f.Value...)
 	}
 	d.rich(section, lines)
