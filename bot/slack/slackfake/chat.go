@@ -232,7 +232,7 @@ func (s *Server) updateMessage(c *call) obj {
 	}
 	_, hasText := c.args["text"]
 	_, hasBlocks := c.args["blocks"]
-	if n.empty() && !hasText && !hasBlocks {
+	if n.empty() && n.metadata == nil {
 		return fail("no_text")
 	}
 	if utf8.RuneCountInString(n.text) > maxUpdate {

@@ -87,6 +87,30 @@ func (d *Delivery) Envelopes() []Envelope {
 	return d.envelopes()
 }
 
+// EventType returns the inner event's type, with its subtype after a slash if
+// it has one; for other kinds, the payload's type or the command.
+func (d *Delivery) EventType() string {
+	var p struct {
+		Type, Command string
+		Event         struct{ Type, Subtype string }
+	}
+	if json.Unmarshal(d.payload, &p) != nil {
+		return ""
+	}
+	switch {
+	case p.Event.Subtype != "":
+		return p.Event.Type + "/" + p.Event.Subtype
+	case p.Event.Type != "":
+		return p.Event.Type
+	case p.Command != "":
+		return p.Command
+	}
+	return p.Type
+}
+
+// Payload returns what was delivered.
+func (d *Delivery) Payload() json.RawMessage { return d.payload }
+
 func (d *Delivery) envelopes() (out []Envelope) {
 	for _, e := range d.attempts {
 		out = append(out, *e)
