@@ -54,8 +54,7 @@ type Adapter struct {
 	people   *directory
 	channels *directory
 
-	sink  atomic.Pointer[bot.Sink] // set while Run runs
-	lanes *lanes
+	sink atomic.Pointer[bot.Sink] // set while Run runs
 }
 
 var (
@@ -91,7 +90,7 @@ func New(o Options) (*Adapter, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL), lanes: newLanes(maxInFlight)}
+	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL)}
 	a.people = newDirectory(a.lookUser)
 	a.channels = newDirectory(a.lookChannel)
 	return a, nil

@@ -152,7 +152,7 @@ func TestConformance(t *testing.T) {
 		}
 		h.Stall = func(on bool) {
 			if on {
-				w.AddFault(slackfake.Fault{Method: "chat.postMessage", Times: -1, Delay: time.Minute})
+				w.AddFault(slackfake.Fault{Method: "chat.postMessage", Times: -1, Delay: time.Second})
 			} else {
 				w.ClearFaults()
 			}

@@ -25,6 +25,26 @@ var (
 	stampRE   = regexp.MustCompile(`^[0-9]{1,16}\.[0-9]{1,9}$`)
 )
 
+// Canonical returns a ref of a person, channel or message as the adapter of a
+// single workspace writes it: without the team. It says false if it is none.
+func Canonical(ref string) (string, bool) {
+	var r refs
+	if id, ok := r.userID(bot.UserRef(ref)); ok {
+		return string(r.user(id)), true
+	}
+	if id, ok := r.channelID(bot.ChannelRef(ref)); ok {
+		return string(r.channel(id)), true
+	}
+	at, ok := r.messageID(bot.MessageRef(ref))
+	switch {
+	case !ok:
+		return "", false
+	case at.only:
+		return string(r.only(at.channel, at.ts)), true
+	}
+	return string(r.message(at.channel, at.ts)), true
+}
+
 // onlyMark stands before the timestamp of a message that only one person sees.
 // Slack can't find, edit or delete those by channel and time.
 const onlyMark = "only-"

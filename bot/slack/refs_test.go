@@ -68,6 +68,17 @@ func TestRefsRead(t *testing.T) {
 	}
 }
 
+func TestCanonical(t *testing.T) {
+	for in, want := range map[string]string{
+		"slack:U1": "slack:U1", "slack:T1:U1": "slack:U1", "slack:T1:C1": "slack:C1", "slack:T1:C1:1.5": "slack:C1:1.5", "slack:T1:C1:only-1.5": "slack:C1:only-1.5",
+		"slack:S1": "slack:S1", "slack:general": "", "webchat:U1": "", "slack:": "",
+	} {
+		if got, ok := Canonical(in); got != want || ok != (want != "") {
+			t.Errorf("Canonical(%q) = %q, %v, want %q", in, got, ok, want)
+		}
+	}
+}
+
 func FuzzRefs(f *testing.F) {
 	f.Add("", "C012", "1700000000.000100")
 	f.Add("T1", "C012", "")

@@ -44,6 +44,7 @@ type sockets struct {
 	opens *budget
 	dial  *http.Client
 	base  *url.URL
+	lanes *lanes
 
 	mu   sync.Mutex
 	live map[*socket]struct{}
@@ -71,7 +72,7 @@ func (a *Adapter) runSockets(ctx context.Context, sink bot.Sink) error {
 	// The client's own timeout would end a socket that lives for hours.
 	dial := *a.web.http
 	dial.Timeout = 0
-	s := &sockets{Adapter: a, Sink: sink, opens: newBudget(opensBurst, time.Second), dial: &dial, base: base, live: map[*socket]struct{}{}}
+	s := &sockets{Adapter: a, Sink: sink, opens: newBudget(opensBurst, time.Second), dial: &dial, base: base, lanes: newLanes(maxInFlight), live: map[*socket]struct{}{}}
 
 	// What was taken in is still stored and acknowledged when ctx has ended.
 	after, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -93,7 +94,7 @@ func (a *Adapter) runSockets(ctx context.Context, sink bot.Sink) error {
 	err = g.Wait()
 	timer := time.AfterFunc(drainFor, stop)
 	defer timer.Stop()
-	a.lanes.wait()
+	s.lanes.close()
 	stop()
 	s.readers.Wait()
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -95,12 +96,8 @@ func TestRotationsLoseNothing(t *testing.T) {
 		}
 		await(t, w, "new socket", func() bool { return w.Opens() > before })
 		await(t, w, "end of the old socket", func() bool {
-			for _, c := range w.Connections() {
-				if c == old[0] {
-					return false
-				}
-			}
-			return len(w.Connections()) == 2
+			now := w.Connections()
+			return len(now) == 2 && !slices.Contains(now, old[0])
 		})
 	}
 	await(t, w, "end of it", func() bool { return len(w.Unacked()) == 0 && sink.count() == sent })

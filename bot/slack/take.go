@@ -72,6 +72,9 @@ func (a *Adapter) store(ctx context.Context, sink bot.Sink, ev bot.Event) error 
 	}
 }
 
+// errClosed is returned for work that came after the end.
+var errClosed = errors.New("slack: the adapter has ended")
+
 // lanes run work side by side, but in order where it has the same key. They
 // take in a bounded amount.
 type lanes struct {
@@ -79,6 +82,7 @@ type lanes struct {
 
 	mu     sync.Mutex
 	queues map[string][]func() // keys at work, with what waits behind
+	closed bool
 	wg     sync.WaitGroup
 }
 
@@ -93,12 +97,16 @@ func (l *lanes) put(ctx context.Context, key string, work func()) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		l.free()
+		return errClosed
+	}
 	if key == "" {
 		l.wg.Go(func() { defer l.free(); work() })
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if q, busy := l.queues[key]; busy {
 		l.queues[key] = append(q, work)
 		return nil
@@ -129,8 +137,13 @@ func (l *lanes) next(key string) func() {
 	return q[0]
 }
 
-// wait waits for all work taken in.
-func (l *lanes) wait() { l.wg.Wait() }
+// close takes in no more and waits for all that was.
+func (l *lanes) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.wg.Wait()
+}
 
 // backoff waits longer each time. Its zero value suits connections.
 type backoff struct {
