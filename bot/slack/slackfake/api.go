@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -53,9 +54,7 @@ func (s *Server) table() map[string]method {
 		"apps.connections.open": {do: s.openSocket, tier: 3, json: true, app: true},
 	}
 	for _, t := range []map[string]method{s.chatMethods(), s.channelMethods(), s.viewMethods(), s.peopleMethods(), s.otherMethods()} {
-		for k, v := range t {
-			m[k] = v
-		}
+		maps.Copy(m, t)
 	}
 	return m
 }
@@ -122,9 +121,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.record(rec)
-	for k, v := range head {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), head)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
@@ -192,9 +189,7 @@ func (c *call) parse() (warning string, err error) {
 			c.args["\x00"] = "invalid_json"
 			break
 		}
-		for k, v := range o {
-			c.args[k] = v
-		}
+		maps.Copy(c.args, o)
 	case "multipart/form-data":
 		if err := c.r.ParseMultipartForm(maxBody); err != nil {
 			return "", fmt.Errorf("read form: %w", err)
@@ -355,7 +350,7 @@ func (c *call) list(k string) []string {
 			}
 		}
 	case string:
-		for _, x := range strings.Split(v, ",") {
+		for x := range strings.SplitSeq(v, ",") {
 			if x = strings.TrimSpace(x); x != "" {
 				out = append(out, x)
 			}

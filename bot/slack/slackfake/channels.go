@@ -122,7 +122,7 @@ func (s *Server) listChannels(c *call) obj {
 	var all []*channel
 	for _, ch := range s.sorted(c.team) {
 		kind := map[string]string{"channel": "public_channel", "group": "private_channel", "im": "im"}[ch.kind()]
-		if slices.Contains(types, kind) && (kind == "public_channel" || ch.member(c.team.botUser)) && !(ch.archived && c.yes("exclude_archived")) {
+		if slices.Contains(types, kind) && (kind == "public_channel" || ch.member(c.team.botUser)) && (!ch.archived || !c.yes("exclude_archived")) {
 			all = append(all, ch)
 		}
 	}
@@ -146,8 +146,6 @@ func (s *Server) channelInfo(c *call) obj {
 }
 
 // channelName is what Slack takes for a channel's name.
-//
-//nolint:gochecknoglobals // a compiled pattern never changes
 var channelName = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{N}_-]{1,80}$`)
 
 func (s *Server) nameError(t *team, name string) string {

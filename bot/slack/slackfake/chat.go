@@ -356,9 +356,7 @@ func validEmoji(name string) bool {
 	if name == "" || len(name) > 100 {
 		return false
 	}
-	return strings.IndexFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("_-+:'", r))
-	}) < 0
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-+:'") == ""
 }
 
 // setReaction reports whether it changed anything. The lock is held.

@@ -2,6 +2,7 @@ package slackfake
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -143,12 +144,20 @@ func (s *Server) attempt(d *Delivery, reason string) {
 	e.Conn, e.Lost, e.on = c.id, c.silent, c
 	c.waiting++
 	s.del.open[e.ID] = d
-	frame := obj{"envelope_id": e.ID, "type": d.Kind, "payload": d.payload, "accepts_response_payload": d.accepts}
-	if d.Kind == "events_api" {
-		frame["retry_attempt"], frame["retry_reason"] = e.Attempt, e.Reason
-	}
-	s.enqueue(c, mustJSON(frame))
+	s.enqueue(c, d.frame(e))
 	e.stop = s.after(s.opt.AckWithin, func() { s.timedOut(d, e) })
+}
+
+// frame is the envelope as it is sent. The payload was encoded before and is
+// not decoded again: benchmarks of apps should measure apps.
+func (d *Delivery) frame(e *Envelope) []byte {
+	b := make([]byte, 0, len(d.payload)+200)
+	b = fmt.Appendf(b, `{"envelope_id":%q,"type":%q,"accepts_response_payload":%t,"payload":`, e.ID, d.Kind, d.accepts)
+	b = append(b, d.payload...)
+	if d.Kind == "events_api" {
+		b = fmt.Appendf(b, `,"retry_attempt":%d,"retry_reason":%q`, e.Attempt, e.Reason)
+	}
+	return append(b, '}')
 }
 
 func (s *Server) timedOut(d *Delivery, e *Envelope) {

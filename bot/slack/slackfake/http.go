@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -80,9 +81,7 @@ func (s *Server) send(ctx context.Context, u, ctype string, body []byte, head ht
 	if err != nil {
 		return httpAnswer{}, fmt.Errorf("make request: %w", err)
 	}
-	for k, v := range head {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, head)
 	ts, sig := s.Sign(body, s.now())
 	req.Header.Set("Content-Type", ctype)
 	req.Header.Set("User-Agent", "Slackbot 1.0 (+https://api.slack.com/robots)")

@@ -2,6 +2,7 @@ package slackfake
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -157,9 +158,7 @@ func action(block, el obj, value, ts string) (obj, error) {
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range st {
-		a[k] = v
-	}
+	maps.Copy(a, st)
 	return a, nil
 }
 
@@ -349,7 +348,7 @@ func fieldState(el obj, val string, given bool) (obj, error) {
 	case "multi_static_select", "checkboxes", "multi_external_select":
 		put("selected_options", "initial_options", func(v string) any {
 			var out []any
-			for _, x := range strings.Split(v, ",") {
+			for x := range strings.SplitSeq(v, ",") {
 				out = append(out, choose(x))
 			}
 			return out

@@ -1,6 +1,7 @@
 package slackfake
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -164,10 +165,10 @@ type trigger struct {
 }
 
 type response struct {
-	team, channel, user, message, thread string
-	ephemeral                            *message
-	expires                              time.Time
-	left                                 int
+	team, channel, user, message string
+	ephemeral                    *message
+	expires                      time.Time
+	left                         int
 }
 
 type code struct{ team, redirect string }
@@ -221,9 +222,7 @@ func (s *Server) render(m *message, meta bool) obj {
 	if m.metadata != nil && meta {
 		o["metadata"] = m.metadata
 	}
-	for k, v := range m.extra {
-		o[k] = v
-	}
+	maps.Copy(o, m.extra)
 	if m.only != "" {
 		if m.threadTS != "" {
 			o["thread_ts"] = m.threadTS
@@ -285,13 +284,11 @@ func (s *Server) renderChannel(c *channel, viewer string) obj {
 		o["user"], o["is_user_deleted"], o["priority"] = c.peer, false, 0
 		return o
 	}
-	for k, v := range (obj{
+	maps.Copy(o, obj{
 		"name": c.name, "name_normalized": c.name, "is_channel": true, "is_group": false, "is_mpim": false, "is_private": c.private,
 		"is_general": false, "is_shared": c.ext, "is_ext_shared": c.ext, "is_member": c.member(viewer), "creator": c.creator, "unlinked": 0,
 		"shared_team_ids": []string{c.team}, "num_members": len(c.members), "previous_names": []string{},
 		"topic": obj{"value": c.topic, "creator": "", "last_set": 0}, "purpose": obj{"value": c.purpose, "creator": "", "last_set": 0},
-	}) {
-		o[k] = v
-	}
+	})
 	return o
 }

@@ -300,7 +300,6 @@ func (f *flat) rich(o obj) string {
 	return t
 }
 
-//nolint:gochecknoglobals // a compiled pattern never changes
 var control = regexp.MustCompile(`<([^<>]*)>`)
 
 // mrkdwn reads control sequences as Slack does; entities are decoded last, so

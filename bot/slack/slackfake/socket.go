@@ -32,6 +32,7 @@ type conn struct {
 	wake    chan struct{} // holds one token when queue has work
 	queue   [][]byte
 	routed  bool // envelopes may go to it
+	leaving bool // told to go
 	silent  bool // half-open: nothing gets through in either direction
 	waiting int  // envelopes whose ack may still come
 	opened  time.Time
@@ -239,11 +240,11 @@ func (s *Server) Opens() int {
 	return s.sock.opened
 }
 
-// choose returns the connections with these ids, or the oldest that still gets
-// envelopes if none is given. The lock is held.
+// choose returns the connections with these ids, or the oldest that gets
+// envelopes and wasn't told to go if none is given. The lock is held.
 func (s *Server) choose(ids []int) (out []*conn) {
 	for _, c := range s.sock.conns {
-		if len(ids) == 0 && c.routed || slices.Contains(ids, c.id) {
+		if len(ids) == 0 && c.routed && !c.leaving || slices.Contains(ids, c.id) {
 			out = append(out, c)
 			if len(ids) == 0 {
 				break
@@ -271,6 +272,7 @@ func (s *Server) disconnect(reason string, grace time.Duration, ids []int) (out 
 	s.mu.Lock()
 	for _, c := range s.choose(ids) {
 		out = append(out, c.id)
+		c.leaving = true
 		s.enqueue(c, disconnectFrame(c, reason))
 		if s.started(1) {
 			go s.end(c, reason, grace)

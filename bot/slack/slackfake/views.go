@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -107,9 +108,7 @@ func (s *Server) renderView(v *view, state obj) obj {
 	if v.previous != "" {
 		o["previous_view_id"] = v.previous
 	}
-	for k, x := range v.body {
-		o[k] = x
-	}
+	maps.Copy(o, v.body)
 	return o
 }
 
