@@ -25,6 +25,7 @@ func (a *App) chatEvent(tx store.Tx, it inbox.Item) error {
 		return fmt.Errorf("decode event: %w", err)
 	}
 	handled, err := a.Desk.HandleEvent(tx, ev)
+	a.log.Debug("chat event", "platform", ev.Platform, "event", ev.ID, "kind", string(ev.Kind), "thread", string(ev.Thread), "desk", handled)
 	if err != nil || handled {
 		return err
 	}
