@@ -43,6 +43,7 @@ type cli struct {
 	Doctor  doctorCmd  `cmd:"" help:"Find what is wrong with keys, permissions, credits, webhook, clock, disk and team, and what to do."`
 	Token   tokenCmd   `cmd:"" help:"Make, list and revoke tokens for the HTTP API."`
 	Store   storeCmd   `cmd:"" help:"Back up, restore and check what Perch keeps."`
+	Slack   slackCmd   `cmd:"" help:"Set up the app in Slack."`
 	Preview previewCmd `cmd:"" help:"Count a text as X does and show the posts it would become."`
 	Health  healthCmd  `cmd:"" help:"Ask a running Perch if it is ready."`
 	Version versionCmd `cmd:"" help:"Print the version."`

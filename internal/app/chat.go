@@ -144,6 +144,11 @@ func (p chatPost) Reconcile(ctx context.Context, a outbox.Action) (outbox.Verdic
 	}
 	ref, err := f.FindMessage(ctx, m)
 	if errors.Is(err, bot.ErrNotFound) {
+		if a.Lookups >= len(p.Ladder())-1 {
+			// The chat looked by the key itself and has no such message: it
+			// can go again, and must, for the rest of its thread waits for it.
+			return outbox.Repeat, outbox.Receipt{}, nil
+		}
 		return outbox.Absent, outbox.Receipt{}, nil
 	}
 	if err != nil {

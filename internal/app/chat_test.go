@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestChatPostFates(t *testing.T) {
 		{"put off", []outcome{{err: errBusy}}, nil, outbox.Queued, "ratelimited", 31 * time.Second, outbox.Done, []string{"hello"}, 2},
 		{"answer lost", []outcome{{effect: true, err: errLost}}, nil, outbox.Unknown, "no_answer", 2 * time.Second, outbox.Done, []string{"hello"}, 1},
 		{"never arrived", []outcome{{err: errLost}}, nil, outbox.Unknown, "no_answer", time.Minute, outbox.Done, []string{"hello"}, 2},
-		{"lost twice", []outcome{{err: errLost}, {err: errLost}}, nil, outbox.Unknown, "no_answer", time.Hour, outbox.Unknown, nil, 2},
+		{"lost thrice", []outcome{{err: errLost}, {err: errLost}, {err: errLost}}, nil, outbox.Unknown, "no_answer", time.Hour, outbox.Done, []string{"hello"}, 4},
 		{
 			"lookup fails at first",
 			[]outcome{{effect: true, err: errLost}},
@@ -195,9 +196,10 @@ func TestChatUnknownOutcomeIsShown(t *testing.T) {
 	play(t, func(t *testing.T, w *world) {
 		w.start()
 		w.wait(0)
-		w.chat.then("post", outcome{err: errLost}, outcome{err: errLost})
+		w.chat.then("post", outcome{err: errLost})
+		w.chat.then("find", slices.Repeat([]outcome{{err: errLost}}, 40)...) // the chat can't be asked
 		id := w.say("k", "hello", "")
-		w.wait(time.Hour)
+		w.wait(24 * time.Hour)
 		if a := w.action(id); !a.Stuck {
 			t.Fatalf("action = %+v, want it stuck", a)
 		}

@@ -63,6 +63,23 @@ func slackChat(c config.Slack, log *slog.Logger) (bot.Platform, Routes, error) {
 	}, nil
 }
 
+// SlackManifest is what a Slack admin makes Perch's app from. publicURL is
+// where Slack calls Perch; empty means Socket Mode.
+func SlackManifest(publicURL string, asJSON bool) ([]byte, error) {
+	o := slack.ManifestOptions{}
+	if publicURL != "" {
+		o.RequestURL = publicURL + "/slack/events"
+	}
+	m, err := slack.NewManifest(o)
+	if err != nil {
+		return nil, err
+	}
+	if asJSON {
+		return m.JSON()
+	}
+	return m.YAML()
+}
+
 // builtInChat is the chat in the browser with the people whom the
 // configuration names.
 func builtInChat(c config.Config, log *slog.Logger) (*webchat.Adapter, error) {

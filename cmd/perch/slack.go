@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/perch-chat/perch/internal/app"
+)
+
+type slackCmd struct {
+	Manifest slackManifestCmd `cmd:"" help:"Print the manifest from which the app is made at api.slack.com/apps."`
+}
+
+type slackManifestCmd struct {
+	HTTP      bool   `help:"For HTTP mode: Slack calls Perch. Without it Perch connects to Slack (Socket Mode)." name:"http"`
+	PublicURL string `help:"Where Slack reaches Perch, for HTTP mode." placeholder:"URL" env:"PERCH_PUBLIC_URL"`
+	JSON      bool   `help:"Print JSON instead of YAML." name:"json"`
+}
+
+// Run implements the command.
+func (c slackManifestCmd) Run(e *env) error {
+	url := ""
+	if c.HTTP {
+		url = strings.TrimRight(c.PublicURL, "/")
+		if url == "" {
+			_, _ = fmt.Fprintln(e.err, "perch: HTTP mode needs --public-url, such as --public-url https://perch.example.com")
+			return exitCode(2)
+		}
+	}
+	text, err := app.SlackManifest(url, c.JSON)
+	if err != nil {
+		return err
+	}
+	_, err = e.out.Write(text)
+	return err
+}
