@@ -53,7 +53,6 @@ func TestExampleIsValidAndComplete(t *testing.T) {
 	var walk func(t reflect.Type, path string)
 	walk = func(typ reflect.Type, path string) {
 		for f := range typ.Fields() {
-			f := f
 			if f.Type.Kind() == reflect.Struct {
 				walk(f.Type, path+f.Name+".")
 				continue

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -140,14 +141,14 @@ func click(p *play, a []string) error {
 			return err
 		}
 		msgs := p.here(s)
-		for i := len(msgs) - 1; i >= 0; i-- {
-			if !strings.Contains(msgs[i].reads(), with) {
+		for _, msg := range slices.Backward(msgs) {
+			if !strings.Contains(msg.reads(), with) {
 				continue
 			}
-			for _, bl := range msgs[i].Blocks {
+			for _, bl := range msg.Blocks {
 				for _, b := range bl.Buttons {
 					if b.Label == a[0] {
-						return p.ask("action", map[string]any{"ref": msgs[i].Ref, "action": b.ID, "value": b.Value})
+						return p.ask("action", map[string]any{"ref": msg.Ref, "action": b.ID, "value": b.Value})
 					}
 				}
 			}
@@ -463,7 +464,7 @@ func (p *play) call(bearer, method, path string, body []byte) (int, []byte, erro
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	req.Header.Set("Content-Type", "application/vnd.api+json")
-	return readAll(p.client.Do(req))
+	return send(p.client, req)
 }
 
 func tour(p *play, a []string) error {

@@ -59,7 +59,7 @@ func TestSignature(t *testing.T) {
 		if signature != "" {
 			req.Header.Set("X-Twitter-Webhooks-Signature", signature)
 		}
-		status, body, err := readAll(p.client.Do(req))
+		status, body, err := send(p.client, req)
 		if err != nil || status != http.StatusForbidden && status != http.StatusUnauthorized {
 			t.Errorf("signature %q: %d %s, %v", signature, status, body, err)
 		}

@@ -167,12 +167,12 @@ func twice(where string, got []string) []string {
 func (l *load) list(path, attribute string) ([]string, error) {
 	var out []string
 	for page := 1; ; page++ {
-		req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s%s?page[number]=%d&page[size]=100", l.url, path, page), nil) //nolint:noctx // the client has a timeout
+		req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s%s?page[number]=%d&page[size]=100", l.url, path, page), nil)
 		if err != nil {
 			return nil, err
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
-		status, body, err := readAll(l.http.Do(req))
+		status, body, err := send(l.http, req)
 		if err != nil {
 			return nil, err
 		}

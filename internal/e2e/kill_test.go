@@ -44,7 +44,7 @@ func TestKill(t *testing.T) {
 	}
 	kills := number("PERCH_E2E_KILLS", 12)
 	seed := number("PERCH_E2E_SEED", time.Now().UnixNano()%100_000)
-	rnd := rand.New(rand.NewPCG(uint64(seed), 1)) //nolint:gosec // moments, no secrets
+	rnd := rand.New(rand.NewPCG(uint64(seed), 1))
 	t.Logf("PERCH_E2E_SEED=%d", seed)
 
 	x, xURL := startX(t)
@@ -60,7 +60,7 @@ func TestKill(t *testing.T) {
 		{Method: http.MethodPost, Path: "/2/dm_conversations/**", Status: http.StatusBadGateway, Effect: true, Probability: 0.03},
 		{Path: "/2/**", Delay: 120 * time.Millisecond, Effect: true, Probability: 0.3},
 	} {
-		f.Seed = uint64(seed) + uint64(i) //nolint:gosec // a seed may wrap
+		f.Seed = uint64(seed) + uint64(i)
 		x.AddFault(f)
 	}
 	l := &load{x: x, url: p.url, incident: incident, stop: make(chan struct{}), settled: map[string]bool{}, helped: map[string]bool{}, http: &http.Client{Timeout: 3 * time.Second}}
@@ -149,7 +149,7 @@ func startChild(t *testing.T, x string) *play {
 	t.Helper()
 	addr := ""
 	for range 100 {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))) //nolint:gosec // any will do
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
 		if err == nil {
 			addr = ln.Addr().String()
 			_ = ln.Close()
@@ -169,7 +169,7 @@ func startChild(t *testing.T, x string) *play {
 		client: &http.Client{Jar: jar, Timeout: patience},
 	}
 	p.run = func(listen string) *exec.Cmd {
-		c := exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec // this very program
+		c := exec.Command(os.Args[0], "-test.run=^$")
 		c.Env = append(os.Environ(), childEnv+"="+listen+"|"+p.data+"|"+x)
 		return c
 	}
@@ -249,7 +249,7 @@ var trouble = regexp.MustCompile(`(?m)^.*(DATA RACE|panic:|level=ERROR).*$`)
 // checkLog looks for what must never be in a log.
 func checkLog(t *testing.T, file string) {
 	t.Helper()
-	b, err := os.ReadFile(file) //nolint:gosec // of this test
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

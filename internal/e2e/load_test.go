@@ -203,14 +203,14 @@ func (l *load) api(client int) {
 		}
 		body := fmt.Sprintf(`{"data":{"type":"incident_events","attributes":{"event":%q,"visibility":%q}}}`, text, visibility)
 		status, err := l.until(func() (int, error) {
-			req, err := http.NewRequest(http.MethodPost, l.url+"/v1/incidents/INC-1/events", strings.NewReader(body)) //nolint:noctx // the client has a timeout
+			req, err := http.NewRequest(http.MethodPost, l.url+"/v1/incidents/INC-1/events", strings.NewReader(body))
 			if err != nil {
 				return 0, err
 			}
 			req.Header.Set("Authorization", "Bearer "+token)
 			req.Header.Set("Content-Type", "application/vnd.api+json")
 			req.Header.Set("Idempotency-Key", text)
-			status, _, err := readAll(l.http.Do(req))
+			status, _, err := send(l.http, req)
 			return status, err
 		}, http.StatusCreated)
 		if err == nil && status == http.StatusCreated {

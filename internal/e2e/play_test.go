@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -116,12 +117,14 @@ func (p *play) kill() {
 	if p.cmd == nil {
 		return
 	}
-	_ = p.cmd.Process.Kill()
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		panic(err) // a program that can't be killed would outlive the test
+	}
 	<-p.exited
 	p.cmd = nil
 }
 
-func (p *play) do(method, path, as string, body any, out any) (int, []byte, error) {
+func (p *play) do(method, path, as string, body, out any) (int, []byte, error) {
 	var rd io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -372,7 +375,9 @@ func (p *play) authorize(link, user string, allow bool) (string, error) {
 	return string(page), err
 }
 
-func readAll(resp *http.Response, err error) (int, []byte, error) {
+// send makes a request and reads the answer.
+func send(client *http.Client, req *http.Request) (int, []byte, error) {
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -85,7 +85,7 @@ type running struct {
 
 func begin(b *testing.B, bin string, args []string) running {
 	b.Helper()
-	cmd := exec.Command(bin, args...) //nolint:gosec // built above
+	cmd := exec.Command(bin, args...)
 	cmd.Stderr = os.Stderr
 	if args[0] == "serve" {
 		cmd.Stderr = nil // it logs that it starts
