@@ -16,14 +16,32 @@ func (d *Desk) agent(u bot.UserRef) error {
 	return nil
 }
 
+// forAgent is the conversation, for a person who may work on it.
+func (d *Desk) forAgent(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
+	c, err := d.Get(tx, conversationID)
+	if err != nil {
+		return c, err
+	}
+	return c, d.agent(by.Ref)
+}
+
+// changed stores a changed conversation, with a line in its thread that says what
+// somebody did.
+func (d *Desk) changed(tx store.Tx, c *Conversation, what string) error {
+	if err := d.note(tx, c, line(what)); err != nil {
+		return err
+	}
+	if err := d.editCard(tx, c); err != nil {
+		return err
+	}
+	return d.put(tx, *c)
+}
+
 // Claim gives the conversation to the person, who alone may answer from then
 // on. The first one wins. Errors for people are *[Error].
 func (d *Desk) Claim(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
-	c, err := d.Get(tx, conversationID)
+	c, err := d.forAgent(tx, conversationID, by)
 	if err != nil {
-		return Conversation{}, err
-	}
-	if err := d.agent(by.Ref); err != nil {
 		return c, err
 	}
 	switch {
@@ -34,16 +52,14 @@ func (d *Desk) Claim(tx store.Tx, conversationID string, by bot.User) (Conversat
 	case c.Owner != "":
 		return c, problem(CodeClaimed, "%s has this conversation.", c.OwnerName)
 	}
-	return c, d.give(tx, &c, by.Ref, named(by))
+	err = d.give(tx, &c, by.Ref, named(by))
+	return c, err
 }
 
 // Take gives the conversation to the person even if somebody else has it.
 func (d *Desk) Take(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
-	c, err := d.Get(tx, conversationID)
+	c, err := d.forAgent(tx, conversationID, by)
 	if err != nil {
-		return Conversation{}, err
-	}
-	if err := d.agent(by.Ref); err != nil {
 		return c, err
 	}
 	if !c.Open() {
@@ -61,7 +77,8 @@ func (d *Desk) Take(tx store.Tx, conversationID string, by bot.User) (Conversati
 			return c, err
 		}
 	}
-	return c, d.give(tx, &c, by.Ref, named(by))
+	err = d.give(tx, &c, by.Ref, named(by))
+	return c, err
 }
 
 // give makes the person the owner and stores the conversation.
@@ -79,11 +96,8 @@ func (d *Desk) give(tx store.Tx, c *Conversation, user bot.UserRef, name string)
 
 // Release puts the conversation back into the queue.
 func (d *Desk) Release(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
-	c, err := d.Get(tx, conversationID)
+	c, err := d.forAgent(tx, conversationID, by)
 	if err != nil {
-		return Conversation{}, err
-	}
-	if err := d.agent(by.Ref); err != nil {
 		return c, err
 	}
 	if !c.Open() {
@@ -93,24 +107,16 @@ func (d *Desk) Release(tx store.Tx, conversationID string, by bot.User) (Convers
 		return c, nil
 	}
 	c.State, c.Owner, c.OwnerName = Queued, "", ""
-	if err := d.note(tx, &c, line(named(by)+" put the conversation back into the queue.")); err != nil {
-		return c, err
-	}
-	if err := d.editCard(tx, &c); err != nil {
-		return c, err
-	}
-	return c, d.put(tx, c)
+	err = d.changed(tx, &c, named(by)+" put the conversation back into the queue.")
+	return c, err
 }
 
 // Close ends the conversation and says goodbye to the customer, if there is
 // such a message. A new message of the customer goes on with it, or begins
 // another one when it is long over.
 func (d *Desk) Close(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
-	c, err := d.Get(tx, conversationID)
+	c, err := d.forAgent(tx, conversationID, by)
 	if err != nil {
-		return Conversation{}, err
-	}
-	if err := d.agent(by.Ref); err != nil {
 		return c, err
 	}
 	if !c.Open() {
@@ -128,22 +134,14 @@ func (d *Desk) Close(tx store.Tx, conversationID string, by bot.User) (Conversat
 	c.Previous, c.PreviousName = c.Owner, c.OwnerName
 	c.State, c.ClosedAt, c.ClosedBy = Closed, now(), named(by)
 	c.WaitingSince, c.Unread = time.Time{}, 0
-	if err := d.note(tx, &c, line(named(by)+" closed the conversation.")); err != nil {
-		return c, err
-	}
-	if err := d.editCard(tx, &c); err != nil {
-		return c, err
-	}
-	return c, d.put(tx, c)
+	err = d.changed(tx, &c, named(by)+" closed the conversation.")
+	return c, err
 }
 
 // Reopen goes on with a closed conversation, for the person who asks.
 func (d *Desk) Reopen(tx store.Tx, conversationID string, by bot.User) (Conversation, error) {
-	c, err := d.Get(tx, conversationID)
+	c, err := d.forAgent(tx, conversationID, by)
 	if err != nil {
-		return Conversation{}, err
-	}
-	if err := d.agent(by.Ref); err != nil {
 		return c, err
 	}
 	if c.Open() {
@@ -161,7 +159,8 @@ func (d *Desk) Reopen(tx store.Tx, conversationID string, by bot.User) (Conversa
 	if err := d.note(tx, &c, line(named(by)+" reopened the conversation.")); err != nil {
 		return c, err
 	}
-	return c, d.give(tx, &c, by.Ref, named(by))
+	err = d.give(tx, &c, by.Ref, named(by))
+	return c, err
 }
 
 func orSomebody(name string) string {

@@ -20,18 +20,16 @@ type Target struct {
 // Transfer hands the conversation on. If the department works in another
 // channel, it goes on in a new thread there. Errors for people are *[Error].
 func (d *Desk) Transfer(tx store.Tx, conversationID string, to Target, by bot.User) (Conversation, error) {
-	c, err := d.Get(tx, conversationID)
+	c, err := d.forAgent(tx, conversationID, by)
 	if err != nil {
-		return Conversation{}, err
-	}
-	if err := d.agent(by.Ref); err != nil {
 		return c, err
 	}
 	if !c.Open() {
 		return c, problem(CodeClosed, "This conversation is closed. Reopen it first.")
 	}
 	if to.User != "" {
-		return c, d.transferToUser(tx, &c, to, by)
+		err = d.transferToUser(tx, &c, to, by)
+		return c, err
 	}
 	dep, err := d.Department(tx, to.Department)
 	if err != nil {
@@ -54,7 +52,8 @@ func (d *Desk) Transfer(tx store.Tx, conversationID string, to Target, by bot.Us
 		}
 		return c, d.put(tx, c)
 	}
-	return c, d.move(tx, &c, dep, text)
+	err = d.move(tx, &c, dep, text)
+	return c, err
 }
 
 func (d *Desk) transferToUser(tx store.Tx, c *Conversation, to Target, by bot.User) error {

@@ -42,7 +42,8 @@ func (s *Service) Add(tx store.Tx, incidentRef string, n NewEntry) (Entry, error
 	if err := entries.Put(tx, e); err != nil {
 		return Entry{}, err
 	}
-	return e, s.told(tx, inc, nil, &e)
+	err = s.told(tx, inc, nil, &e)
+	return e, err
 }
 
 // told tells the observers of an entry and of its publications.
@@ -186,7 +187,8 @@ func (s *Service) Edit(tx store.Tx, entryID string, c Edit, by Person) (Entry, e
 	if err := entries.Put(tx, e); err != nil {
 		return Entry{}, err
 	}
-	return e, s.told(tx, inc, &was, &e)
+	err = s.told(tx, inc, &was, &e)
+	return e, err
 }
 
 func (c Edit) apply(e *Entry, now time.Time) error {
