@@ -54,6 +54,9 @@ func Sandbox(ctx context.Context, o SandboxOptions) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s (choose another address with --listen): %w", o.Listen, err)
 	}
+	if tcp, ok := ln.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		o.Log.WarnContext(ctx, "the sandbox has no passwords: everybody who reaches this address can use it", "address", ln.Addr().String())
+	}
 	standIn, err := startX(ctx, data, o.Log)
 	if err != nil {
 		return errors.Join(err, ln.Close())

@@ -26,13 +26,14 @@ const module = "github.com/perch-chat/perch/"
 // internal/app binds to a client. So dry run, approval, pacing, audit and fakes
 // each live in one place.
 var allowed = map[string]string{
-	"cmd/perch":        "internal/app internal/config internal/doctor incident/template store web xapi/xtext",
-	"internal/app":     "*",
-	"internal/sandbox": "bot bot/webchat",
-	"internal/doctor":  "internal/config internal/accounts internal/inbox internal/outbox store xapi",
-	"internal/metrics": "internal/inbox internal/outbox store",
-	"internal/arch":    "",
-	"internal/e2e":     "*",
+	"cmd/perch":            "internal/app internal/config internal/doctor incident/template store web xapi/xtext",
+	"internal/app":         "*",
+	"internal/sandbox":     "bot bot/webchat",
+	"internal/doctor":      "internal/config internal/accounts internal/inbox internal/outbox store xapi",
+	"internal/metrics":     "internal/inbox internal/outbox store",
+	"internal/arch":        "",
+	"internal/browsertest": "",
+	"internal/e2e":         "*",
 
 	"web":                   "desk incident internal/outbox internal/accounts internal/inbox store xapi/xtext",
 	"commands":              "bot desk incident internal/outbox internal/accounts internal/inbox store xapi/xtext",

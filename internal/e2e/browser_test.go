@@ -5,16 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/perch-chat/perch/internal/browsertest"
 )
 
 // window is a browser in which a person works.
@@ -24,42 +22,10 @@ type window struct {
 	n   int
 }
 
-// newWindow starts a headless Chromium, or skips the test where there is none.
+// newWindow starts a browser, or skips the test where there is none.
 func newWindow(t *testing.T) *window {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") == "true" || os.Getenv("PERCH_REQUIRE_ALL") == "1" {
-			t.Fatal("no Chromium on this machine: install the package chromium")
-		}
-		t.Skip("left out: no Chromium on this machine; install the package chromium")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true))
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	w := &window{t: t, ctx: ctx}
-	w.do(chromedp.Navigate("about:blank")) // the browser lives as long as the first context that is run
-	if err := chromedp.Listen(ctx, func(ev any) {
-		if e, ok := ev.(*runtime.EventExceptionThrown); ok {
-			t.Errorf("the page threw: %s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception)
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	w.ctx, stop = context.WithTimeout(ctx, 3*time.Minute)
-	t.Cleanup(stop)
-	return w
+	return &window{t: t, ctx: browsertest.Open(t, 3*time.Minute)}
 }
 
 func (w *window) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -73,17 +39,7 @@ func (w *window) do(actions ...chromedp.Action[chromedp.Void]) {
 // size sets the window and the colours that the person prefers.
 func (w *window) size(width, height int64, scheme string) {
 	w.t.Helper()
-	w.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		if _, err := cdp.Call(ctx, t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600,
-		}); err != nil {
-			return err
-		}
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-		}})
-		return err
-	}))
+	w.do(browsertest.Size(width, height, scheme == "dark"))
 }
 
 // open shows an address of the sandbox.

@@ -12,6 +12,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/perch-chat/perch/bot"
+
+	"github.com/perch-chat/perch/internal/browsertest"
 )
 
 // happens waits for an event that a person's doing has raised.
@@ -42,7 +44,7 @@ func TestKeyboard(t *testing.T) {
 	ctx := browser(t)
 	s := newStage(t)
 	s.furnish(t)
-	do(ctx, t, size(1440, 900, false), open(s.url))
+	do(ctx, t, browsertest.Size(1440, 900, false), open(s.url))
 	focused := func() string {
 		return eval[string](ctx, t, `(() => { const e = document.activeElement; return e.id || e.dataset.ref || e.dataset.channel || e.textContent.trim(); })()`)
 	}
@@ -144,7 +146,7 @@ func TestKeyboard(t *testing.T) {
 func TestActs(t *testing.T) {
 	ctx := browser(t)
 	s := newStage(t)
-	do(ctx, t, size(1440, 900, false), open(s.url))
+	do(ctx, t, browsertest.Size(1440, 900, false), open(s.url))
 	becomes(ctx, t, "the first step", `document.querySelector(".tour .now b")?.textContent === "Connect the X account"`)
 	shot(ctx, t, "empty")
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/perch-chat/perch/bot/webchat"
+	"github.com/perch-chat/perch/internal/browsertest"
 	"github.com/perch-chat/perch/internal/sandbox"
 )
 
@@ -36,7 +37,7 @@ func TestAlone(t *testing.T) {
 
 	ctx := browser(t)
 	for _, w := range []int64{1440, 360} {
-		do(ctx, t, size(w, 800, false), open(srv.URL))
+		do(ctx, t, browsertest.Size(w, 800, false), open(srv.URL))
 		click(ctx, t, `[data-channel="webchat:setup"]`)
 		becomes(ctx, t, "the channel", `document.querySelector("#room-name").textContent.includes("setup")`)
 		if n := eval[int](ctx, t, `document.querySelectorAll("#x, #tour, .bottom, #faults").length`); n != 0 {

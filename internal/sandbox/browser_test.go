@@ -5,61 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/perch-chat/perch/internal/browsertest"
 )
 
-// browser starts a headless Chromium, or skips the test where there is none.
+// browser starts a browser, or skips the test where there is none.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") == "true" || os.Getenv("PERCH_REQUIRE_ALL") == "1" {
-			t.Fatal("no Chromium on this machine: install the package chromium")
-		}
-		t.Skip("left out: no Chromium on this machine; install the package chromium")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true))
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	// The browser lives as long as the first context that is run, so that one has no end of its own.
-	do(ctx, t, chromedp.Navigate("about:blank"))
-	if err := chromedp.Listen(ctx, func(ev any) {
-		switch e := ev.(type) {
-		case *runtime.EventExceptionThrown:
-			t.Errorf("the page threw: %s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception)
-		case *log.EventEntryAdded:
-			// A refused request is logged by the browser; a page that breaks its own policy is a mistake.
-			if e.Entry.Level == log.EntryLevelError && !strings.Contains(e.Entry.Text, "Failed to load resource") {
-				t.Errorf("the browser complains: %s %s", e.Entry.Text, e.Entry.URL)
-			}
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop = context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(stop)
-	return ctx
+	return browsertest.Open(t, time.Minute)
 }
 
 func do(ctx context.Context, t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
@@ -67,23 +25,6 @@ func do(ctx context.Context, t *testing.T, actions ...chromedp.Action[chromedp.V
 	if _, err := chromedp.Run(ctx, chromedp.Steps(actions...)); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// size sets the window and the colours that the person prefers.
-func size(w, h int64, dark bool) chromedp.Action[chromedp.Void] {
-	scheme := "light"
-	if dark {
-		scheme = "dark"
-	}
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		if _, err := cdp.Call(ctx, t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: w, Height: h, DeviceScaleFactor: 1, Mobile: w < 600}); err != nil {
-			return err
-		}
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-		}})
-		return err
-	})
 }
 
 func open(url string) chromedp.Action[chromedp.Void] {
@@ -150,7 +91,7 @@ func TestLook(t *testing.T) {
 			if dark {
 				name = v.name + "-dark"
 			}
-			do(ctx, t, size(v.w, v.h, dark), open(s.url))
+			do(ctx, t, browsertest.Size(v.w, v.h, dark), open(s.url))
 			check := func(part string) {
 				t.Helper()
 				wide := eval[[]string](ctx, t, `[...document.querySelectorAll("body, body *")].filter((el) => !el.closest(".unseen, .skip, .tools, [hidden], .rail, #faults") && el.getClientRects().length && (el.getBoundingClientRect().right > innerWidth + 1 || el.getBoundingClientRect().left < -1)).map((el) => el.tagName + "." + el.className + " " + Math.round(el.getBoundingClientRect().left) + ".." + Math.round(el.getBoundingClientRect().right))`)
