@@ -120,7 +120,7 @@ func (p *play) kill() {
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		panic(err) // a program that can't be killed would outlive the test
 	}
-	_ = <-p.exited // it was killed: that is its error
+	<-p.exited //nolint:errcheck // it was killed: that is its error
 	p.cmd = nil
 }
 

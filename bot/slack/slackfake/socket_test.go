@@ -240,8 +240,9 @@ func TestRotate(t *testing.T) {
 
 func TestHalfOpen(t *testing.T) {
 	s, web := start(t, Options{})
-	deaf, p := dial(t, web), dial(t, web)
-	deaf.want("hello")
+	deaf := dial(t, web)
+	deaf.want("hello") // it is the oldest for sure
+	p := dial(t, web)
 	p.want("hello")
 	deaf.ws.CloseRead(t.Context())
 	if err := deaf.ws.Ping(t.Context()); err != nil {
