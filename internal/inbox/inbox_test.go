@@ -371,8 +371,8 @@ func TestDrain(t *testing.T) {
 			<-gate
 			return note(tx, it)
 		})
+		w.put("a/1", "a/2") // before Run: the handler below holds the store's turn
 		w.run()
-		w.put("a/1", "a/2")
 		<-begun
 		stopped := make(chan struct{})
 		go func() { w.stop(); close(stopped) }()
