@@ -248,9 +248,9 @@ func TestFailureBlocksItsThread(t *testing.T) {
 		})
 		w.run()
 		w.put("a/1", "a/bad", "a/2", "b/1")
-		pass(6 * time.Second) // 1 + 2 + 4 s
+		pass(3 * time.Second) // of about 1 + 2 + 4 s
 		w.wantHandled("a/1", "b/1")
-		pass(2 * time.Second)
+		pass(10 * time.Second)
 		w.wantHandled("a/1", "b/1", "a/2")
 		if len(dead) != 1 || dead[0].Key != "a/bad" || dead[0].Attempts != 4 || !strings.Contains(dead[0].Failure, "handler") {
 			t.Errorf("dead = %+v, want a/bad after 4", dead)
