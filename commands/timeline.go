@@ -11,7 +11,6 @@ import (
 const formEntry = "timeline.add" // value: the incident
 
 func (r *Router) timeline() command {
-	r.addForms()
 	return command{
 		name: "timeline", about: "Keep an incident's timeline and share it", bare: "help",
 		words: []word{
@@ -19,12 +18,6 @@ func (r *Router) timeline() command {
 			{name: "list", aliases: []string{"show"}, usage: "[INC-1]", about: "Show the newest entries", run: showIncident},
 			{name: "help", about: "Show this", run: help},
 		},
-	}
-}
-
-func (r *Router) addForms() {
-	if r.forms == nil {
-		r.forms = map[string]func(*call) error{}
 	}
 }
 
