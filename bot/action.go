@@ -1,5 +1,7 @@
 package bot
 
+import "time"
+
 // The kinds of the outbox's actions in a chat. The platform is the one whose
 // name begins the ref.
 const (
@@ -9,6 +11,16 @@ const (
 	KindReact   = "chat.react"   // payload [React]
 	KindOpen    = "chat.open"    // payload [Open]
 	KindChannel = "chat.channel" // payload [EnsureChannel], result [ChannelResult]
+	KindPin     = "chat.pin"     // payload [Pin]
+	KindHome    = "chat.home"    // payload [Home]
+	KindRead    = "chat.read"    // payload [Read], result [ReadResult]
+	KindHistory = "chat.history" // payload [History], result [HistoryResult]
+	KindMembers = "chat.members" // payload [Members], result [MembersResult]
+	KindPerson  = "chat.person"  // payload [Person], result [User]
+	KindInspect = "chat.inspect" // payload [Inspect], result [Channel]
+	KindInvite  = "chat.invite"  // payload [Invite]
+	KindArchive = "chat.archive" // payload [Archive]
+	KindUpload  = "chat.upload"  // payload [UploadFile], result [PostResult]
 )
 
 // Post sends a message.
@@ -65,4 +77,92 @@ type EnsureChannel struct {
 // ChannelResult is the channel.
 type ChannelResult struct {
 	Ref ChannelRef `json:"ref"`
+}
+
+// Pin pins a message, or takes the pin away.
+type Pin struct {
+	Ref   MessageRef `json:"ref,omitempty"`
+	RefOf string     `json:"ref_of,omitempty"` // the key of the chat.post action that sent it
+	On    bool       `json:"on"`
+}
+
+// Home shows a person their page of the bot.
+type Home struct {
+	User UserRef `json:"user"`
+	Page Message `json:"page"`
+}
+
+// Read reads a message as it is now.
+type Read struct {
+	Ref MessageRef `json:"ref"`
+}
+
+// ReadResult is a message as it was when it was read. Gone says that there is
+// none any more.
+type ReadResult struct {
+	Event     Event  `json:"event"`
+	Permalink string `json:"permalink,omitempty"`
+	Gone      bool   `json:"gone,omitempty"`
+}
+
+// History reads what people wrote in a thread after a time, and hands it to
+// the inbox like anything else that came in.
+type History struct {
+	Thread MessageRef `json:"thread"`
+	After  time.Time  `json:"after"`
+}
+
+// HistoryResult says how much was read and how much of it was new.
+type HistoryResult struct {
+	Read int `json:"read"`
+	New  int `json:"new"`
+}
+
+// Members lists a group's members.
+type Members struct {
+	Group GroupRef `json:"group"`
+}
+
+// MembersResult is who is in a group.
+type MembersResult struct {
+	Users []User `json:"users"`
+}
+
+// Person looks a person up.
+type Person struct {
+	User UserRef `json:"user"`
+}
+
+// Inspect asks what a channel is.
+type Inspect struct {
+	Channel ChannelRef `json:"channel"`
+}
+
+// Invite brings people into a channel. ChannelOf is the key of the
+// chat.channel action that made it, for one whose ref was not known yet.
+type Invite struct {
+	Channel   ChannelRef `json:"channel,omitempty"`
+	ChannelOf string     `json:"channel_of,omitempty"`
+	Users     []UserRef  `json:"users"`
+}
+
+// Archive closes a channel.
+type Archive struct {
+	Channel ChannelRef `json:"channel"`
+}
+
+// UploadFile posts a file that is at URL, as what brought it named it: an
+// attachment of a customer's message, say. Where the chat can't take it, the
+// action fails and its Failure says why.
+type UploadFile struct {
+	Channel  ChannelRef `json:"channel"`
+	Thread   MessageRef `json:"thread,omitempty"`
+	ThreadOf string     `json:"thread_of,omitempty"`
+	Account  string     `json:"account,omitempty"` // the X account that can read URL
+	URL      string     `json:"url"`
+	Name     string     `json:"name,omitempty"`
+	Type     string     `json:"type,omitempty"`
+	Size     int64      `json:"size,omitempty"` // bytes, 0 if it is not known
+	Most     int64      `json:"most,omitempty"` // bytes; a longer file is refused
+	Text     string     `json:"text,omitempty"`
 }

@@ -16,6 +16,12 @@ const (
 	EventReaction       EventKind = "reaction"        // a person set a reaction
 	EventReactionGone   EventKind = "reaction_gone"   // a person took a reaction back
 	EventJoined         EventKind = "joined"          // the bot came into a channel
+	EventHome           EventKind = "home"            // a person opened their page of the bot, see Homer
+	EventGroup          EventKind = "group"           // the members of Group changed
+	EventGap            EventKind = "gap"             // the chat may have said things since Since that never came
+	EventInstalled      EventKind = "installed"       // the bot came into the workspace Team
+	EventRemoved        EventKind = "removed"         // the workspace Team took the bot's access away
+	EventUndecoded      EventKind = "undecoded"       // the chat sent what can't be read: Text is why, Raw what
 )
 
 // Event is something that happened in a chat. It is stored as JSON: fields are
@@ -43,6 +49,18 @@ type Event struct {
 	Trigger string `json:"trigger,omitempty"` // lets Opener open a form, for a few seconds
 	Respond string `json:"respond,omitempty"` // lets Post answer this person, see Message.Respond
 	Files   []File `json:"files,omitempty"`
+
+	// Author wrote the message that an EventAction on a message, a reaction or
+	// a shortcut is about, where the chat says so.
+	Author *User `json:"author,omitempty"`
+
+	Group GroupRef  `json:"group,omitempty"` // for EventGroup
+	Since time.Time `json:"since,omitzero"`  // for EventGap
+	Team  string    `json:"team,omitempty"`  // for EventInstalled and EventRemoved: the workspace
+	Raw   string    `json:"raw,omitempty"`   // for EventUndecoded, up to 64 KiB of it
+
+	// Edit tells the edits of one message apart, for EventMessageEdited.
+	Edit string `json:"edit,omitempty"`
 }
 
 // User is a person as the chat knows them.

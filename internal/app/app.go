@@ -208,7 +208,7 @@ func (a *App) bind() {
 	for _, p := range a.o.Platforms {
 		platforms[p.Name()] = p
 	}
-	(&chats{db: a.DB, ob: a.Outbox, platforms: platforms}).register()
+	(&chats{db: a.DB, ob: a.Outbox, in: a.Inbox, platforms: platforms}).register()
 	webhook := ""
 	if a.o.Config.X.Webhook {
 		webhook = a.o.Config.PublicURL + "/x/webhook"

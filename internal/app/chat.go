@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/inbox"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -17,6 +18,7 @@ import (
 type chats struct {
 	db        store.Store
 	ob        *outbox.Outbox
+	in        *inbox.Inbox
 	platforms map[string]bot.Platform
 }
 
@@ -27,6 +29,7 @@ func (c *chats) register() {
 	c.ob.Register(bot.KindReact, chatRepeatable{c.react})
 	c.ob.Register(bot.KindOpen, chatOnce{c.open})
 	c.ob.Register(bot.KindChannel, chatRepeatable{c.channel})
+	c.registerMore()
 }
 
 func (c *chats) platform(ref string) (bot.Platform, error) {
@@ -52,26 +55,30 @@ func (c *chats) resolve(ctx context.Context, ref bot.MessageRef, key string) (bo
 	if ref != "" || key == "" {
 		return ref, nil
 	}
-	var found bot.MessageRef
-	err := c.db.View(ctx, func(tx store.Tx) error {
+	var res bot.PostResult
+	err := c.resultOf(ctx, key, "message", &res)
+	return res.Ref, err
+}
+
+// resultOf reads what came of the action with a key: of a message or a channel
+// that another action needs.
+func (c *chats) resultOf(ctx context.Context, key, what string, into any) error {
+	return c.db.View(ctx, func(tx store.Tx) error {
 		a, ok, err := c.ob.FindKey(tx, key)
 		if err != nil {
 			return err
 		}
 		if !ok || a.State == outbox.Failed || a.State == outbox.Cancelled {
-			return rejected("message_missing", "The message this belongs to was never posted. Retry that one first.", nil)
+			return rejected(what+"_missing", "The "+what+" this belongs to was never made. Retry that one first.", nil)
 		}
 		if a.State != outbox.Done {
-			return &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "message_pending", Message: "Waits for the message it belongs to."}}
+			return &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: what + "_pending", Message: "Waits for the " + what + " it belongs to."}}
 		}
-		var res bot.PostResult
-		if err := json.Unmarshal(a.Result, &res); err != nil {
+		if err := json.Unmarshal(a.Result, into); err != nil {
 			return fmt.Errorf("result of %s: %w", key, err)
 		}
-		found = res.Ref
 		return nil
 	})
-	return found, err
 }
 
 // chatError says what is known of a failed call: a platform's definite answer

@@ -31,6 +31,7 @@ type Config struct {
 	Channels    Channels     `yaml:"channels"`
 	Departments []Department `yaml:"departments"`
 	Desk        Desk         `yaml:"desk"`
+	Timeline    Timeline     `yaml:"timeline"`
 	Publish     Publish      `yaml:"publish"`
 	Log         Log          `yaml:"log"`
 	Shutdown    Shutdown     `yaml:"shutdown"`
@@ -68,6 +69,11 @@ type Slack struct {
 	SigningSecret Secret `yaml:"signing_secret"` // for HTTP mode
 	HTTPMode      bool   `yaml:"http_mode"`      // Slack calls <public_url>/slack/events
 	APIURL        string `yaml:"api_url"`
+
+	// The app's own keys, for several workspaces: people install the app from
+	// <public_url>/slack/install, and no bot token is needed here.
+	ClientID     string `yaml:"client_id"`
+	ClientSecret Secret `yaml:"client_secret"`
 }
 
 // Team says who may do what, by chat user refs such as "slack:U012AB3CD".
@@ -79,8 +85,18 @@ type Team struct {
 
 // Channels are the channels Perch speaks in by itself.
 type Channels struct {
-	Setup     string `yaml:"setup"`
+	Setup     string `yaml:"setup"` // a ref, or platform:#name: made, or joined, at the start
 	Incidents string `yaml:"incidents"`
+
+	// PerIncident makes a channel for each incident, on the chat of Incidents.
+	PerIncident bool `yaml:"per_incident"`
+}
+
+// Timeline says how messages of the chat become entries of an incident.
+type Timeline struct {
+	// Emoji are the reactions that add a message, without a question, as an
+	// internal entry at the message's own time. Names without colons.
+	Emoji []string `yaml:"emoji"`
 }
 
 // Department is a group of agents that serves customers in one channel.
@@ -89,6 +105,10 @@ type Department struct {
 	Channel string   `yaml:"channel"`
 	Agents  []string `yaml:"agents"`
 	OnDuty  []string `yaml:"on_duty"` // on duty until they say otherwise
+
+	// UserGroup is a group of the chat whose members are the agents on duty:
+	// slack:S012AB3CD. They are agents as long as they are in it.
+	UserGroup string `yaml:"user_group"`
 }
 
 // Desk holds the first values of the settings that an admin can change at run time.
@@ -101,6 +121,26 @@ type Desk struct {
 	FileUpload         bool     `yaml:"file_upload_enabled"`
 	MaxUpload          ByteSize `yaml:"max_upload_size"`
 	MediaTypes         []string `yaml:"accepted_media_types"`
+
+	// PublicChannels lets direct messages of customers into channels that
+	// everybody in the chat can read.
+	PublicChannels bool `yaml:"public_channels"`
+
+	// Remind is how long a customer waits before those on duty are called
+	// again; 0 never.
+	Remind Duration `yaml:"remind_after"`
+
+	Emoji DeskEmoji `yaml:"emoji"`
+}
+
+// DeskEmoji are the reactions by which agents act on a conversation's card (or,
+// for Note, on their own message), as with its buttons. Names without colons;
+// an empty one is not used.
+type DeskEmoji struct {
+	Claim  string `yaml:"claim"`
+	Close  string `yaml:"close"`
+	Snooze string `yaml:"snooze"`
+	Note   string `yaml:"note"`
 }
 
 // Publish is the policy for posts that no person previewed in chat.
@@ -142,7 +182,10 @@ func Default() Config {
 			FileUpload:         true,
 			MaxUpload:          5 << 20,
 			MediaTypes:         []string{"image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4"},
+			Remind:             Duration(10 * time.Minute),
+			Emoji:              DeskEmoji{Claim: "raised_hand", Close: "checkered_flag", Snooze: "zzz", Note: "lock"},
 		},
+		Timeline: Timeline{Emoji: []string{"pushpin"}},
 		Publish:  Publish{API: "draft", Workflows: "direct"},
 		Log:      Log{Level: "info", Format: "text"},
 		Shutdown: Shutdown{Drain: Duration(10 * time.Second)},

@@ -58,6 +58,9 @@ func (d *decoder) validate(c Config) {
 	d.ref("channels.incidents", c.Channels.Incidents)
 	d.departments(c)
 
+	d.emoji("timeline.emoji", c.Timeline.Emoji...)
+	e := c.Desk.Emoji
+	d.emoji("desk.emoji", e.Claim, e.Close, e.Snooze, e.Note)
 	d.oneOf("desk.agents_display_name", c.Desk.AgentsDisplayName, "none", "name", "username")
 	d.oneOf("publish.api", c.Publish.API, "draft", "direct")
 	d.oneOf("publish.workflows", c.Publish.Workflows, "draft", "direct")
@@ -83,13 +86,19 @@ func (d *decoder) publicURL(c Config) {
 }
 
 func (d *decoder) slack(s Slack) {
-	if s.BotToken == "" {
+	d.check((s.ClientID == "") == (s.ClientSecret == ""), "chat.slack.client_id",
+		"and client_secret go together: copy both from Basic Information, or leave both empty")
+	switch {
+	case s.ClientID != "":
+		d.check(s.BotToken == "", "chat.slack.bot_token", "is set beside client_id: each workspace gets its own token at its installation, leave this empty")
+	case s.BotToken == "":
 		d.check(s.AppToken == "" && s.SigningSecret == "" && !s.HTTPMode, "chat.slack.bot_token",
 			"is empty: set PERCH_CHAT_SLACK_BOT_TOKEN to the Bot User OAuth Token (xoxb-…), or leave the other keys of chat.slack empty")
 		return
+	default:
+		d.check(strings.HasPrefix(s.BotToken.Reveal(), "xoxb-") || strings.HasPrefix(s.BotToken.Reveal(), "xoxe.xoxb-"), "chat.slack.bot_token",
+			"is no bot token: copy the Bot User OAuth Token, which begins with xoxb-")
 	}
-	d.check(strings.HasPrefix(s.BotToken.Reveal(), "xoxb-") || strings.HasPrefix(s.BotToken.Reveal(), "xoxe.xoxb-"), "chat.slack.bot_token",
-		"is no bot token: copy the Bot User OAuth Token, which begins with xoxb-")
 	if s.HTTPMode {
 		d.check(s.SigningSecret != "", "chat.slack.signing_secret", "is empty: set PERCH_CHAT_SLACK_SIGNING_SECRET to the Signing Secret under Basic Information")
 	} else {
@@ -132,6 +141,7 @@ func (d *decoder) departments(c Config) {
 		d.ref(at+".channel", dep.Channel)
 		d.refs(at+".agents", dep.Agents)
 		d.refs(at+".on_duty", dep.OnDuty)
+		d.ref(at+".user_group", dep.UserGroup)
 		for j, u := range dep.OnDuty {
 			d.check(slices.Contains(dep.Agents, u), fmt.Sprintf("%s.on_duty[%d]", at, j), "%q is not among the department's agents", u)
 		}
@@ -173,4 +183,14 @@ func loopback(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
+}
+
+// emoji checks the names of reactions: each means one thing.
+func (d *decoder) emoji(path string, names ...string) {
+	seen := map[string]bool{}
+	for _, n := range names {
+		d.check(strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789_+'-") == "", path, "%q is no name of an emoji: write it as in :pushpin:, without the colons", n)
+		d.check(n == "" || !seen[n], path, "%q stands here twice: a reaction means one thing", n)
+		seen[n] = true
+	}
 }

@@ -155,18 +155,22 @@ type sink struct {
 
 // Deliver implements [bot.Sink].
 func (s sink) Deliver(ctx context.Context, ev bot.Event) error {
+	it, err := EventItem(s.platform, ev)
+	if err != nil {
+		return err
+	}
+	_, err = s.in.Put(ctx, it)
+	return err
+}
+
+// EventItem is the item that holds an event of a platform. An event has one
+// key, whichever way it came.
+func EventItem(platform string, ev bot.Event) (Item, error) {
 	body, err := json.Marshal(ev)
 	if err != nil {
-		return fmt.Errorf("inbox: encode event: %w", err)
+		return Item{}, fmt.Errorf("inbox: encode event: %w", err)
 	}
-	_, err = s.in.Put(ctx, Item{
-		Key:    s.platform + ":" + ev.ID,
-		Thread: thread(ev),
-		Source: s.platform,
-		Kind:   KindEvent,
-		Body:   body,
-	})
-	return err
+	return Item{Key: platform + ":" + ev.ID, Thread: thread(ev), Source: platform, Kind: KindEvent, Body: body}, nil
 }
 
 // thread says what an event is handled in order with: the rest of its thread,

@@ -1,0 +1,178 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/inbox"
+	"github.com/perch-chat/perch/internal/outbox"
+)
+
+// maxHistory is how many messages of one thread are read after a gap.
+const maxHistory = 1000
+
+// registerMore binds the kinds that ask a chat for something, or that do what
+// may be done twice.
+func (c *chats) registerMore() {
+	c.ob.Register(bot.KindPin, repeatable(c.pin))
+	c.ob.Register(bot.KindHome, repeatable(c.home))
+	c.ob.Register(bot.KindRead, repeatable(c.read))
+	c.ob.Register(bot.KindHistory, repeatable(c.history))
+	c.ob.Register(bot.KindMembers, repeatable(c.members))
+	c.ob.Register(bot.KindPerson, repeatable(c.person))
+	c.ob.Register(bot.KindInspect, repeatable(c.inspect))
+	c.ob.Register(bot.KindInvite, repeatable(c.invite))
+	c.ob.Register(bot.KindArchive, repeatable(c.archive))
+}
+
+// repeatable is an executor of what may be done twice, with the payload P.
+func repeatable[P any](do func(context.Context, P) (any, error)) chatRepeatable {
+	return chatRepeatable{func(ctx context.Context, a outbox.Action) (any, error) {
+		var p P
+		if err := json.Unmarshal(a.Payload, &p); err != nil {
+			return nil, unreadable(err)
+		}
+		return do(ctx, p)
+	}}
+}
+
+// able returns the platform that a ref names, as one with an ability.
+func able[T any](c *chats, ref, what string) (T, error) {
+	var none T
+	p, err := c.platform(ref)
+	if err != nil {
+		return none, err
+	}
+	t, ok := p.(T)
+	if !ok {
+		return none, unable(p, what)
+	}
+	return t, nil
+}
+
+func (c *chats) pin(ctx context.Context, p bot.Pin) (any, error) {
+	ref, err := c.resolve(ctx, p.Ref, p.RefOf)
+	if err != nil {
+		return nil, err
+	}
+	pin, err := able[bot.Pinner](c, string(ref), "pin messages")
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, pin.Pin(ctx, ref, p.On)
+}
+
+func (c *chats) home(ctx context.Context, h bot.Home) (any, error) {
+	to, err := able[bot.Homer](c, string(h.User), "show a page of the bot")
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, to.ShowHome(ctx, h.User, h.Page)
+}
+
+func (c *chats) read(ctx context.Context, r bot.Read) (any, error) {
+	p, err := c.platform(string(r.Ref))
+	if err != nil {
+		return nil, err
+	}
+	rd, ok := p.(bot.Reader)
+	if !ok {
+		return nil, unable(p, "read messages")
+	}
+	ev, err := rd.ReadMessage(ctx, r.Ref)
+	if errors.Is(err, bot.ErrNotFound) {
+		return bot.ReadResult{Gone: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bot.ReadResult{Event: ev, Permalink: bot.PermalinkOf(ctx, p, r.Ref)}, nil
+}
+
+// history reads what a thread got while nobody listened and stores it like
+// anything else that came in. What came after all is known by its ID.
+func (c *chats) history(ctx context.Context, h bot.History) (any, error) {
+	p, err := c.platform(string(h.Thread))
+	if err != nil {
+		return nil, err
+	}
+	hi, ok := p.(bot.Historian)
+	if !ok {
+		return nil, unable(p, "read what was said")
+	}
+	events, err := hi.History(ctx, h.Thread, h.After, maxHistory)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]inbox.Item, 0, len(events))
+	for _, ev := range events {
+		it, err := inbox.EventItem(p.Name(), ev)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, it)
+	}
+	n, err := c.in.Put(ctx, items...)
+	if err != nil {
+		return nil, fmt.Errorf("store what was said: %w", err)
+	}
+	return bot.HistoryResult{Read: len(events), New: n}, nil
+}
+
+func (c *chats) members(ctx context.Context, m bot.Members) (any, error) {
+	g, err := able[bot.Grouper](c, string(m.Group), "list a group")
+	if err != nil {
+		return nil, err
+	}
+	users, err := g.Members(ctx, m.Group)
+	return bot.MembersResult{Users: users}, err
+}
+
+func (c *chats) person(ctx context.Context, p bot.Person) (any, error) {
+	d, err := able[bot.Directory](c, string(p.User), "look people up")
+	if err != nil {
+		return nil, err
+	}
+	return d.Person(ctx, p.User)
+}
+
+func (c *chats) inspect(ctx context.Context, i bot.Inspect) (any, error) {
+	d, err := able[bot.Inspector](c, string(i.Channel), "look channels up")
+	if err != nil {
+		return nil, err
+	}
+	return d.Inspect(ctx, i.Channel)
+}
+
+func (c *chats) invite(ctx context.Context, i bot.Invite) (any, error) {
+	ch, err := c.resolveChannel(ctx, i.Channel, i.ChannelOf)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := able[bot.Inviter](c, string(ch), "bring people into channels")
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, inv.Invite(ctx, ch, i.Users)
+}
+
+func (c *chats) archive(ctx context.Context, x bot.Archive) (any, error) {
+	ar, err := able[bot.Archiver](c, string(x.Channel), "archive channels")
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, ar.Archive(ctx, x.Channel)
+}
+
+// resolveChannel turns the key of a chat.channel action into its channel.
+func (c *chats) resolveChannel(ctx context.Context, ref bot.ChannelRef, key string) (bot.ChannelRef, error) {
+	if ref != "" || key == "" {
+		return ref, nil
+	}
+	var res bot.ChannelResult
+	err := c.resultOf(ctx, key, "channel", &res)
+	return res.Ref, err
+}
