@@ -12,6 +12,10 @@ type Message struct {
 	Only    UserRef `json:"only,omitempty"`
 	Respond string  `json:"respond,omitempty"`
 
+	// Trigger is the event's Trigger, for an answer to one person: where the
+	// chat has a form under way for it, the answer is shown there.
+	Trigger string `json:"trigger,omitempty"`
+
 	// Key is the action's key. The adapter stores it with the message, or makes
 	// the message's ID from it, so that a repeat is harmless or can be found.
 	Key string `json:"key,omitempty"`
