@@ -132,7 +132,7 @@ func (st stage) act(what string, in wish) (any, error) {
 	case "connections":
 		return append([]int{}, s.Connections()...), nil
 	case "messages":
-		return s.Messages(in.Channel), nil
+		return append([]Message{}, s.Messages(in.Channel)...), nil // none is [] too, which a suite may ask before the first
 	case "ephemerals":
 		return append([]Message{}, s.Ephemerals(in.User)...), nil
 	case "views":
