@@ -90,10 +90,10 @@ func TestImpacts(t *testing.T) {
 		for attrs, want := range map[string][]string{
 			attrs: {c.Label + " has already been taken"},
 
-			`{"status":"operational"}`:                                        both,
-			fmt.Sprintf(`{"%s_id":%q,"status":"operational"}`, c.name, event): both,
-			fmt.Sprintf(`{"%s_id":%q}`, c.name, area):                         {"Status can't be blank"},
-			fmt.Sprintf(`{"%s_id":%q,"status":"fine"}`, c.name, area):         {"Status must be operational, partial_outage or major_outage"},
+			`{"status":"operational"}`:                                                                    both,
+			fmt.Sprintf(`{"%s_id":%q,"status":"operational"}`, c.name, event):                             both,
+			fmt.Sprintf(`{"%s_id":%q}`, c.name, area):                                                     {"Status can't be blank"},
+			fmt.Sprintf(`{"%s_id":%q,"status":"fine"}`, c.name, area):                                     {"Status must be operational, partial_outage or major_outage"},
 			fmt.Sprintf(`{"incident_event_id":%q,"%s_id":%q,"status":"operational"}`, area, c.name, area): {"Incident event id is not that of the address"},
 			fmt.Sprintf(`{"%s_id":%q,"status":"operational","x":1}`, c.name, area):                        {`Unknown attribute "x"`},
 		} {
