@@ -87,18 +87,20 @@ func TestImpacts(t *testing.T) {
 		}
 		one := "/v1/" + c.kind + "/" + made.str(t, "data", "id")
 		both := []string{c.Label + " must exist", c.Label + " can't be blank"}
-		for attrs, want := range map[string][]string{
-			attrs: {c.Label + " has already been taken"},
-
-			`{"status":"operational"}`:                                                                    both,
-			fmt.Sprintf(`{"%s_id":%q,"status":"operational"}`, c.name, event):                             both,
-			fmt.Sprintf(`{"%s_id":%q}`, c.name, area):                                                     {"Status can't be blank"},
-			fmt.Sprintf(`{"%s_id":%q,"status":"fine"}`, c.name, area):                                     {"Status must be operational, partial_outage or major_outage"},
-			fmt.Sprintf(`{"incident_event_id":%q,"%s_id":%q,"status":"operational"}`, area, c.name, area): {"Incident event id is not that of the address"},
-			fmt.Sprintf(`{"%s_id":%q,"status":"operational","x":1}`, c.name, area):                        {`Unknown attribute "x"`},
+		for _, bad := range []struct {
+			attrs string
+			want  []string
+		}{
+			{attrs, []string{c.Label + " has already been taken"}},
+			{`{"status":"operational"}`, both},
+			{fmt.Sprintf(`{"%s_id":%q,"status":"operational"}`, c.name, event), both},
+			{fmt.Sprintf(`{"%s_id":%q}`, c.name, area), []string{"Status can't be blank"}},
+			{fmt.Sprintf(`{"%s_id":%q,"status":"fine"}`, c.name, area), []string{"Status must be operational, partial_outage or major_outage"}},
+			{fmt.Sprintf(`{"incident_event_id":%q,"%s_id":%q,"status":"operational"}`, area, c.name, area), []string{"Incident event id is not that of the address"}},
+			{fmt.Sprintf(`{"%s_id":%q,"status":"operational","x":1}`, c.name, area), []string{`Unknown attribute "x"`}},
 		} {
-			if got := w.do("POST", all, doc(c.kind, attrs)); got.Status != 422 || cmp.Diff(want, got.titles(t)) != "" {
-				t.Errorf("POST %s = %d %s", attrs, got.Status, got.Body)
+			if got := w.do("POST", all, doc(c.kind, bad.attrs)); got.Status != 422 || cmp.Diff(bad.want, got.titles(t)) != "" {
+				t.Errorf("POST %s = %d %s", bad.attrs, got.Status, got.Body)
 			}
 		}
 		if got := w.do("GET", one, ""); got.Status != 200 || got.Body != made.Body {
