@@ -46,7 +46,9 @@ type Adapter struct {
 	log   *slog.Logger
 	refs  refs
 	web   client
-	stats counters
+	stats *counters
+
+	teams *Workspaces // of the receiving side of several workspaces, which hands everything on
 
 	authMu sync.Mutex
 	auth   atomic.Pointer[identity]
@@ -73,6 +75,15 @@ func New(o Options) (*Adapter, error) {
 	if !strings.HasPrefix(o.BotToken, "xoxb-") && !strings.HasPrefix(o.BotToken, "xoxe.xoxb-") {
 		errs = append(errs, errors.New("slack: the bot token must begin with xoxb-"))
 	}
+	errs = append(errs, o.checkReceiving()...)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return newAdapter(o), nil
+}
+
+// checkReceiving says what is wrong with how deliveries come.
+func (o Options) checkReceiving() (errs []error) {
 	if o.HTTPMode && o.SigningSecret == "" {
 		errs = append(errs, errors.New("slack: HTTP mode needs the signing secret"))
 	}
@@ -84,16 +95,17 @@ func New(o Options) (*Adapter, error) {
 			errs = append(errs, errors.New("slack: the address of the API is none"))
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
+	return errs
+}
+
+func newAdapter(o Options) *Adapter {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL)}
+	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL), stats: &counters{}}
 	a.people = newDirectory(a.lookUser)
 	a.channels = newDirectory(a.lookChannel)
-	return a, nil
+	return a
 }
 
 // Name is "slack".
@@ -162,6 +174,9 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 
 // identify asks who we are until Slack answers.
 func (a *Adapter) identify(ctx context.Context) error {
+	if a.teams != nil {
+		return nil // it is another one in each workspace
+	}
 	wait := backoff{}
 	for {
 		id, err := a.whoami(ctx)

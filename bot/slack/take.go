@@ -22,6 +22,9 @@ const (
 // take stores what a delivery says. It returns nil once the delivery may be
 // acknowledged: everything in it is stored, or it can't be read at all.
 func (a *Adapter) take(ctx context.Context, sink bot.Sink, d delivery) error {
+	if a.teams != nil {
+		return a.teams.take(ctx, sink, d)
+	}
 	a.stats.received.Add(1)
 	me, err := a.whoami(ctx)
 	if err != nil {
