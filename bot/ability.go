@@ -74,6 +74,18 @@ type (
 		Download(ctx context.Context, f File, limit int64) (io.ReadCloser, error)
 		Upload(ctx context.Context, u Upload) (MessageRef, error)
 	}
+
+	// Stager is a Filer whose uploads have two steps, so that one whose outcome
+	// nobody knows is not shown twice. Stage brings the bytes to the chat, where
+	// nobody sees them yet, and returns the chat's id of the file. Share shows
+	// that file as u says, whose Content it does not read; called again with
+	// the same id it shows nothing more. The message may be unknown (empty)
+	// where the chat tells of it later.
+	Stager interface {
+		Filer
+		Stage(ctx context.Context, u Upload) (fileID string, err error)
+		Share(ctx context.Context, u Upload, fileID string) (MessageRef, error)
+	}
 )
 
 // Channel is what is known of a channel.

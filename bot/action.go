@@ -162,7 +162,16 @@ type UploadFile struct {
 	URL      string     `json:"url"`
 	Name     string     `json:"name,omitempty"`
 	Type     string     `json:"type,omitempty"`
-	Size     int64      `json:"size,omitempty"` // bytes, 0 if it is not known
-	Most     int64      `json:"most,omitempty"` // bytes; a longer file is refused
+	Size     int64      `json:"size,omitempty"`  // bytes, 0 if it is not known
+	Most     int64      `json:"most,omitempty"`  // bytes; a longer file is refused
+	Types    []string   `json:"types,omitempty"` // media types that are taken, "image/*"; none means all that are safe
 	Text     string     `json:"text,omitempty"`
+	Alt      string     `json:"alt,omitempty"` // what it shows, for those who can't see it
+
+	// Once: others wait behind it, so there is one short try. Where another
+	// could help, the action fails with the code [FailureLater].
+	Once bool `json:"once,omitempty"`
 }
+
+// FailureLater is the code of a failure after which another try may well succeed.
+const FailureLater = "later"

@@ -25,6 +25,24 @@ type XPost struct {
 	Thread        string `json:"thread,omitempty"`          // "incident:<id>": reply to the thread's first post, or become it
 
 	MediaIDs []string `json:"media_ids,omitempty"`
+
+	// Files are brought to X just before it is posted: up to four pictures, or
+	// one GIF, or one video.
+	Files []XFile `json:"files,omitempty"`
+}
+
+// XFile is a file of a chat that goes to X. What X or the settings don't take
+// is refused before anything is sent.
+type XFile struct {
+	Platform string   `json:"platform"` // the chat that it is in, and what that calls it
+	ID       string   `json:"id"`
+	Name     string   `json:"name,omitempty"`
+	Type     string   `json:"type,omitempty"` // media type, as the chat says
+	Size     int64    `json:"size,omitempty"` // bytes, as the chat says
+	URL      string   `json:"url,omitempty"`
+	Alt      string   `json:"alt,omitempty"`   // what it shows, for those who can't see it
+	Most     int64    `json:"most,omitempty"`  // bytes; 0: what X takes
+	Types    []string `json:"types,omitempty"` // media types that are taken, "image/*"; none means all that X takes
 }
 
 // XPosted is a published post.
@@ -46,6 +64,8 @@ type XDM struct {
 	Account   string `json:"account"`
 	Recipient string `json:"recipient"` // X user id
 	Text      string `json:"text"`
+
+	File *XFile `json:"file,omitempty"` // X takes one a message
 }
 
 // XDMSent is a sent direct message.
