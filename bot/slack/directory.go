@@ -24,6 +24,8 @@ type directory struct {
 
 type entry struct {
 	name, handle string
+	team         string // the person's
+	bot          bool
 	expires      time.Time
 }
 
@@ -71,6 +73,8 @@ func (a *Adapter) lookUser(ctx context.Context, id string) (entry, error) {
 		User struct {
 			Name     string `json:"name"`
 			RealName string `json:"real_name"`
+			Team     string `json:"team_id"`
+			Bot      bool   `json:"is_bot"`
 			Profile  struct {
 				Display string `json:"display_name"`
 				Real    string `json:"real_name"`
@@ -83,10 +87,10 @@ func (a *Adapter) lookUser(ctx context.Context, id string) (entry, error) {
 	u := out.User
 	for _, n := range []string{u.Profile.Display, u.Profile.Real, u.RealName, u.Name} {
 		if n = strings.TrimSpace(n); n != "" {
-			return entry{name: n, handle: u.Name}, nil
+			return entry{name: n, handle: u.Name, team: u.Team, bot: u.Bot}, nil
 		}
 	}
-	return entry{}, nil
+	return entry{team: u.Team, bot: u.Bot}, nil
 }
 
 func (a *Adapter) lookChannel(ctx context.Context, id string) (entry, error) {

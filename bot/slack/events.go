@@ -20,11 +20,21 @@ type happening struct {
 	EventTS  string   `json:"event_ts"`
 
 	Reaction string `json:"reaction"`
+	ItemUser string `json:"item_user"`
 	Item     struct {
 		Type    string `json:"type"`
 		Channel string `json:"channel"`
 		TS      string `json:"ts"`
 	} `json:"item"`
+
+	Tab     string `json:"tab"`        // of app_home_opened
+	GroupID string `json:"subteam_id"` // of subteam_members_changed
+	Group   struct {
+		ID string `json:"id"`
+	} `json:"subteam"` // of subteam_updated
+	Tokens struct {
+		Bot []string `json:"bot"`
+	} `json:"tokens"` // of tokens_revoked
 }
 
 // message is a message in an event.
@@ -34,6 +44,7 @@ type message struct {
 	ChannelType string          `json:"channel_type"`
 	User        string          `json:"user"`
 	Bot         string          `json:"bot_id"`
+	Username    string          `json:"username"` // what a bot calls itself
 	App         string          `json:"app_id"`
 	Team        string          `json:"team"`
 	UserTeam    string          `json:"user_team"`
@@ -45,6 +56,7 @@ type message struct {
 	ThreadTS    string          `json:"thread_ts"`
 	Edited      struct {
 		User string `json:"user"`
+		TS   string `json:"ts"`
 	} `json:"edited"`
 }
 
@@ -95,6 +107,7 @@ func (d decoder) text(m message) string {
 func (d decoder) event(raw json.RawMessage) ([]bot.Event, error) {
 	var outer struct {
 		ID    string          `json:"event_id"`
+		Team  string          `json:"team_id"`
 		Event json.RawMessage `json:"event"`
 	}
 	if err := json.Unmarshal(raw, &outer); err != nil {
@@ -106,12 +119,8 @@ func (d decoder) event(raw json.RawMessage) ([]bot.Event, error) {
 	if err := json.Unmarshal(outer.Event, &kind); err != nil || kind.Type == "" || outer.ID == "" {
 		return nil, fmt.Errorf("slack: event: no type or no ID (%w)", errors.Join(err))
 	}
-	switch kind.Type {
-	case "message", "app_mention", "reaction_added", "reaction_removed", "member_joined_channel":
-	case "tokens_revoked", "app_uninstalled":
-		d.log.Error("slack took the app's access away; install it again", "event", kind.Type)
-		return nil, nil
-	default:
+	read := d.reading(kind.Type)
+	if read == nil {
 		return nil, nil
 	}
 	var h happening
@@ -119,21 +128,35 @@ func (d decoder) event(raw json.RawMessage) ([]bot.Event, error) {
 		return nil, fmt.Errorf("slack: event %s: %w", kind.Type, err)
 	}
 	ev := bot.Event{ID: outer.ID, At: d.when(orWord(h.EventTS, h.TS))}
-	var ok bool
-	switch kind.Type {
-	case "message":
-		ok = d.message(&ev, h)
-	case "app_mention":
-		ok = d.mention(&ev, h)
-	case "member_joined_channel":
-		ok = d.joined(&ev, h)
-	default:
-		ok = d.reaction(&ev, h)
-	}
-	if !ok {
+	if !read(&ev, h) {
 		return nil, nil
 	}
+	if ev.Kind == bot.EventRemoved {
+		ev.Team = outer.Team
+	}
 	return []bot.Event{ev}, nil
+}
+
+// reading is what reads the events of a type, nil for those that are nothing
+// to us. It says false of an event that is none.
+func (d decoder) reading(kind string) func(*bot.Event, happening) bool {
+	switch kind {
+	case "message":
+		return d.message
+	case "app_mention":
+		return d.mention
+	case "reaction_added", "reaction_removed":
+		return d.reaction
+	case "member_joined_channel":
+		return d.joined
+	case "app_home_opened":
+		return d.home
+	case "subteam_members_changed", "subteam_updated":
+		return d.group
+	case "app_uninstalled", "tokens_revoked":
+		return d.removed
+	}
+	return nil
 }
 
 // message reads what happened to a message. It says false of what is no
@@ -155,11 +178,11 @@ func (d decoder) written(ev *bot.Event, h happening) bool {
 	if !d.byPerson(h.message) || d.refs.message(ch, h.TS) == "" {
 		return false
 	}
+	// Slack tells of a mention as a message and as an app_mention, under two IDs.
+	ev.ID = d.refs.eventID("msg", ch, h.TS)
 	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessage, d.refs.channel(ch), d.refs.message(ch, h.TS), d.thread(ch, h.TS, h.ThreadTS)
 	ev.At, ev.User, ev.Files = d.when(h.TS), d.person(h.User), h.files()
 	if rest, ok := d.addressed(h.Text); ok {
-		// Slack tells of it as an app_mention too, under another ID.
-		ev.ID = mentionID(ch, h.TS)
 		order(ev, plain(rest, d.names()))
 		return true
 	}
@@ -169,8 +192,6 @@ func (d decoder) written(ev *bot.Event, h happening) bool {
 	}
 	return true
 }
-
-func mentionID(channel, ts string) string { return "mention:" + channel + ":" + ts }
 
 // mention reads an app_mention. One that does not begin with the bot's name is
 // a message among people, and comes as such.
@@ -196,8 +217,16 @@ func (d decoder) changed(ev *bot.Event, h happening) bool {
 		return false
 	}
 	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessageEdited, d.refs.channel(ch), d.refs.message(ch, m.TS), d.thread(ch, m.TS, m.ThreadTS)
-	ev.User, ev.Text, ev.Files = d.person(orWord(m.Edited.User, m.User)), d.text(m), m.files()
+	d.edited(ev, ch, m)
 	return true
+}
+
+// edited fills in what an edit made of a message.
+func (d decoder) edited(ev *bot.Event, ch string, m message) {
+	if m.Edited.TS != "" {
+		ev.ID, ev.Edit = d.refs.eventID("edit", ch, m.TS, m.Edited.TS), m.Edited.TS
+	}
+	ev.User, ev.Text, ev.Files = d.person(orWord(m.Edited.User, m.User)), d.text(m), m.files()
 }
 
 // gone reads a deletion. Slack does not say who deleted, so it is the author.
@@ -207,7 +236,7 @@ func (d decoder) gone(ev *bot.Event, h happening, was message, ts string) bool {
 		return false
 	}
 	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessageDeleted, d.refs.channel(ch), d.refs.message(ch, ts), d.thread(ch, ts, was.ThreadTS)
-	ev.User = d.person(was.User)
+	ev.ID, ev.User = d.refs.eventID("del", ch, ts), d.person(was.User)
 	return true
 }
 
@@ -222,6 +251,10 @@ func (d decoder) reaction(ev *bot.Event, h happening) bool {
 	}
 	ev.Channel, ev.Message, ev.User = d.refs.channel(h.Item.Channel), ref, d.person(h.User)
 	ev.Emoji, _, _ = strings.Cut(h.Reaction, "::") // without the skin's tone
+	if h.ItemUser != "" {
+		u := d.author(message{User: h.ItemUser})
+		ev.Author = &u
+	}
 	return true
 }
 
@@ -232,5 +265,47 @@ func (d decoder) joined(ev *bot.Event, h happening) bool {
 	}
 	ev.Kind, ev.Channel = bot.EventJoined, ch
 	ev.User = bot.User{Ref: d.refs.user(d.me.User), Name: orWord(d.me.Name, d.me.User), Handle: d.me.Name}
+	return true
+}
+
+// author is who wrote a message. Somebody who is not one of our people has no ref.
+func (d decoder) author(m message) bot.User {
+	switch m.User {
+	case "":
+		return bot.User{Name: orWord(clean(m.Username), "A bot")}
+	case d.me.User:
+		return bot.User{Name: orWord(clean(m.Username), d.me.Name), Handle: d.me.Name}
+	}
+	e := d.people.get(d.ctx, m.User)
+	u := bot.User{Ref: d.refs.user(m.User), Name: orWord(clean(m.Username), orWord(e.name, m.User)), Handle: e.handle}
+	if !d.byPerson(m) || e.bot || d.foreign(e.team) {
+		u.Ref = ""
+	}
+	return u
+}
+
+// home reads app_home_opened. The tab with the messages is no page of ours.
+func (d decoder) home(ev *bot.Event, h happening) bool {
+	if h.Tab != "home" || h.User == "" {
+		return false
+	}
+	ev.Kind, ev.User = bot.EventHome, d.person(h.User)
+	return ev.User.Ref != ""
+}
+
+// group reads that the members of a user group may have changed.
+func (d decoder) group(ev *bot.Event, h happening) bool {
+	ev.Kind, ev.Group = bot.EventGroup, d.refs.group(orWord(h.GroupID, h.Group.ID))
+	return ev.Group != ""
+}
+
+// removed reads that a workspace took the app's access away. Tokens of people
+// may go as they like: we use none.
+func (d decoder) removed(ev *bot.Event, h happening) bool {
+	if h.Type == "tokens_revoked" && len(h.Tokens.Bot) == 0 {
+		return false
+	}
+	d.log.Error("slack took the app's access away; install it again", "event", h.Type)
+	ev.Kind = bot.EventRemoved
 	return true
 }

@@ -48,7 +48,7 @@ func testIdentity() identity { return identity{Team: "T1", User: "UBOT", Bot: "B
 func event(inner string) string { return `{"event_id":"Ev1","team_id":"T1","event":` + inner + `}` }
 
 func TestDecode(t *testing.T) {
-	ada := bot.User{Ref: "slack:U1", Name: "Ada", Handle: "ada"}
+	ada, rio := bot.User{Ref: "slack:U1", Name: "Ada", Handle: "ada"}, bot.User{Ref: "slack:U2", Name: "Rio", Handle: "rio"}
 	at := time.Unix(1700000000, 100000).UTC()
 	const ts = `"1700000000.000100"`
 	const ref = bot.MessageRef("slack:C1:1700000000.000100")
@@ -58,28 +58,28 @@ func TestDecode(t *testing.T) {
 	}{
 		{
 			"message", kindEvent, event(`{"type":"message","channel":"C1","channel_type":"channel","user":"U1","text":"hi &lt;b&gt; <@U2> in <#C9>","ts":` + ts + `}`),
-			[]bot.Event{{ID: "Ev1", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Text: "hi <b> @Rio in #support"}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Text: "hi <b> @Rio in #support"}},
 		},
 		{
 			"answer with a file", kindEvent, event(`{"type":"message","subtype":"file_share","channel":"C1","user":"U1","text":"","ts":` + ts + `,"thread_ts":"1600000000.000001","files":[{"id":"F1","name":"a.png","mimetype":"image/png","size":7,"url_private_download":"https://files.slack.com/a"}]}`),
-			[]bot.Event{{ID: "Ev1", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Thread: "slack:C1:1600000000.000001", Files: []bot.File{{ID: "F1", Name: "a.png", Type: "image/png", Size: 7, URL: "https://files.slack.com/a"}}}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Thread: "slack:C1:1600000000.000001", Files: []bot.File{{ID: "F1", Name: "a.png", Type: "image/png", Size: 7, URL: "https://files.slack.com/a"}}}},
 		},
 		{
 			"root with answers", kindEvent, event(`{"type":"message","channel":"C1","user":"U1","text":"x","ts":` + ts + `,"thread_ts":` + ts + `}`),
-			[]bot.Event{{ID: "Ev1", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Text: "x"}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Text: "x"}},
 		},
 		{
 			"mention as message", kindEvent, event(`{"type":"message","channel":"C1","user":"U1","text":"<@UBOT> incident new <@U2>","ts":` + ts + `}`),
-			[]bot.Event{{ID: "mention:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio"}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio"}},
 		},
 		{
 			"the same as app_mention", kindEvent, event(`{"type":"app_mention","channel":"C1","user":"U1","text":"<@UBOT|perch>: incident new <@U2>","ts":` + ts + `}`),
-			[]bot.Event{{ID: "mention:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio"}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio"}},
 		},
 		{"app_mention in the middle", kindEvent, event(`{"type":"app_mention","channel":"C1","user":"U1","text":"ask <@UBOT>","ts":` + ts + `}`), nil},
 		{
 			"direct message", kindEvent, event(`{"type":"message","channel":"D1","channel_type":"im","user":"U1","text":"help","ts":` + ts + `}`),
-			[]bot.Event{{ID: "Ev1", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:D1", Message: "slack:D1:1700000000.000100", Command: "/help"}},
+			[]bot.Event{{ID: "msg:D1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:D1", Message: "slack:D1:1700000000.000100", Command: "/help"}},
 		},
 		{"our own message", kindEvent, event(`{"type":"message","channel":"C1","user":"UBOT","bot_id":"BBOT","text":"hi","ts":` + ts + `}`), nil},
 		{"another bot", kindEvent, event(`{"type":"message","subtype":"bot_message","channel":"C1","bot_id":"B9","text":"hi","ts":` + ts + `}`), nil},
@@ -87,23 +87,31 @@ func TestDecode(t *testing.T) {
 		{"channel_join", kindEvent, event(`{"type":"message","subtype":"channel_join","channel":"C1","user":"U1","text":"joined","ts":` + ts + `}`), nil},
 		{"another company", kindEvent, event(`{"type":"message","channel":"C1","user":"U1","user_team":"T2","text":"hi","ts":` + ts + `}`), nil},
 		{
-			"edit", kindEvent, event(`{"type":"message","subtype":"message_changed","channel":"C1","event_ts":"1700000009.000000","message":{"user":"U1","text":"new","ts":` + ts + `,"edited":{"user":"U1"}},"previous_message":{"user":"U1","text":"old","ts":` + ts + `}}`),
+			"edit", kindEvent, event(`{"type":"message","subtype":"message_changed","channel":"C1","event_ts":"1700000009.000000","message":{"user":"U1","text":"new","ts":` + ts + `,"edited":{"user":"U1","ts":"1700000008.000000"}},"previous_message":{"user":"U1","text":"old","ts":` + ts + `}}`),
+			[]bot.Event{{ID: "edit:C1:1700000000.000100:1700000008.000000", Kind: bot.EventMessageEdited, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Text: "new", Edit: "1700000008.000000"}},
+		},
+		{
+			"edit without its time", kindEvent, event(`{"type":"message","subtype":"message_changed","channel":"C1","event_ts":"1700000009.000000","message":{"user":"U1","text":"new","ts":` + ts + `},"previous_message":{"user":"U1","text":"old","ts":` + ts + `}}`),
 			[]bot.Event{{ID: "Ev1", Kind: bot.EventMessageEdited, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Text: "new"}},
 		},
 		{"unfurl is no edit", kindEvent, event(`{"type":"message","subtype":"message_changed","channel":"C1","message":{"user":"U1","text":"same","ts":` + ts + `,"attachments":[{}]},"previous_message":{"user":"U1","text":"same","ts":` + ts + `}}`), nil},
 		{"our own edit", kindEvent, event(`{"type":"message","subtype":"message_changed","channel":"C1","message":{"user":"UBOT","bot_id":"BBOT","text":"new","ts":` + ts + `},"previous_message":{"user":"UBOT","text":"old","ts":` + ts + `}}`), nil},
 		{
 			"deletion", kindEvent, event(`{"type":"message","subtype":"message_deleted","channel":"C1","event_ts":"1700000009.000000","deleted_ts":` + ts + `,"previous_message":{"user":"U1","text":"old","ts":` + ts + `,"thread_ts":"1600000000.000001"}}`),
-			[]bot.Event{{ID: "Ev1", Kind: bot.EventMessageDeleted, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Thread: "slack:C1:1600000000.000001"}},
+			[]bot.Event{{ID: "del:C1:1700000000.000100", Kind: bot.EventMessageDeleted, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Thread: "slack:C1:1600000000.000001"}},
 		},
 		{
 			"deletion of a root with answers", kindEvent, event(`{"type":"message","subtype":"message_changed","channel":"C1","event_ts":"1700000009.000000","message":{"subtype":"tombstone","user":"USLACKBOT","text":"gone","ts":` + ts + `},"previous_message":{"user":"U1","text":"old","ts":` + ts + `}}`),
-			[]bot.Event{{ID: "Ev1", Kind: bot.EventMessageDeleted, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref}},
+			[]bot.Event{{ID: "del:C1:1700000000.000100", Kind: bot.EventMessageDeleted, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref}},
 		},
 		{"our own deletion", kindEvent, event(`{"type":"message","subtype":"message_deleted","channel":"C1","deleted_ts":` + ts + `,"previous_message":{"user":"UBOT","bot_id":"BBOT","text":"old","ts":` + ts + `}}`), nil},
 		{
-			"reaction", kindEvent, event(`{"type":"reaction_added","user":"U1","reaction":"thumbsup::skin-tone-3","item":{"type":"message","channel":"C1","ts":` + ts + `},"event_ts":"1700000009.000000"}`),
-			[]bot.Event{{ID: "Ev1", Kind: bot.EventReaction, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Emoji: "thumbsup"}},
+			"reaction", kindEvent, event(`{"type":"reaction_added","user":"U1","reaction":"thumbsup::skin-tone-3","item_user":"U2","item":{"type":"message","channel":"C1","ts":` + ts + `},"event_ts":"1700000009.000000"}`),
+			[]bot.Event{{ID: "Ev1", Kind: bot.EventReaction, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Emoji: "thumbsup", Author: &rio}},
+		},
+		{
+			"reaction to what the bot wrote", kindEvent, event(`{"type":"reaction_added","user":"U1","reaction":"eyes","item_user":"UBOT","item":{"type":"message","channel":"C1","ts":` + ts + `},"event_ts":"1700000009.000000"}`),
+			[]bot.Event{{ID: "Ev1", Kind: bot.EventReaction, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Emoji: "eyes", Author: &bot.User{Name: "perch", Handle: "perch"}}},
 		},
 		{
 			"reaction gone", kindEvent, event(`{"type":"reaction_removed","user":"U1","reaction":"eyes","item":{"type":"message","channel":"C1","ts":` + ts + `},"event_ts":"1700000009.000000"}`),
@@ -115,6 +123,29 @@ func TestDecode(t *testing.T) {
 			[]bot.Event{{ID: "Ev1", Kind: bot.EventJoined, At: at, User: bot.User{Ref: "slack:UBOT", Name: "perch", Handle: "perch"}, Channel: "slack:C1"}},
 		},
 		{"somebody joined", kindEvent, event(`{"type":"member_joined_channel","user":"U1","channel":"C1"}`), nil},
+		{
+			"home opened", kindEvent, event(`{"type":"app_home_opened","user":"U1","channel":"D1","tab":"home","event_ts":` + ts + `}`),
+			[]bot.Event{{ID: "Ev1", Kind: bot.EventHome, At: at, User: ada}},
+		},
+		{"the home's other tab", kindEvent, event(`{"type":"app_home_opened","user":"U1","channel":"D1","tab":"messages"}`), nil},
+		{
+			"group's members", kindEvent, event(`{"type":"subteam_members_changed","subteam_id":"S7","team_id":"T1","added_users":["U1"],"added_users_count":"1","event_ts":` + ts + `}`),
+			[]bot.Event{{ID: "Ev1", Kind: bot.EventGroup, At: at, Group: "slack:S7"}},
+		},
+		{
+			"group", kindEvent, event(`{"type":"subteam_updated","subteam":{"id":"S7","users":["U1"]},"event_ts":` + ts + `}`),
+			[]bot.Event{{ID: "Ev1", Kind: bot.EventGroup, At: at, Group: "slack:S7"}},
+		},
+		{"group without ID", kindEvent, event(`{"type":"subteam_updated","subteam":{}}`), nil},
+		{
+			"removed", kindEvent, event(`{"type":"app_uninstalled","event_ts":` + ts + `}`),
+			[]bot.Event{{ID: "Ev1", Kind: bot.EventRemoved, At: at, Team: "T1"}},
+		},
+		{
+			"bot token revoked", kindEvent, event(`{"type":"tokens_revoked","tokens":{"oauth":[],"bot":["UBOT"]},"event_ts":` + ts + `}`),
+			[]bot.Event{{ID: "Ev1", Kind: bot.EventRemoved, At: at, Team: "T1"}},
+		},
+		{"a person's token revoked", kindEvent, event(`{"type":"tokens_revoked","tokens":{"oauth":["U1"],"bot":[]}}`), nil},
 		{"an event nobody asked for", kindEvent, event(`{"type":"channel_rename","channel":{"id":"C1","name":"x"}}`), nil},
 		{
 			"command", kindCommand, `{"command":"/incident","text":" new  &lt;b&gt; for <@U2|rio> in <#C9|ops> ","user_id":"U5","user_name":"kim","team_id":"T1","channel_id":"C1","channel_name":"ops","trigger_id":"1.2.3","response_url":"https://hooks.slack.com/x"}`,
@@ -136,7 +167,11 @@ func TestDecode(t *testing.T) {
 		},
 		{
 			"message shortcut", kindInteraction, `{"type":"message_action","callback_id":"add_to_timeline","user":{"id":"U1","name":"ada"},"channel":{"id":"C1","name":"ops"},"message_ts":` + ts + `,"message":{"user":"U2","text":"it &amp; broke","ts":` + ts + `,"thread_ts":"1600000000.000001"},"trigger_id":"1.2.3","action_ts":"1700000009.0"}`,
-			[]bot.Event{{ID: "message_action:1.2.3", Kind: bot.EventAction, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", ChannelName: "ops", Message: ref, Thread: "slack:C1:1600000000.000001", Action: "add_to_timeline", Text: "it & broke", Trigger: "1.2.3"}},
+			[]bot.Event{{ID: "message_action:1.2.3", Kind: bot.EventAction, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", ChannelName: "ops", Message: ref, Thread: "slack:C1:1600000000.000001", Action: "add_to_timeline", Text: "it & broke", Trigger: "1.2.3", Author: &rio, Fields: map[string]string{"message_at": "2023-11-14T22:13:20.0001Z"}}},
+		},
+		{
+			"shortcut on what a bot wrote", kindInteraction, `{"type":"message_action","callback_id":"x","user":{"id":"U1","name":"ada"},"channel":{"id":"C1","name":"ops"},"message_ts":` + ts + `,"message":{"user":"U2","bot_id":"B9","username":"Jane (@jane)","text":"hi","ts":` + ts + `},"trigger_id":"1.2.3","action_ts":"1700000009.0"}`,
+			[]bot.Event{{ID: "message_action:1.2.3", Kind: bot.EventAction, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", ChannelName: "ops", Message: ref, Action: "x", Text: "hi", Trigger: "1.2.3", Author: &bot.User{Name: "Jane (@jane)", Handle: "rio"}, Fields: map[string]string{"message_at": "2023-11-14T22:13:20.0001Z"}}},
 		},
 		{
 			"global shortcut", kindInteraction, `{"type":"shortcut","callback_id":"declare_incident","user":{"id":"U1"},"trigger_id":"1.2.3","action_ts":"1700000009.0"}`,

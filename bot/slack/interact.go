@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -80,6 +81,10 @@ func (c choice) text() string {
 	return orWord(c.User, orWord(c.Channel, orWord(c.Date, c.Time)))
 }
 
+// fieldMessageAt is the field of a message shortcut's event that says when the
+// message was written, in RFC 3339.
+const fieldMessageAt = "message_at"
+
 var repeatRE = regexp.MustCompile(repeatMark + `[0-9]+$`)
 
 // interaction reads a button, a sent form or a shortcut.
@@ -111,6 +116,10 @@ func (d decoder) interaction(in delivery) ([]bot.Event, error) {
 			ts := orWord(i.MessageTS, i.Message.TS)
 			ev.Message, ev.Thread = d.refs.message(channel, ts), d.thread(channel, ts, i.Message.ThreadTS)
 			ev.Text, ev.Files = d.text(*i.Message), i.Message.files()
+			u := d.author(*i.Message)
+			ev.Author = &u
+			// What the bot is not allowed to read is told here or nowhere.
+			ev.Fields = map[string]string{fieldMessageAt: d.when(ts).Format(time.RFC3339Nano)}
 		}
 		return []bot.Event{ev}, nil
 	case "view_closed", "block_suggestion":

@@ -21,6 +21,7 @@ type refs struct {
 var (
 	teamRE    = regexp.MustCompile(`^[TE][A-Z0-9]{1,30}$`)
 	userRE    = regexp.MustCompile(`^[UWSB][A-Z0-9]{1,30}$`)
+	groupRE   = regexp.MustCompile(`^S[A-Z0-9]{1,30}$`)
 	channelRE = regexp.MustCompile(`^[CGD][A-Z0-9]{1,30}$`)
 	stampRE   = regexp.MustCompile(`^[0-9]{1,16}\.[0-9]{1,9}$`)
 )
@@ -61,6 +62,32 @@ func (r refs) user(id string) bot.UserRef {
 		return ""
 	}
 	return bot.UserRef(r.prefix() + id)
+}
+
+func (r refs) group(id string) bot.GroupRef {
+	if !groupRE.MatchString(id) {
+		return ""
+	}
+	return bot.GroupRef(r.prefix() + id)
+}
+
+// groupID returns the Slack ID in a ref.
+func (r refs) groupID(ref bot.GroupRef) (string, bool) {
+	p := r.parts(string(ref))
+	if len(p) != 1 || !groupRE.MatchString(p[0]) {
+		return "", false
+	}
+	return p[0], true
+}
+
+// eventID is the ID of what happened to a message. It says what and where, not
+// how it was told: a delivery, a retry of it and what is read later have one.
+func (r refs) eventID(what, channel string, stamps ...string) string {
+	id := what + ":"
+	if r.team != "" {
+		id += r.team + ":"
+	}
+	return id + channel + ":" + strings.Join(stamps, ":")
 }
 
 func (r refs) channel(id string) bot.ChannelRef {
