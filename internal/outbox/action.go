@@ -55,6 +55,11 @@ type Action struct {
 	// "event:<id>", "message:<id>". Opaque here.
 	Subject string `json:"subject,omitempty"`
 
+	// Brief says that nothing refers to the action once it is over: a look at
+	// the outside, an edit that only tells the time. It is forgotten, with its
+	// key, after a day.
+	Brief bool `json:"brief,omitempty"`
+
 	Payload json.RawMessage `json:"payload"`
 
 	State     State           `json:"state"`

@@ -209,7 +209,7 @@ func (r *runner) fits(lanes []string) bool {
 
 // call carries out an attempt, within its time.
 func (r *runner) call(ctx context.Context, rec record) (receipt Receipt, err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opt.AttemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.patience(rec.Action))
 	defer cancel()
 	r.mu.Lock()
 	if f := r.flights[rec.ID]; f != nil {
@@ -225,8 +225,18 @@ func (r *runner) call(ctx context.Context, rec record) (receipt Receipt, err err
 	return r.kinds[rec.Kind].Do(ctx, rec.Action)
 }
 
+// patience is how long a call for the action may take.
+func (r *runner) patience(a Action) time.Duration {
+	if p, ok := r.kinds[a.Kind].(Patient); ok {
+		if d := p.Patience(a); d > 0 {
+			return d
+		}
+	}
+	return r.opt.AttemptTimeout
+}
+
 func (r *runner) arm(ctx context.Context, armer Armer, a Action) (armed json.RawMessage, err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opt.AttemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.patience(a))
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {

@@ -344,3 +344,27 @@ func TestPrune(t *testing.T) {
 		w.wantState(waits, Done)
 	})
 }
+
+func TestPruneBrief(t *testing.T) {
+	inBubble(t, Options{}, func(w *world) {
+		w.svc.setFates(func(a Action) fate {
+			if a.Key == "fails" {
+				return rejects
+			}
+			return works
+		})
+		w.run()
+		ids := w.add(Action{Key: "look", Brief: true}, Action{Key: "fails", Brief: true}, Action{Key: "a"})
+		pass(23 * time.Hour)
+		w.wantState(ids[0], Done)
+		pass(3 * time.Hour)
+		w.update(func(tx store.Tx) error {
+			if _, err := w.ob.Get(tx, ids[0]); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("a look of yesterday: %v, want it forgotten", err)
+			}
+			return nil
+		})
+		w.wantState(ids[1], Failed) // a person may want to know
+		w.wantState(ids[2], Done)
+	})
+}

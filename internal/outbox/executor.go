@@ -22,6 +22,13 @@ type Armer interface {
 	Arm(ctx context.Context, a Action) (json.RawMessage, error)
 }
 
+// Patient is an Executor of which some calls take longer than
+// Options.AttemptTimeout: those that move a file. Patience is how long, for
+// Arm and Do; zero means the usual time.
+type Patient interface {
+	Patience(a Action) time.Duration
+}
+
 // Reconciler is an Executor that can find out whether an action whose outcome
 // is unknown had its effect. Without it a person has to decide.
 type Reconciler interface {

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/perch-chat/perch/store"
@@ -205,6 +206,9 @@ func (o *Outbox) prune(ctx context.Context) (more bool, err error) {
 				}
 			}
 		}
+		if old, err = o.brief(tx, old, batch); err != nil {
+			return err
+		}
 		for _, id := range old {
 			if err := actions().Delete(tx, store.Key(id)); err != nil {
 				return err
@@ -215,3 +219,24 @@ func (o *Outbox) prune(ctx context.Context) (more bool, err error) {
 	})
 	return more, err
 }
+
+// brief adds, to what is to be forgotten, what is so after a day. Where both
+// sides would name it, it stands there once.
+func (o *Outbox) brief(tx store.Tx, old []string, most int) ([]string, error) {
+	before := now().Add(-min(briefly, o.opt.Retention))
+	for rec, err := range actions().By(tx, byBrief, nil, store.Range{Limit: most}) {
+		if err != nil {
+			return nil, err
+		}
+		if !rec.Updated.Before(before) || len(old) >= most {
+			break
+		}
+		if !slices.Contains(old, rec.ID) {
+			old = append(old, rec.ID)
+		}
+	}
+	return old, nil
+}
+
+// briefly is how long a brief action is remembered after its end.
+const briefly = 24 * time.Hour

@@ -108,6 +108,7 @@ const (
 	bySlot    = "slot"    // what the next of the slot replaces
 	byAfter   = "after"   // what waits for an action
 	byExpiry  = "expiry"  // what is queued and may become too late
+	byBrief   = "brief"   // what is over and soon forgotten
 	byDue     = "due"     // what can be worked on at a time, by sort of work and lanes
 )
 
@@ -147,6 +148,12 @@ func actions() store.Table[record] {
 					return nil
 				}
 				return at(r.Expires)
+			}},
+			{Name: byBrief, Keys: func(r record) [][]byte {
+				if !r.Brief || r.State != Done && r.State != Cancelled {
+					return nil
+				}
+				return at(r.Updated)
 			}},
 			{Name: byDue, Keys: dueKeys},
 		},
