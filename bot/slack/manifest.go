@@ -14,7 +14,7 @@ type ManifestOptions struct {
 	Name       string // shown to people, default Perch; up to 35 characters
 	Handle     string // the bot's handle, default perch
 	RequestURL string // where Handler is served, for HTTP mode; empty means Socket Mode
-	Shortcuts  []Shortcut
+	Shortcuts  []Shortcut // default: those that Perch knows
 }
 
 // Shortcut is an entry of Slack's menus. It raises an EventAction with its ID.
@@ -23,6 +23,21 @@ type Shortcut struct {
 	Name        string // up to 24 characters
 	Description string // up to 150
 	OnMessage   bool   // in a message's menu, else in the one for all
+}
+
+// The shortcuts that Perch knows, by the Action of their events.
+const (
+	ShortcutReply    = "desk.reply"       // on a message: send it to the customer
+	ShortcutTimeline = "timeline.message" // on a message: add it to an incident's timeline
+	ShortcutDeclare  = "incident.declare" // anywhere: declare an incident
+)
+
+func shortcuts() []Shortcut {
+	return []Shortcut{
+		{ID: ShortcutReply, Name: "Reply to customer", Description: "Send this message of a conversation's thread to the customer on X", OnMessage: true},
+		{ID: ShortcutTimeline, Name: "Add to timeline", Description: "Add this message to an incident's timeline", OnMessage: true},
+		{ID: ShortcutDeclare, Name: "Declare an incident", Description: "Open the form for a new incident"},
+	}
 }
 
 // Manifest is the description of the app that an admin gives to Slack. See
@@ -103,13 +118,16 @@ func Scopes() []Scope {
 		{"chat:write.customize", "show a customer's name and picture beside their words"},
 		{"commands", "answer slash commands"},
 		{"files:read", "see the files that agents send"},
+		{"files:write", "show the files that customers send"},
 		{"groups:history", "read answers in the threads of private channels it is in"},
 		{"groups:read", "find the private channels it is in"},
 		{"groups:write", "make private channels"},
 		{"im:history", "read what people write to it alone"},
 		{"im:write", "write to one person"},
+		{"pins:write", "pin its setup message"},
 		{"reactions:read", "see reactions"},
 		{"reactions:write", "mark messages as sent or failed"},
+		{"usergroups:read", "see who is on duty in a user group"},
 		{"users:read", "show people's names"},
 	}
 }
@@ -119,7 +137,7 @@ func NewManifest(o ManifestOptions) (Manifest, error) {
 	var m Manifest
 	m.Metadata.Major, m.Metadata.Minor = 2, 1
 	m.Display.Name, m.Display.Description, m.Display.Background = orWord(o.Name, "Perch"), "Your X accounts in Slack: customers' messages, incidents and their timelines", "#0f1419"
-	m.Features.Home.Messages = true
+	m.Features.Home.Tab, m.Features.Home.Messages = true, true
 	m.Features.Bot.Name, m.Features.Bot.Online = orWord(o.Handle, "perch"), true
 	m.Features.Commands = []manifestCommand{
 		{Command: "/twitter", Description: "Connect X accounts and manage them", Hint: "authorize | accounts | settings | help"},
@@ -130,6 +148,9 @@ func NewManifest(o ManifestOptions) (Manifest, error) {
 	for i := range m.Features.Commands {
 		c := &m.Features.Commands[i]
 		c.Escape, c.URL = true, o.RequestURL
+	}
+	if o.Shortcuts == nil {
+		o.Shortcuts = shortcuts()
 	}
 	for _, s := range o.Shortcuts {
 		kind := "global"
@@ -142,8 +163,8 @@ func NewManifest(o ManifestOptions) (Manifest, error) {
 		m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, s.Name)
 	}
 	m.Settings.Events.Bot = []string{
-		"app_mention", "app_uninstalled", "member_joined_channel", "message.channels", "message.groups", "message.im",
-		"reaction_added", "reaction_removed", "tokens_revoked",
+		"app_home_opened", "app_mention", "app_uninstalled", "member_joined_channel", "message.channels", "message.groups", "message.im",
+		"reaction_added", "reaction_removed", "subteam_members_changed", "subteam_updated", "tokens_revoked",
 	}
 	m.Settings.Events.URL = o.RequestURL
 	m.Settings.Interactivity.Enabled, m.Settings.Interactivity.URL = true, o.RequestURL

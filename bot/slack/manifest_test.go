@@ -125,7 +125,11 @@ func TestScopesCoverWhatIsUsed(t *testing.T) {
 	needs := map[string][]string{
 		"app_mention": {"app_mentions:read"}, "message.channels": {"channels:history"}, "message.groups": {"groups:history"}, "message.im": {"im:history"},
 		"reaction_added": {"reactions:read"}, "reaction_removed": {"reactions:read"}, "member_joined_channel": {"channels:read", "groups:read"},
-		"app_uninstalled": nil, "tokens_revoked": nil,
+		"app_uninstalled": nil, "tokens_revoked": nil, "app_home_opened": nil,
+		"subteam_members_changed": {"usergroups:read"}, "subteam_updated": {"usergroups:read"}, "usergroups.users.list": {"usergroups:read"}, "usergroups.list": {"usergroups:read"},
+		"pins.add": {"pins:write"}, "pins.remove": {"pins:write"}, "views.publish": nil, "views.update": nil,
+		"conversations.invite": {"channels:manage", "groups:write"}, "conversations.archive": {"channels:manage", "groups:write"},
+		"files.getUploadURLExternal": {"files:write"}, "files.completeUploadExternal": {"files:write"}, "files.info": {"files:read"},
 		"chat.postMessage": {"chat:write", "chat:write.customize"}, "chat.postEphemeral": {"chat:write"}, "chat.update": {"chat:write"}, "chat.delete": {"chat:write"}, "chat.getPermalink": nil,
 		"reactions.add": {"reactions:write"}, "reactions.remove": {"reactions:write"}, "views.open": nil, "auth.test": nil, "apps.connections.open": nil,
 		"conversations.history": {"channels:history", "groups:history", "im:history"}, "conversations.replies": {"channels:history", "groups:history", "im:history"},
@@ -133,7 +137,7 @@ func TestScopesCoverWhatIsUsed(t *testing.T) {
 		"conversations.list": {"channels:read", "groups:read"}, "conversations.info": {"channels:read", "groups:read"}, "conversations.join": {"channels:join"}, "users.info": {"users:read"},
 	}
 	used := manifest(t, ManifestOptions{}).Settings.Events.Bot
-	method := regexp.MustCompile(`"((?:auth|apps|chat|conversations|reactions|users|views)\.[a-zA-Z.]+)"`)
+	method := regexp.MustCompile(`"((?:auth|apps|chat|conversations|files|pins|reactions|usergroups|users|views)\.[a-zA-Z.]+)"`)
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
