@@ -73,19 +73,29 @@ func (c *Client) download(ctx context.Context, k *call, limit int64) (*File, Lim
 	if err != nil {
 		return nil, Limits{}, err
 	}
+	resp, t, limits, err := c.fetch(ctx, k, req, c.http, func(*url.URL) bool { return true })
+	if err != nil {
+		return nil, limits, err
+	}
+	f, err := c.file(ctx, k, t, resp, limits, limit)
+	return f, limits, err
+}
+
+// fetch asks for a file, wherever X sends us on to, as long as that may be.
+func (c *Client) fetch(ctx context.Context, k *call, req *http.Request, hc *http.Client, may func(*url.URL) bool) (*http.Response, *tracker, Limits, error) {
 	req.Header.Set("Accept", "*/*")
 	for range maxRedirects + 1 {
 		t := &tracker{}
-		resp, err := c.http.Do(req.WithContext(t.watch(ctx))) //nolint:bodyclose // drain closes it
+		resp, err := hc.Do(req.WithContext(t.watch(ctx)))
 		if err != nil {
-			return nil, Limits{}, c.lost(ctx, k, t, err)
+			return nil, t, Limits{}, c.lost(ctx, k, t, err)
 		}
 		limits := readLimits(resp.Header, time.Now())
 		if resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") != "" {
 			drain(resp.Body)
 			next, err := c.follow(ctx, req, resp)
-			if err != nil {
-				return nil, limits, &Error{
+			if err != nil || !may(next.URL) {
+				return nil, t, limits, &Error{
 					Op: k.op, Status: resp.StatusCode, Code: CodeBadResponse,
 					Detail: "X sent us on to an address that is not safe", Message: sentence(CodeBadResponse, limits), Limits: limits,
 				}
@@ -93,10 +103,9 @@ func (c *Client) download(ctx context.Context, k *call, limit int64) (*File, Lim
 			req = next
 			continue
 		}
-		f, err := c.file(ctx, k, t, resp, limits, limit)
-		return f, limits, err
+		return resp, t, limits, nil
 	}
-	return nil, Limits{}, &Error{Op: k.op, Code: CodeBadResponse, Detail: "X sent us on too often", Message: sentence(CodeBadResponse, Limits{})}
+	return nil, nil, Limits{}, &Error{Op: k.op, Code: CodeBadResponse, Detail: "X sent us on too often", Message: sentence(CodeBadResponse, Limits{})}
 }
 
 func (c *Client) follow(ctx context.Context, from *http.Request, resp *http.Response) (*http.Request, error) {

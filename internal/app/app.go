@@ -208,14 +208,17 @@ func (a *App) bind() {
 	for _, p := range a.o.Platforms {
 		platforms[p.Name()] = p
 	}
-	(&chats{db: a.DB, ob: a.Outbox, in: a.Inbox, platforms: platforms}).register()
+	toChat := &chats{db: a.DB, ob: a.Outbox, in: a.Inbox, platforms: platforms}
+	toChat.register()
+	a.Outbox.Register(bot.KindUpload, chatUpload{xs: a.xs(), c: toChat})
+	files := xFiles{xs: a.xs(), platforms: platforms}
 	webhook := ""
 	if a.o.Config.X.Webhook {
 		webhook = a.o.Config.PublicURL + "/x/webhook"
 	}
-	a.Outbox.Register(accounts.KindPost, xPost{xs: a.xs(), db: a.DB, ob: a.Outbox, incidents: a.Incidents, ladder: a.o.Ladder, url: a.o.PostURL})
+	a.Outbox.Register(accounts.KindPost, xPost{xFiles: files, db: a.DB, ob: a.Outbox, incidents: a.Incidents, ladder: a.o.Ladder, url: a.o.PostURL})
 	a.Outbox.Register(accounts.KindDelete, xDelete{a.xs()})
-	a.Outbox.Register(accounts.KindDM, xDM{xs: a.xs(), db: a.DB, ladder: a.o.Ladder})
+	a.Outbox.Register(accounts.KindDM, xDM{xFiles: files, db: a.DB, ladder: a.o.Ladder})
 	a.Outbox.Register(accounts.KindSubscribe, xSubscribe{xs: a.xs(), url: webhook, own: a.o.OwnX})
 	a.Outbox.Register(accounts.KindRevoke, xRevoke{a.xs()})
 	a.Outbox.Register(incident.KindRun, incident.NewWorkflowExecutor(a.Incidents, a.DB))

@@ -19,7 +19,7 @@ import (
 // xDM sends direct messages. As with posts, an unknown outcome is looked up in
 // the conversation before anything is sent again.
 type xDM struct {
-	*xs
+	xFiles
 	db     store.Store
 	ladder []time.Duration
 }
@@ -27,10 +27,32 @@ type xDM struct {
 var (
 	_ outbox.Armer      = xDM{}
 	_ outbox.Reconciler = xDM{}
+	_ outbox.Patient    = xDM{}
 )
 
-func (d xDM) Arm(_ context.Context, a outbox.Action) (json.RawMessage, error) {
-	raw, err := json.Marshal(arm(a))
+// Patience implements outbox.Patient.
+func (d xDM) Patience(a outbox.Action) time.Duration {
+	var x accounts.XDM
+	if json.Unmarshal(a.Payload, &x) != nil || x.File == nil {
+		return 0
+	}
+	return filePatience([]accounts.XFile{*x.File})
+}
+
+func (d xDM) Arm(ctx context.Context, a outbox.Action) (json.RawMessage, error) {
+	var x accounts.XDM
+	if err := json.Unmarshal(a.Payload, &x); err != nil {
+		return nil, unreadable(err)
+	}
+	arm := arm(a)
+	if x.File != nil {
+		var err error
+		arm.Media, arm.Reused, err = d.bring(ctx, a, x.Account, []accounts.XFile{*x.File}, arm.Media, true)
+		if err != nil {
+			return nil, err
+		}
+	}
+	raw, err := json.Marshal(arm)
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
@@ -42,14 +64,24 @@ func (d xDM) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
 	if err := json.Unmarshal(a.Payload, &x); err != nil {
 		return outbox.Receipt{}, unreadable(err)
 	}
+	var arm armed
+	if x.File != nil {
+		if err := json.Unmarshal(a.Armed, &arm); err != nil || len(arm.Media) != 1 {
+			return outbox.Receipt{}, unreadable(err)
+		}
+	}
+	m := xapi.DM{Text: x.Text}
+	if len(arm.Media) > 0 {
+		m.MediaID = arm.Media[0].ID
+	}
 	var sent *xapi.SentDM
 	var limits xapi.Limits
 	err := d.as(ctx, x.Account, func(access string) (err error) {
-		sent, limits, err = d.x.SendDM(ctx, access, x.Recipient, xapi.DM{Text: x.Text})
+		sent, limits, err = d.x.SendDM(ctx, access, x.Recipient, m)
 		return err
 	})
 	if err != nil {
-		return outbox.Receipt{}, d.fate(x.Account, "dm", err)
+		return outbox.Receipt{}, d.fate(x.Account, "dm", arm.spent(err))
 	}
 	r, err := receipt(accounts.XDMSent{EventID: sent.EventID, ConversationID: sent.ConversationID})
 	r.Pace = pace(accounts.Lane(x.Account)+":dm", limits)
@@ -73,7 +105,7 @@ func (d xDM) Reconcile(ctx context.Context, a outbox.Action) (outbox.Verdict, ou
 		return outbox.Absent, outbox.Receipt{}, fmt.Errorf("read the conversation: %w", err)
 	}
 	for _, ev := range slices.Backward(events) { // they are newest first
-		if ev.SenderID != x.Account || xapi.CompareIDs(ev.ID, arm.Since) < 0 || !sameWords(ev.Text, x.Text) {
+		if ev.SenderID != x.Account || xapi.CompareIDs(ev.ID, arm.Since) < 0 || !sameMessage(ev, x) {
 			continue
 		}
 		taken, err := effectTaken(ctx, d.db, "dm", ev.ID, a.ID)
@@ -112,6 +144,12 @@ func (d xDM) since(ctx context.Context, x accounts.XDM, id string) ([]xapi.DMEve
 		}
 	}
 	return nil, errors.New("there are too many messages since then")
+}
+
+// sameMessage compares a message with what was sent: its words, and whether it
+// shows a file. Which one it shows X doesn't promise to say.
+func sameMessage(ev xapi.DMEvent, x accounts.XDM) bool {
+	return (len(ev.Media) > 0) == (x.File != nil) && sameWords(ev.Text, x.Text)
 }
 
 // sameWords compares what was sent with what X shows of it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/perch-chat/perch/incident"
@@ -17,7 +18,7 @@ import (
 // xPost publishes posts. X has no idempotency key, so each attempt is armed
 // with what finds the post again: its parent, and an id that it must be newer than.
 type xPost struct {
-	*xs
+	xFiles
 	db        store.Store
 	ob        *outbox.Outbox
 	incidents *incident.Service
@@ -28,7 +29,17 @@ type xPost struct {
 var (
 	_ outbox.Armer      = xPost{}
 	_ outbox.Reconciler = xPost{}
+	_ outbox.Patient    = xPost{}
 )
+
+// Patience implements outbox.Patient.
+func (p xPost) Patience(a outbox.Action) time.Duration {
+	var x accounts.XPost
+	if json.Unmarshal(a.Payload, &x) != nil {
+		return 0
+	}
+	return filePatience(x.Files)
+}
 
 // armed is what was known just before an attempt.
 type armed struct {
@@ -37,6 +48,23 @@ type armed struct {
 
 	// Unsure: an attempt before this one may have had its effect after all.
 	Unsure bool `json:"unsure,omitempty"`
+
+	// Media are the files that were brought to X for it; some are of an
+	// attempt before, if Reused.
+	Media  []broughtMedia `json:"media,omitempty"`
+	Reused bool           `json:"reused,omitempty"`
+}
+
+// spent turns X's refusal of files that it had taken before into another try,
+// which brings them anew: it keeps them for a day.
+func (m armed) spent(err error) error {
+	e, ok := errors.AsType[*xapi.Error](err)
+	if !ok || e.Code != xapi.CodeBadMedia || !m.Reused {
+		return err
+	}
+	return &outbox.Error{Outcome: outbox.Later, Err: err, Failure: outbox.Failure{
+		Code: string(e.Code), Message: "X did not keep the file. Perch brings it again.", Detail: e.Error(),
+	}}
 }
 
 // arm begins with what the attempts before were armed with: X may show what
@@ -47,7 +75,7 @@ func arm(a outbox.Action) armed {
 	if a.Attempts == 0 || json.Unmarshal(a.Armed, &before) != nil || before.Since == "" {
 		return now
 	}
-	now.Since, now.Unsure = before.Since, before.Unsure || a.Lookups > 0
+	now.Since, now.Unsure, now.Media = before.Since, before.Unsure || a.Lookups > 0, before.Media
 	return now
 }
 
@@ -96,6 +124,11 @@ func (p xPost) Arm(ctx context.Context, a outbox.Action) (json.RawMessage, error
 	if err != nil {
 		return nil, notSent(err)
 	}
+	if len(x.Files) > 0 {
+		if arm.Media, arm.Reused, err = p.bring(ctx, a, x.Account, x.Files, arm.Media, false); err != nil {
+			return nil, err
+		}
+	}
 	raw, err := json.Marshal(arm)
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
@@ -118,10 +151,14 @@ func (p xPost) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 	if err != nil {
 		return outbox.Receipt{}, err
 	}
+	media := slices.Clone(x.MediaIDs)
+	for _, m := range arm.Media {
+		media = append(media, m.ID)
+	}
 	var created *xapi.CreatedPost
 	var limits xapi.Limits
 	err = p.as(ctx, x.Account, func(access string) (err error) {
-		created, limits, err = p.x.CreatePost(ctx, access, xapi.Post{Text: x.Text, ReplyTo: arm.Parent, MediaIDs: x.MediaIDs})
+		created, limits, err = p.x.CreatePost(ctx, access, xapi.Post{Text: x.Text, ReplyTo: arm.Parent, MediaIDs: media})
 		return err
 	})
 	if err != nil {
@@ -133,6 +170,7 @@ func (p xPost) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 // refused is fate, but for a duplicate: after an attempt whose outcome was unknown it most
 // likely is that attempt's post, so it is looked for.
 func (p xPost) refused(account string, arm armed, err error) error {
+	err = arm.spent(err)
 	var e *xapi.Error
 	if errors.As(err, &e) && e.Code == xapi.CodeDuplicate && arm.Unsure {
 		return &outbox.Error{Outcome: outbox.Uncertain, Err: err, Failure: outbox.Failure{
