@@ -164,7 +164,7 @@ func (d decoder) reading(kind string) func(*bot.Event, happening) bool {
 func (d decoder) message(ev *bot.Event, h happening) bool {
 	switch h.Subtype {
 	case "", "file_share", "thread_broadcast", "me_message":
-		return d.written(ev, h)
+		return d.writtenLive(ev, h)
 	case "message_changed":
 		return d.changed(ev, h)
 	case "message_deleted":
@@ -173,21 +173,26 @@ func (d decoder) message(ev *bot.Event, h happening) bool {
 	return false
 }
 
-func (d decoder) written(ev *bot.Event, h happening) bool {
-	ch := h.channel()
-	if !d.byPerson(h.message) || d.refs.message(ch, h.TS) == "" {
+// writtenLive reads a message that is delivered.
+func (d decoder) writtenLive(ev *bot.Event, h happening) bool {
+	return d.written(ev, h.channel(), h.message)
+}
+
+// written reads a message of a person, delivered or read later.
+func (d decoder) written(ev *bot.Event, ch string, m message) bool {
+	if !d.byPerson(m) || d.refs.message(ch, m.TS) == "" {
 		return false
 	}
 	// Slack tells of a mention as a message and as an app_mention, under two IDs.
-	ev.ID = d.refs.eventID("msg", ch, h.TS)
-	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessage, d.refs.channel(ch), d.refs.message(ch, h.TS), d.thread(ch, h.TS, h.ThreadTS)
-	ev.At, ev.User, ev.Files = d.when(h.TS), d.person(h.User), h.files()
-	if rest, ok := d.addressed(h.Text); ok {
+	ev.ID = d.refs.eventID("msg", ch, m.TS)
+	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessage, d.refs.channel(ch), d.refs.message(ch, m.TS), d.thread(ch, m.TS, m.ThreadTS)
+	ev.At, ev.User, ev.Files = d.when(m.TS), d.person(m.User), m.files()
+	if rest, ok := d.addressed(m.Text); ok {
 		order(ev, plain(rest, d.names()))
 		return true
 	}
-	ev.Text = d.text(h.message)
-	if h.ChannelType == "im" {
+	ev.Text = d.text(m)
+	if strings.HasPrefix(ch, "D") {
 		order(ev, ev.Text) // whoever writes to the bot alone means the bot
 	}
 	return true
@@ -199,7 +204,7 @@ func (d decoder) mention(ev *bot.Event, h happening) bool {
 	if _, ok := d.addressed(h.Text); !ok {
 		return false
 	}
-	return d.written(ev, h)
+	return d.writtenLive(ev, h)
 }
 
 // changed reads a message_changed. Slack sends one for answers in the thread,

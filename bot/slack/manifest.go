@@ -11,9 +11,9 @@ import (
 
 // ManifestOptions say how the app will be reached and what it is called.
 type ManifestOptions struct {
-	Name       string // shown to people, default Perch; up to 35 characters
-	Handle     string // the bot's handle, default perch
-	RequestURL string // where Handler is served, for HTTP mode; empty means Socket Mode
+	Name       string     // shown to people, default Perch; up to 35 characters
+	Handle     string     // the bot's handle, default perch
+	RequestURL string     // where Handler is served, for HTTP mode; empty means Socket Mode
 	Shortcuts  []Shortcut // default: those that Perch knows
 }
 

@@ -14,10 +14,11 @@ import (
 	"github.com/perch-chat/perch/bot/slack/slackfake"
 )
 
-// kept is a sink that counts each event.
+// kept is a sink that counts each event, and keeps gaps apart.
 type kept struct {
 	mu   sync.Mutex
 	seen map[string]int
+	gaps []bot.Event
 	slow chan struct{} // if set, every delivery waits for one
 }
 
@@ -31,6 +32,10 @@ func (k *kept) Deliver(ctx context.Context, ev bot.Event) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if ev.Kind == bot.EventGap {
+		k.gaps = append(k.gaps, ev)
+		return nil
+	}
 	if k.seen == nil {
 		k.seen = map[string]int{}
 	}
@@ -42,6 +47,12 @@ func (k *kept) count() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return len(k.seen)
+}
+
+func (k *kept) times(id string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.seen[id]
 }
 
 // start runs an adapter and waits until both its sockets are open. The func
