@@ -29,6 +29,12 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 		_, err = d.Reopen(tx, ev.Value, ev.User)
 	case "desk.transfer":
 		err = d.askTransfer(tx, ev)
+	case "desk.snooze":
+		err = d.askSnooze(tx, ev)
+	case "desk.snooze.for":
+		err = d.snoozeFor(tx, ev)
+	case "desk.wake":
+		_, err = d.Wake(tx, ev.Value, ev.User)
 	case "desk.send":
 		err = d.sendAnyway(tx, ev)
 	case "desk.keep":
@@ -83,9 +89,14 @@ func (d *Desk) askTransfer(tx store.Tx, ev bot.Event) error {
 	if !ok {
 		return problem(CodeInvalid, "There is nobody to transfer it to: no other department, and nobody else is on duty.")
 	}
+	return d.open(tx, ev, c, form)
+}
+
+// open shows a form about a conversation to the person of an event.
+func (d *Desk) open(tx store.Tx, ev bot.Event, c Conversation, form bot.Form) error {
 	form.Channel, form.Thread = c.Channel, c.CardRef
-	_, _, err = d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindOpen, Key: "desk:transfer:" + ev.Platform + ":" + ev.ID,
+	_, _, err := d.ob.Add(tx, outbox.Action{
+		Kind: bot.KindOpen, Key: "desk:form:" + ev.Platform + ":" + ev.ID,
 		Payload: encode(bot.Open{Platform: ev.Platform, Trigger: ev.Trigger, Form: form}),
 	})
 	if err != nil {
@@ -95,9 +106,16 @@ func (d *Desk) askTransfer(tx store.Tx, ev bot.Event) error {
 }
 
 func (d *Desk) onSubmit(tx store.Tx, ev bot.Event) (bool, error) {
-	if ev.Action != "desk.transfer" {
-		return false, nil
+	switch ev.Action {
+	case "desk.transfer":
+		return true, d.transferTo(tx, ev)
+	case "desk.snooze":
+		return true, d.answer(tx, ev, d.snoozeChosen(tx, ev))
 	}
+	return false, nil
+}
+
+func (d *Desk) transferTo(tx store.Tx, ev bot.Event) error {
 	var to Target
 	if dep, ok := strings.CutPrefix(ev.Fields["to"], "department:"); ok {
 		to.Department = dep
@@ -105,7 +123,7 @@ func (d *Desk) onSubmit(tx store.Tx, ev bot.Event) (bool, error) {
 		to.User = bot.UserRef(user)
 		people, err := d.Who(tx, "")
 		if err != nil {
-			return true, err
+			return err
 		}
 		for _, p := range people {
 			if p.User == to.User {
@@ -113,10 +131,10 @@ func (d *Desk) onSubmit(tx store.Tx, ev bot.Event) (bool, error) {
 			}
 		}
 	} else {
-		return true, d.tell(tx, ev, "Choose whom to transfer the conversation to.")
+		return d.tell(tx, ev, "Choose whom to transfer the conversation to.")
 	}
 	_, err := d.Transfer(tx, ev.Value, to, ev.User)
-	return true, d.answer(tx, ev, err)
+	return d.answer(tx, ev, err)
 }
 
 // sendAnyway is the button under "Not sent": it claims and sends in one.

@@ -42,7 +42,7 @@ func (d *Desk) card(tx store.Tx, c Conversation) (bot.Message, error) {
 		fields = append(fields, bot.Field{Label: "Followers", Value: []bot.Span{bot.Plain(thousands(who.Followers))}})
 	}
 	if c.Open() && !c.WaitingSince.IsZero() {
-		fields = append(fields, bot.Field{Label: "Waiting since", Value: []bot.Span{bot.Plain(clock(c.WaitingSince))}})
+		fields = append(fields, bot.Field{Label: "Waiting", Value: []bot.Span{bot.Plain(waitingText(c.WaitingSince))}})
 	}
 	last := preview(c.Last)
 	text := fmt.Sprintf("%s: %s. %s.", customer(who), what, stateText(c))
@@ -63,16 +63,20 @@ func (d *Desk) card(tx store.Tx, c Conversation) (bot.Message, error) {
 func cardButtons(c Conversation, who Contact) []bot.Button {
 	open := bot.Button{ID: "desk.open", Label: "Open on X", URL: address(c, who)}
 	closeIt := bot.Button{ID: "desk.close", Label: "Close", Value: c.ID}
+	snooze := bot.Button{ID: "desk.snooze", Label: "Snooze", Value: c.ID}
 	switch c.State {
 	case Queued:
-		return []bot.Button{{ID: "desk.claim", Label: "Claim", Value: c.ID, Style: bot.ButtonPrimary}, transferButton(c), closeIt, open}
+		return []bot.Button{{ID: "desk.claim", Label: "Claim", Value: c.ID, Style: bot.ButtonPrimary}, transferButton(c), snooze, closeIt, open}
 	case Closed:
 		return []bot.Button{{ID: "desk.reopen", Label: "Reopen", Value: c.ID}, open}
+	case Snoozed:
+		return []bot.Button{{ID: "desk.wake", Label: "Go on now", Value: c.ID}, transferButton(c), snooze, closeIt, open}
 	case Claimed, Waiting:
 	}
 	return []bot.Button{
 		closeIt,
 		transferButton(c),
+		snooze,
 		{ID: "desk.release", Label: "Back to the queue", Value: c.ID},
 		open,
 	}
@@ -90,6 +94,8 @@ func stateText(c Conversation) string {
 		return c.OwnerName + " is on it"
 	case Waiting:
 		return "Answered by " + c.OwnerName + ", waiting for the customer"
+	case Snoozed:
+		return "Snoozed until " + clock(c.SnoozedUntil) + ", " + c.OwnerName + " has it"
 	case Closed:
 		if c.ClosedBy == "" {
 			return "Closed"

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/outbox"
@@ -68,13 +69,14 @@ func (d *Desk) editCard(tx store.Tx, c *Conversation) error {
 		return err
 	}
 	c.CardEdits++
+	c.Fresh = time.Time{} // it tells the time anew from now on
 	e := bot.Edit{Ref: c.CardRef, Message: m}
 	if e.Ref == "" {
 		e.RefOf = cardKey(*c)
 	}
 	_, _, err = d.ob.Add(tx, outbox.Action{
 		Kind: bot.KindEdit, Key: fmt.Sprintf("desk:card-edit:%s:%d", c.ID, c.CardEdits), Order: order(*c),
-		Slot: "edit:" + cardKey(*c), After: after(*c), Subject: "conversation:" + c.ID, Payload: encode(e),
+		Slot: "edit:" + cardKey(*c), After: after(*c), Subject: "conversation:" + c.ID, Brief: true, Payload: encode(e),
 	})
 	if err != nil {
 		return fmt.Errorf("add edit of card: %w", err)
@@ -121,7 +123,9 @@ func line(text string) bot.Message {
 
 // tell answers the person of an event alone.
 func (d *Desk) tell(tx store.Tx, ev bot.Event, text string, buttons ...bot.Button) error {
-	m := bot.Message{Channel: ev.Channel, Thread: ev.Thread, Only: ev.User.Ref, Respond: ev.Respond, Text: text}
+	m := bot.Message{
+		Channel: ev.Channel, Thread: ev.Thread, Only: ev.User.Ref, Respond: ev.Respond, Trigger: ev.Trigger, Text: text,
+	}
 	if len(buttons) > 0 {
 		m.Blocks = []bot.Block{bot.Para(bot.Plain(text)), bot.Actions(buttons...)}
 	}

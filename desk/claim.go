@@ -47,9 +47,9 @@ func (d *Desk) Claim(tx store.Tx, conversationID string, by bot.User) (Conversat
 	switch {
 	case !c.Open():
 		return c, problem(CodeClosed, "This conversation is closed. Reopen it to answer.")
-	case c.Owner == by.Ref:
+	case c.Owner == by.Ref && c.State != Snoozed:
 		return c, nil
-	case c.Owner != "":
+	case c.Owner != "" && c.Owner != by.Ref:
 		return c, problem(CodeClaimed, "%s has this conversation.", c.OwnerName)
 	}
 	err = d.give(tx, &c, by.Ref, named(by))
@@ -107,6 +107,7 @@ func (d *Desk) Release(tx store.Tx, conversationID string, by bot.User) (Convers
 		return c, nil
 	}
 	c.State, c.Owner, c.OwnerName = Queued, "", ""
+	c.Called, c.Reminded = now(), false
 	err = d.changed(tx, &c, named(by)+" put the conversation back into the queue.")
 	return c, err
 }

@@ -111,7 +111,7 @@ func unanswered(c *Conversation, m Message) {
 		c.State = Claimed
 	}
 	if c.Open() && c.WaitingSince.IsZero() {
-		c.WaitingSince = c.LastIn
+		c.WaitingSince, c.Called, c.Reminded = c.LastIn, now(), false
 	}
 }
 

@@ -55,6 +55,7 @@ type Options struct {
 	Reopen      time.Duration // how long after its end a conversation goes on with a new message; default 7 days
 	Unavailable time.Duration // how long a customer isn't told again that nobody is there; default 12 h
 	AnswerLife  time.Duration // how long an answer may wait until its agent is asked again; default 24 h
+	Remind      time.Duration // how long a customer waits until those on duty are called again; 0 never
 }
 
 // Desk is where customers are answered. It is safe for concurrent use.

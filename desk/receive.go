@@ -56,6 +56,11 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 		return err
 	}
 	late := !c.LastIn.IsZero() && in.At.Before(c.LastIn)
+	if c.State == Snoozed {
+		if err := d.wake(tx, &c, "the customer wrote, so the snooze is over."); err != nil {
+			return err
+		}
+	}
 	d.heard(&c, m, late)
 
 	onDuty, err := d.Who(tx, c.Department)
@@ -84,6 +89,7 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 // put stores a conversation.
 func (d *Desk) put(tx store.Tx, c Conversation) error {
 	c.Updated = now()
+	d.setClock(&c)
 	return conversations().Put(tx, c)
 }
 
@@ -91,7 +97,7 @@ func (d *Desk) put(tx store.Tx, c Conversation) error {
 func (d *Desk) heard(c *Conversation, m Message, late bool) {
 	c.Unread++
 	if c.WaitingSince.IsZero() {
-		c.WaitingSince = m.At
+		c.WaitingSince, c.Called, c.Reminded = m.At, now(), false
 	}
 	if c.State == Waiting {
 		c.State = Claimed

@@ -23,7 +23,7 @@ func TestFirstMessage(t *testing.T) {
 		}
 		card := w.card()
 		contains(t, "card", all(card.msg), "Ana (@ana)", "Direct message to @acme", "1,234", "Waiting for an agent", "My order is", "Support")
-		equal(t, "buttons", buttonIDs(card.msg), []string{"desk.claim", "desk.close", "desk.open", "desk.transfer"})
+		equal(t, "buttons", buttonIDs(card.msg), []string{"desk.claim", "desk.close", "desk.open", "desk.snooze", "desk.transfer"})
 		if u := buttons(card.msg)["desk.open"].URL; u != "https://x.com/messages/42-"+acme {
 			t.Errorf("open on X = %q", u)
 		}

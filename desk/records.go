@@ -37,6 +37,7 @@ const (
 	Queued  State = "queued"  // the customer waits, nobody has claimed it
 	Claimed State = "claimed" // the customer waits for the owner's answer
 	Waiting State = "waiting" // the owner answered: it is the customer's turn
+	Snoozed State = "snoozed" // put off by its owner, until a time or until the customer writes
 	Closed  State = "closed"
 )
 
@@ -82,6 +83,12 @@ type Conversation struct {
 	Reopened     int         `json:"reopened,omitempty"`       // how often it went on after its end
 	Previous     bot.UserRef `json:"previous_owner,omitempty"` // who owned it when it was closed
 	PreviousName string      `json:"previous_owner_name,omitempty"`
+
+	SnoozedUntil time.Time `json:"snoozed_until,omitzero"`
+	Called       time.Time `json:"called,omitzero"`    // when those on duty were called, or would have been, for what waits
+	Reminded     bool      `json:"reminded,omitempty"` // they were called again
+	Alarm        time.Time `json:"alarm,omitzero"`     // when the desk looks at it by itself
+	Fresh        time.Time `json:"fresh,omitzero"`     // when its card is to tell the waiting time anew
 }
 
 // Open reports whether the conversation goes on.
@@ -209,6 +216,8 @@ func conversations() store.Table[Conversation] {
 			{Name: "state", Keys: func(c Conversation) [][]byte {
 				return [][]byte{store.Key(string(c.State), c.LastIn)}
 			}},
+			{Name: "alarm", Keys: func(c Conversation) [][]byte { return timeKey(c.Alarm) }},
+			{Name: "fresh", Keys: func(c Conversation) [][]byte { return timeKey(c.Fresh) }},
 			{Name: "owner", Keys: func(c Conversation) [][]byte {
 				if c.Owner == "" || !c.Open() {
 					return nil
@@ -217,6 +226,14 @@ func conversations() store.Table[Conversation] {
 			}},
 		},
 	}
+}
+
+// timeKey is the key of an index by a time that not every record has.
+func timeKey(t time.Time) [][]byte {
+	if t.IsZero() {
+		return nil
+	}
+	return [][]byte{store.Key(t)}
 }
 
 func messages() store.Table[Message] {

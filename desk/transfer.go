@@ -39,6 +39,7 @@ func (d *Desk) Transfer(tx store.Tx, conversationID string, to Target, by bot.Us
 		return c, problem(CodeInvalid, "The conversation already is with %s.", dep.Name)
 	}
 	c.Department, c.State, c.Owner, c.OwnerName = dep.ID, Queued, "", ""
+	c.Called, c.Reminded = now(), false
 	text := named(by) + " transferred the conversation to " + dep.Name + "."
 	if dep.Channel == c.Channel {
 		if err := d.note(tx, &c, line(text)); err != nil {

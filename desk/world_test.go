@@ -260,6 +260,28 @@ func (w *world) wait(d time.Duration) {
 	<-time.After(d)
 }
 
+// pass lets time pass while the desk looks at the clock, as it does in Perch.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		w.wait(min(20*time.Second, time.Until(end)))
+		w.tick()
+	}
+	w.settle()
+}
+
+// tick has the desk do what the clock asks for.
+func (w *world) tick() {
+	w.t.Helper()
+	due := false
+	if err := w.db.View(w.t.Context(), func(tx store.Tx) (err error) { due, err = w.d.Due(tx); return err }); err != nil {
+		w.t.Fatal(err)
+	}
+	for due {
+		w.update(func(tx store.Tx) (err error) { due, err = w.d.Tick(tx); return err })
+	}
+}
+
 func (w *world) update(fn func(tx store.Tx) error) {
 	w.t.Helper()
 	if err := w.db.Update(w.t.Context(), fn); err != nil {

@@ -186,11 +186,12 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 	})
 	a.Desk = desk.New(a.Outbox, desk.Options{
 		Log: a.log.With("part", "desk"), Roles: a.Roles, Accounts: a.Accounts, Settings: deskSettings(c),
+		Remind: time.Duration(c.Desk.Remind),
 	})
 	a.poll = newPoller(a.xs(), a.DB, a.Inbox, time.Duration(c.X.PollInterval), a.log.With("part", "poll"))
 	a.Commands = commands.New(commands.Deps{
 		Log: a.log.With("part", "commands"), Outbox: a.Outbox, Inbox: a.Inbox, Accounts: a.Accounts, Incidents: a.Incidents, Desk: a.Desk, Roles: a.Roles,
-		SetupChannel: bot.ChannelRef(c.Channels.Setup), IncidentsChannel: bot.ChannelRef(c.Channels.Incidents),
+		SetupChannel: bot.ChannelRef(c.Channels.Setup), IncidentsChannel: bot.ChannelRef(c.Channels.Incidents), OnSetup: a.setupFound,
 		Version: a.o.Version, Support: a.poll,
 	})
 	a.bind()
@@ -255,11 +256,9 @@ func (a *App) bind() {
 
 // seed brings the departments and the setup message up to date.
 func (a *App) seed(tx store.Tx) error {
-	c := a.o.Config
-	departments := c.Departments
-	if len(departments) == 0 && c.Channels.Setup != "" {
-		// Customers must arrive somewhere.
-		departments = []config.Department{{Name: "Support", Channel: c.Channels.Setup}}
+	departments, err := a.served(tx)
+	if err != nil {
+		return err
 	}
 	for _, d := range departments {
 		dep := desk.Department{ID: departmentID(d.Name), Name: d.Name, Channel: bot.ChannelRef(d.Channel)}
@@ -302,6 +301,7 @@ func (a *App) Run(ctx context.Context) error {
 		take.run("control", a.controlled)
 	}
 	take.run("upkeep", a.alone("upkeep", a.upkeep))
+	take.run("desk", a.alone("desk", a.tendDesk))
 	a.awaitChats(ctx)
 	take.run("http", func(ctx context.Context) error {
 		return serve(ctx, a.o.Listener, a.handler, time.Duration(a.o.Config.Shutdown.Drain), a.log, a.atEnd)

@@ -264,7 +264,7 @@ func (t *tour) look(ctx context.Context) (sandbox.Tour, error) {
 }
 
 func (t *tour) conversations(tx store.Tx, out *sandbox.Tour) error {
-	for _, state := range []desk.State{desk.Queued, desk.Claimed, desk.Waiting, desk.Closed} {
+	for _, state := range []desk.State{desk.Queued, desk.Claimed, desk.Waiting, desk.Snoozed, desk.Closed} {
 		convs, err := t.a.Desk.List(tx, state, 20)
 		if err != nil {
 			return err
