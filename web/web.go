@@ -1,8 +1,8 @@
 // Package web is Perch's face to HTTP: the JSON:API of incidents and their
 // events, the page on which everybody reads what was posted of an incident, the
-// pages through which an X account is connected, and the endpoint of X's
-// webhook. What it answers with success is stored already. It never
-// calls out: effects are the business of the outbox.
+// pages through which an X account is connected and Perch is installed in
+// Slack, and the endpoint of X's webhook. What it answers with success is
+// stored already. It never calls out: effects are the business of the outbox.
 package web
 
 import (
@@ -50,8 +50,8 @@ type XWebhook interface {
 	Decode(body []byte) ([]inbox.Item, error)
 }
 
-// Deps is what the handler works with. Accounts, Inbox and XWebhook may be
-// nil: then their pages are not found.
+// Deps is what the handler works with. Accounts, Slack, Inbox and XWebhook may
+// be nil: then their pages are not found.
 type Deps struct {
 	DB        store.Store
 	Incidents *incident.Service
@@ -61,6 +61,10 @@ type Deps struct {
 	Log       *slog.Logger
 	PublicURL string // where clients reach Perch, for links
 	RateLimit int    // requests a minute of each token, reads and writes apart; 0 is 3000
+
+	Slack       Slack
+	SlackScopes []SlackScope
+	SlackNamed  func(team string) bool // whether the configuration names places of the workspace
 }
 
 type server struct {
@@ -69,7 +73,7 @@ type server struct {
 	keys   keyring
 }
 
-// New returns the handler of /v1, /api/v1, /incidents and /x.
+// New returns the handler of /v1, /api/v1, /incidents, /x and /slack.
 func New(d Deps) http.Handler {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -95,6 +99,9 @@ func New(d Deps) http.Handler {
 		p := newPages(pageHTML, pageCSS)
 		mux.Handle("GET /x/start/{ticket}", s.page(p, s.startX))
 		mux.Handle("GET /x/callback", s.page(p, s.finishX))
+	}
+	if d.Slack != nil {
+		s.slackRoutes(mux)
 	}
 	if d.XWebhook != nil && d.Inbox != nil {
 		mux.Handle("GET /x/webhook", s.handle(s.answerCRC))

@@ -1,0 +1,66 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Token is a bot token. It is never shown: printing, logging and encoding it
+// give "[redacted]".
+type Token string
+
+// Reveal returns the token, to call Slack with it or to seal it.
+func (t Token) Reveal() string { return string(t) }
+
+// String implements [fmt.Stringer].
+func (t Token) String() string {
+	if t == "" {
+		return ""
+	}
+	return "[redacted]"
+}
+
+// Format implements [fmt.Formatter], for every verb.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) }
+
+// LogValue implements [slog.LogValuer].
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalText implements [encoding.TextMarshaler], which JSON uses too.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// Installation is the app in one workspace.
+type Installation struct {
+	Team       string // the workspace, T…
+	Name       string // of the workspace
+	Enterprise string // the organization it belongs to, if any
+	App        string // A…
+	BotUser    string // U…
+	BotID      string // B…
+	BotName    string
+	Scopes     []string
+	Token      Token
+	By         string    // the person who installed it, U…
+	At         time.Time // by Slack's clock, which events are stamped by too
+}
+
+// ErrNotInstalled is returned for a workspace without the app.
+var ErrNotInstalled = errors.New("slack: the app is not installed in this workspace")
+
+// Installations keeps where the app is installed. Whoever implements it seals
+// the tokens. Its methods are safe for concurrent use.
+type Installations interface {
+	// Find returns the installation of a workspace, or ErrNotInstalled.
+	Find(ctx context.Context, team string) (Installation, error)
+
+	// List returns all of them.
+	List(ctx context.Context) ([]Installation, error)
+
+	// Broken says that Slack does not take the token of this installation any
+	// more, with Slack's word for it. An installation that was replaced in the
+	// meantime stays.
+	Broken(ctx context.Context, i Installation, code string) error
+}
