@@ -72,7 +72,7 @@ func release(c *call) error {
 // attention shows, in the setup channel, what failed and has no place of its
 // own in chat: entries and answers show their own fate.
 func (r *Router) attention(tx store.Tx, a outbox.Action) error {
-	if a.State != outbox.Failed && (a.State != outbox.Unknown || !a.Stuck) || r.SetupChannel == "" {
+	if a.State != outbox.Failed && (a.State != outbox.Unknown || !a.Stuck) {
 		return nil
 	}
 	what, ok := map[string]string{
@@ -81,8 +81,12 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 		accounts.KindDelete:    "delete a post on X",
 		bot.KindPost:           "post a message in chat",
 	}[a.Kind]
-	if !ok || strings.HasPrefix(a.Key, "commands:letter:") || strings.HasPrefix(a.Key, "commands:reply:") {
+	if !ok || strings.HasPrefix(a.Key, "commands:letter:") || strings.HasPrefix(a.Key, "commands:reply:") || strings.HasPrefix(a.Key, setupPrefix) {
 		return nil
+	}
+	setup, err := r.Setup(tx)
+	if err != nil || setup == "" {
+		return err
 	}
 	why := "No reason is known."
 	if a.Failure != nil {
@@ -94,7 +98,7 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 		nth = a.Failure.Code // tried again by Perch itself, with the same end: it was said already
 	}
 	return r.post(tx, bot.Message{
-		Channel: r.SetupChannel, Text: head + " " + why,
+		Channel: setup, Text: head + " " + why,
 		Blocks: []bot.Block{
 			bot.Para(bot.Bold(head), bot.Plain(" "+why)),
 			bot.Actions(
@@ -122,12 +126,13 @@ func (r *Router) HoldChanged(tx store.Tx, h outbox.Hold, on bool) error {
 		}
 	}
 	say, ok := told[h.Code]
-	if r.SetupChannel == "" || !ok {
-		return nil
+	setup, err := r.Setup(tx)
+	if err != nil || setup == "" || !ok {
+		return err
 	}
 	key := fmt.Sprintf("commands:hold:%s:%s:%d", h.Lane, h.Code, h.Since.UnixNano())
 	m := bot.Message{
-		Channel: r.SetupChannel, Text: "⚠ " + h.Message,
+		Channel: setup, Text: "⚠ " + h.Message,
 		Blocks: []bot.Block{
 			bot.Para(bot.Bold(say.head), bot.Plain(h.Message)),
 			bot.Para(bot.Plain(say.then)),
@@ -160,8 +165,9 @@ func chatRef(ref string) bool {
 // ItemDead shows an event that could not be handled, in the setup channel. It
 // is for the inbox's OnDead.
 func (r *Router) ItemDead(tx store.Tx, it inbox.Item) error {
-	if r.SetupChannel == "" {
-		return nil
+	setup, err := r.Setup(tx)
+	if err != nil || setup == "" {
+		return err
 	}
 	what := "something that happened in chat"
 	if it.Source == "x" {
@@ -169,7 +175,7 @@ func (r *Router) ItemDead(tx store.Tx, it inbox.Item) error {
 	}
 	head := "⚠ Perch could not handle " + what + "."
 	return r.post(tx, bot.Message{
-		Channel: r.SetupChannel, Text: head,
+		Channel: setup, Text: head,
 		Blocks: []bot.Block{
 			bot.Para(bot.Bold(head), bot.Plain(" It is kept. The log of Perch says why, under the item's number; once that is mended, press Retry.")),
 			bot.Context(bot.Plain("Item " + it.ID)),

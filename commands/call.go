@@ -91,7 +91,7 @@ func text(s string) bot.Message {
 // reply answers the person alone, where they asked.
 func (c *call) reply(m bot.Message) error {
 	c.said++
-	m.Channel, m.Thread, m.Only, m.Respond = c.ev.Channel, c.ev.Thread, c.ev.User.Ref, c.ev.Respond
+	m.Channel, m.Thread, m.Only, m.Respond, m.Trigger = c.ev.Channel, c.ev.Thread, c.ev.User.Ref, c.ev.Respond, c.ev.Trigger
 	return c.post(c.tx, m, postOptions{
 		key:   fmt.Sprintf("commands:reply:%s:%s:%d", c.ev.Platform, c.ev.ID, c.said),
 		order: fmt.Sprintf("chat:%s:only:%s", m.Channel, m.Only),
@@ -123,9 +123,14 @@ func (r *Router) post(tx store.Tx, m bot.Message, o postOptions) error {
 // edits of one message apart: the newest wins. Times won't do for it: two
 // changes of one moment would be one edit, the older.
 func (r *Router) edit(tx store.Tx, refOf, n string, m bot.Message) error {
+	return r.editRef(tx, "", refOf, n, "", m)
+}
+
+// editRef is edit for a message whose ref may be known already.
+func (r *Router) editRef(tx store.Tx, ref bot.MessageRef, refOf, n, subject string, m bot.Message) error {
 	return r.add(tx, outbox.Action{
-		Kind: bot.KindEdit, Key: refOf + ":edit:" + n, Order: "edit:" + refOf, Slot: "edit:" + refOf,
-	}, bot.Edit{RefOf: refOf, Message: m})
+		Kind: bot.KindEdit, Key: refOf + ":edit:" + n, Order: "edit:" + refOf, Slot: "edit:" + refOf, Subject: subject,
+	}, bot.Edit{Ref: ref, RefOf: refOf, Message: m})
 }
 
 func (r *Router) add(tx store.Tx, a outbox.Action, payload any) error {

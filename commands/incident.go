@@ -102,7 +102,10 @@ func (c *call) declare(title, severity string, private bool, summary string) err
 	if severity == "none" {
 		severity = ""
 	}
-	channel := c.IncidentsChannel
+	channel, err := c.announcements(c.tx)
+	if err != nil {
+		return err
+	}
 	if channel == "" {
 		channel = c.ev.Channel
 	}

@@ -74,10 +74,13 @@ func personSpan(p incident.Person) []bot.Span {
 func clock(t time.Time) string { return t.UTC().Format("15:04 UTC, 2 Jan") }
 
 func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error {
-	if now.Channel == "" && r.IncidentsChannel != "" && was.ID == "" {
+	if now.Channel == "" && was.ID == "" {
 		// Declared outside of chat: it is announced where incidents are.
-		var err error
-		if now, err = r.Incidents.SetChannel(tx, now.ID, string(r.IncidentsChannel), ""); err != nil {
+		at, err := r.announcements(tx)
+		if err != nil || at == "" {
+			return err
+		}
+		if now, err = r.Incidents.SetChannel(tx, now.ID, string(at), ""); err != nil {
 			return err
 		}
 	}
@@ -104,6 +107,15 @@ func (r *Router) ActionChanged(tx store.Tx, _ outbox.State, a outbox.Action) err
 			}
 			return threads.Put(tx, threadOf{Ref: string(ref), Incident: incidentID})
 		}
+	}
+	if name, ok := strings.CutPrefix(a.Subject, placeSubject); ok && a.Kind == bot.KindChannel {
+		return r.placeChanged(tx, name, a)
+	}
+	if ch, ok := strings.CutPrefix(a.Subject, setupSubject); ok {
+		return r.setupChanged(tx, ch, a)
+	}
+	if a.Subject == inviteSubject {
+		return r.inviteChanged(tx, a)
 	}
 	return r.attention(tx, a)
 }
@@ -184,10 +196,10 @@ func entryMessage(e incident.Entry) bot.Message {
 func (r *Router) workflowFailed(tx store.Tx, inc incident.Incident, wf incident.Workflow, message string) error {
 	ch := bot.ChannelRef(inc.Channel)
 	if ch == "" {
-		ch = r.SetupChannel
-	}
-	if ch == "" {
-		return nil
+		var err error
+		if ch, err = r.Setup(tx); err != nil || ch == "" {
+			return err
+		}
 	}
 	m := text(fmt.Sprintf("⚠ The workflow %q did not post for %s: %s Nothing was published.", wf.Name, inc.Name(), message))
 	m.Channel = ch

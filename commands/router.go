@@ -40,10 +40,17 @@ type Deps struct {
 	Desk      *desk.Desk
 	Roles     Roles
 
+	// The channels are refs, or names (slack:#twitter-setup) of channels that
+	// Perch finds or makes.
 	SetupChannel     bot.ChannelRef // where the setup message stands; may be empty
 	IncidentsChannel bot.ChannelRef // where incidents are announced; empty: where they are declared
-	Version          string
-	Support          Support
+
+	// OnSetup, if set, is called once the setup channel is known that is
+	// configured by its name, and whenever it was looked for again.
+	OnSetup func(tx store.Tx, ch bot.ChannelRef) error
+
+	Version string
+	Support Support
 }
 
 // Support is what /twitter support says of the outside.
@@ -90,6 +97,9 @@ type word struct {
 // New returns a router and has it watch accounts and incidents. It is to be
 // called once, before events are handled.
 func New(d Deps) *Router {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
 	r := &Router{Deps: d}
 	r.commands = []command{r.twitter(), r.incident(), r.timeline(), r.duty()}
 	r.buttons = map[string]func(*call) error{}
@@ -120,6 +130,10 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 		run = r.buttons[ev.Action]
 	case bot.EventSubmit:
 		run = r.forms[ev.Action]
+	case bot.EventJoined:
+		return r.joined(tx, ev.Channel)
+	case bot.EventInstalled:
+		return r.EnsureSetup(tx)
 	default:
 		return nil
 	}

@@ -216,6 +216,13 @@ func support(c *call) error {
 	for _, h := range holds {
 		m.Blocks = append(m.Blocks, bot.Para(bot.Plain("⏳ "+h.Message)))
 	}
+	wrong, err := Troubles(c.tx)
+	if err != nil {
+		return err
+	}
+	for _, line := range wrong {
+		m.Blocks = append(m.Blocks, bot.Para(bot.Plain("⚠ "+line)))
+	}
 	if c.Support != nil {
 		for _, line := range c.Support.Lines() {
 			m.Blocks = append(m.Blocks, bot.Para(bot.Plain(line)))

@@ -107,7 +107,7 @@ func addWorkflow(c *call, s string) error {
 	return c.add(c.tx, outbox.Action{
 		Kind: KindSaveWorkflow, Key: "commands:workflow:" + c.ev.Platform + ":" + c.ev.ID, CreatedBy: string(c.ev.User.Ref),
 	}, saveWorkflow{Workflow: wf, By: c.by(), Reply: bot.Message{
-		Channel: c.ev.Channel, Thread: c.ev.Thread, Only: c.ev.User.Ref, Respond: c.ev.Respond,
+		Channel: c.ev.Channel, Thread: c.ev.Thread, Only: c.ev.User.Ref, Respond: c.ev.Respond, Trigger: c.ev.Trigger,
 	}})
 }
 
@@ -197,7 +197,7 @@ func (w WorkflowSaver) Do(ctx context.Context, a outbox.Action) (outbox.Receipt,
 			answer = fmt.Sprintf("✅ Saved. Perch posts %s. All of them: /incident workflow list", triggerWord(wf.Trigger))
 		}
 		m := text(answer)
-		m.Channel, m.Thread, m.Only, m.Respond = s.Reply.Channel, s.Reply.Thread, s.Reply.Only, s.Reply.Respond
+		m.Channel, m.Thread, m.Only, m.Respond, m.Trigger = s.Reply.Channel, s.Reply.Thread, s.Reply.Only, s.Reply.Respond, s.Reply.Trigger
 		return w.Router.post(tx, m, postOptions{key: a.Key + ":answer"})
 	})
 	if err != nil {

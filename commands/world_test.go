@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,78 +90,6 @@ func (x xAccounts) Account(tx store.Tx, id string) (incident.XAccount, bool, err
 	return incident.XAccount{}, false, err
 }
 
-// seen is a message as it stands in the chat.
-type seen struct {
-	ref bot.MessageRef
-	key string
-	bot.Message
-}
-
-// outside carries out every action: it is the chat and X.
-type outside struct {
-	mu    sync.Mutex
-	n     int
-	chat  []*seen
-	forms []bot.Form
-	tried []string // kinds of x actions, in order
-	next  []error  // what the next x actions do instead of working
-}
-
-func (o *outside) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	result := func(v any) (outbox.Receipt, error) {
-		raw, err := json.Marshal(v)
-		return outbox.Receipt{Result: raw}, err
-	}
-	switch a.Kind {
-	case bot.KindPost:
-		var p bot.Post
-		if err := json.Unmarshal(a.Payload, &p); err != nil {
-			return outbox.Receipt{}, err
-		}
-		for _, s := range o.chat {
-			if p.ThreadOf != "" && s.key == p.ThreadOf {
-				p.Message.Thread = s.ref
-			}
-		}
-		o.n++
-		ref := bot.MessageRef(fmt.Sprintf("webchat:m%d", o.n))
-		o.chat = append(o.chat, &seen{ref, a.Key, p.Message})
-		return result(bot.PostResult{Ref: ref})
-	case bot.KindEdit:
-		var e bot.Edit
-		if err := json.Unmarshal(a.Payload, &e); err != nil {
-			return outbox.Receipt{}, err
-		}
-		for _, s := range o.chat {
-			if s.key == e.RefOf {
-				s.Text, s.Blocks = e.Message.Text, e.Message.Blocks
-				return outbox.Receipt{}, nil
-			}
-		}
-		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "pending"}}
-	case bot.KindOpen:
-		var op bot.Open
-		if err := json.Unmarshal(a.Payload, &op); err != nil {
-			return outbox.Receipt{}, err
-		}
-		o.forms = append(o.forms, op.Form)
-		return outbox.Receipt{}, nil
-	}
-	o.tried = append(o.tried, a.Kind)
-	if len(o.next) > 0 {
-		err := o.next[0]
-		o.next = o.next[1:]
-		if err != nil {
-			return outbox.Receipt{}, err
-		}
-	}
-	o.n++
-	id := fmt.Sprint(9000 + o.n)
-	return result(accounts.XPosted{ID: id, URL: "https://x.com/acme/status/" + id, At: time.Now()})
-}
-
 type world struct {
 	t     testing.TB
 	db    store.Store
@@ -178,7 +104,7 @@ type world struct {
 	n     int
 }
 
-func newWorld(t testing.TB, roles cast, policy incident.Policy) *world {
+func newWorld(t testing.TB, roles cast, policy incident.Policy, change ...func(*world, *Deps)) *world {
 	t.Helper()
 	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"))
 	if err != nil {
@@ -193,19 +119,26 @@ func newWorld(t testing.TB, roles cast, policy incident.Policy) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: db, out: &outside{}, owner: &owner{}}
+	w := &world{t: t, db: db, owner: &owner{}, out: &outside{
+		refuse: map[string]string{}, rooms: map[string]bot.Channel{}, reads: map[bot.MessageRef]bot.ReadResult{},
+		homes: map[bot.UserRef]bot.Message{}, marks: map[bot.MessageRef]map[string]bool{},
+	}}
 	w.ob = outbox.New(db, outbox.Options{Exclusive: true, MaxAttempts: 3, Poll: time.Hour})
 	w.in = inbox.New(db, inbox.Options{})
 	w.acc = accounts.New(db, w.ob, sealer, accounts.Options{PublicURL: "https://perch.test", Authorizer: w.owner})
 	w.inc = incident.NewService(w.ob, xAccounts{w.acc}, incident.Options{Templates: template.New(template.Options{}), Publish: policy})
 	w.desk = desk.New(w.ob, desk.Options{Roles: roles, Accounts: w.acc})
-	w.r = New(Deps{
+	d := Deps{
 		Outbox: w.ob, Inbox: w.in, Accounts: w.acc, Incidents: w.inc, Desk: w.desk, Roles: roles,
 		SetupChannel: setup, IncidentsChannel: incidents, Version: "1.2.3",
-	})
-	for _, k := range []string{
+	}
+	for _, fn := range change {
+		fn(w, &d)
+	}
+	w.r = New(d)
+	for _, k := range append(further(),
 		bot.KindPost, bot.KindEdit, bot.KindOpen, accounts.KindPost, accounts.KindDelete, accounts.KindSubscribe, accounts.KindRevoke,
-	} {
+	) {
 		w.ob.Register(k, w.out)
 	}
 	w.ob.Register(incident.KindRun, incident.NewWorkflowExecutor(w.inc, db))
@@ -225,11 +158,11 @@ func scene(t *testing.T, fn func(t *testing.T, w *world)) {
 	sceneOf(t, cast{}, incident.Policy{}, fn)
 }
 
-func sceneOf(t *testing.T, roles cast, policy incident.Policy, fn func(t *testing.T, w *world)) {
+func sceneOf(t *testing.T, roles cast, policy incident.Policy, fn func(t *testing.T, w *world), change ...func(*world, *Deps)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)))
-		w := newWorld(t, roles, policy)
+		w := newWorld(t, roles, policy, change...)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.ob.Run(ctx) }()

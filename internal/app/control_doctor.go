@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/perch-chat/perch/commands"
 	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/config"
@@ -43,6 +44,7 @@ func Examine(ctx context.Context, c config.Config, configErr error, version stri
 	}
 	d.Outbox, d.Inbox = ob, inbox.New(d.DB, inbox.Options{})
 	d.OnDuty = onDuty(desk.New(ob, desk.Options{Roles: newRoles(c)}))
+	d.Troubles = commands.Troubles
 	healthy := doctor.Run(ctx, d, found)
 	return healthy, d.DB.Close()
 }
@@ -88,7 +90,7 @@ func (a *App) serveDoctor(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	doctor.Run(r.Context(), doctor.Deps{
-		Config: a.o.Config, DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk),
+		Config: a.o.Config, DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk), Troubles: commands.Troubles,
 		X: a.X, Events: wanted(), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery,
 	}, func(f doctor.Finding) {
 		_ = enc.Encode(f) // the client may be gone

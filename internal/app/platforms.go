@@ -107,7 +107,7 @@ func builtInChat(c config.Config, log *slog.Logger) (*webchat.Adapter, error) {
 	}
 	var channels []webchat.Channel
 	for _, ref := range refs {
-		if name, ok := strings.CutPrefix(ref, "webchat:"); ok {
+		if name, ok := strings.CutPrefix(ref, "webchat:"); ok && !strings.HasPrefix(name, "#") {
 			channels = append(channels, webchat.Channel{Name: name})
 		}
 	}

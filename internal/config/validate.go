@@ -54,8 +54,9 @@ func (d *decoder) validate(c Config) {
 	d.refs("team.admins", c.Team.Admins)
 	d.refs("team.responders", c.Team.Responders)
 	d.refs("team.agents", c.Team.Agents)
-	d.ref("channels.setup", c.Channels.Setup)
-	d.ref("channels.incidents", c.Channels.Incidents)
+	d.channel("channels.setup", c.Channels.Setup)
+	d.channel("channels.incidents", c.Channels.Incidents)
+	d.check(!c.Channels.PerIncident || c.Channels.Incidents != "", "channels.per_incident", "needs channels.incidents, where Perch announces each incident's channel")
 	d.departments(c)
 
 	d.emoji("timeline.emoji", c.Timeline.Emoji...)
@@ -165,6 +166,19 @@ func (d *decoder) ref(path, ref string) {
 	platform, id, _ := strings.Cut(ref, ":")
 	ok := id != "" && slices.Contains([]string{"slack", "rocketchat", "webchat"}, platform)
 	d.check(ok, path, "%q must begin with slack:, rocketchat: or webchat:, such as slack:U012AB3CD", ref)
+	d.check(!ok || id[0] != '#', path, "%q is a name: write the channel's ID, which stands at the end of its About page", ref)
+}
+
+// channel checks a channel that may also be named: slack:#twitter-setup.
+func (d *decoder) channel(path, ref string) {
+	_, name, ok := strings.Cut(ref, ":#")
+	if !ok {
+		d.ref(path, ref)
+		return
+	}
+	d.ref(path, strings.Replace(ref, "#", "", 1))
+	ok = name != "" && len(name) <= 80 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
+	d.check(ok, path, "%q is no name for a channel: use up to 80 small letters, digits, - and _", ref)
 }
 
 func (d *decoder) oneOf(path, v string, allowed ...string) {

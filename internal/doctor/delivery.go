@@ -203,6 +203,29 @@ func (e *exam) polling(context.Context) {
 
 func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
+// chats says what did not work in the chats and has to be seen to.
+func (e *exam) chats(ctx context.Context) {
+	const check = "chat"
+	if e.DB == nil || e.Troubles == nil {
+		return
+	}
+	var wrong []string
+	err := e.DB.View(ctx, func(tx store.Tx) (err error) {
+		wrong, err = e.Troubles(tx)
+		return err
+	})
+	if err != nil {
+		e.fail(check, "What went wrong in the chats can't be read: "+err.Error()+".", "Check the store: perch store check")
+		return
+	}
+	for _, w := range wrong {
+		e.warn(check, w, "Then restart Perch: it tries again.")
+	}
+	if len(wrong) == 0 {
+		e.ok(check, "Nothing is known to be wrong with what Perch does in the chats.")
+	}
+}
+
 // duty looks who would answer a customer now.
 func (e *exam) duty(ctx context.Context) {
 	const check = "duty"

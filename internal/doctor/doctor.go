@@ -96,6 +96,7 @@ type Deps struct {
 	Outbox   Outbox
 	Inbox    Inbox
 	OnDuty   func(tx store.Tx) ([]Department, error)
+	Troubles func(tx store.Tx) ([]string, error) // what did not work in the chats, a sentence or two each
 
 	X      *xapi.Client
 	HTTP   *http.Client // for looks that are no calls of X; one with a timeout if nil
@@ -142,7 +143,7 @@ func Run(ctx context.Context, d Deps, found func(Finding)) (healthy bool) {
 	for _, check := range []func(context.Context){
 		e.opens, e.folder, e.disk, e.tables, e.team,
 		e.reach, e.appKeys, e.client, e.connected, e.publicURL, e.webhook, e.subscriptions,
-		e.polling, e.duty, e.work,
+		e.polling, e.duty, e.chats, e.work,
 	} {
 		if ctx.Err() != nil {
 			e.fail("all checks", "The checks were stopped before they were done.", "Run perch doctor again.")
