@@ -259,9 +259,9 @@ func (d *Desk) tooLate(tx store.Tx, ev bot.Event, m Message, err error) error {
 	text := "This was already decided."
 	switch m.Delivery {
 	case Sending:
-		text = "Too late: the message is on its way. The customer gets “" + short(m.Text) + "”."
+		text = "Too late: the message is on its way. The customer gets “" + m.said() + "”."
 	case Sent:
-		text = "The message was already sent: “" + short(m.Text) + "”."
+		text = "The message was already sent: “" + m.said() + "”."
 	case Withdrawn:
 		text = "The message was already discarded."
 	case Unsent, Refused, Failed, Stuck:
@@ -269,6 +269,11 @@ func (d *Desk) tooLate(tx store.Tx, ev bot.Event, m Message, err error) error {
 	return d.tell(tx, ev, text)
 }
 
-func dmPayload(c Conversation, text string) []byte {
-	return encode(accounts.XDM{Account: c.Account, Recipient: c.Contact, Text: text})
+func dmPayload(c Conversation, m Message, s Settings) []byte {
+	x := accounts.XDM{Account: c.Account, Recipient: c.Contact, Text: signed(s, m)}
+	if len(m.Files) > 0 {
+		f := xFile(m.Files[0], s)
+		x.File = &f
+	}
+	return encode(x)
 }

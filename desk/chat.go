@@ -141,6 +141,13 @@ func (d *Desk) tell(tx store.Tx, ev bot.Event, text string, buttons ...bot.Butto
 // mark puts one reaction on the message, in place of the one before. The
 // caller stores m.
 func (d *Desk) mark(tx store.Tx, c Conversation, m *Message, emoji string) error {
+	if m.Part != "" || len(m.More) > 0 && emoji != markNote {
+		return d.markParts(tx, c, m)
+	}
+	return d.markOne(tx, c, m, emoji)
+}
+
+func (d *Desk) markOne(tx store.Tx, c Conversation, m *Message, emoji string) error {
 	if m.Mark == emoji || m.ChatRef == "" && m.ChatKey == "" {
 		return nil
 	}

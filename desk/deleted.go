@@ -19,6 +19,9 @@ func (d *Desk) Deleted(tx store.Tx, account string, k Kind, xid string) error {
 	if err != nil || !ok || m.Deleted || m.Origin != Customer && m.Origin != NativeX {
 		return err
 	}
+	if err := d.unshowFiles(tx, m); err != nil {
+		return err
+	}
 	m.Text, m.Files, m.Deleted = "", nil, true
 	if err := messages().Put(tx, m); err != nil {
 		return err

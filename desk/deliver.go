@@ -19,17 +19,17 @@ const soon = 5 * time.Second
 
 // signed is the text as the customer gets it.
 func signed(s Settings, m Message) string {
-	if m.Origin != Agent {
+	if m.Origin != Agent || m.Part != "" {
 		return m.Text
 	}
 	switch s.AgentsDisplayName {
 	case NameName:
 		if m.AuthorName != "" {
-			return m.Text + "\n^" + m.AuthorName
+			return strings.TrimLeft(m.Text+"\n^"+m.AuthorName, "\n")
 		}
 	case NameUsername:
 		if m.AuthorHandle != "" {
-			return m.Text + "\n^" + m.AuthorHandle
+			return strings.TrimLeft(m.Text+"\n^"+m.AuthorHandle, "\n")
 		}
 	}
 	return m.Text
@@ -46,7 +46,7 @@ func (d *Desk) auto(tx store.Tx, c *Conversation, text, intro string) error {
 	if err := d.say(tx, *c, m.ChatKey, line(intro+"“"+preview(text)+"”")); err != nil {
 		return err
 	}
-	if err := d.addDM(tx, *c, &m, text); err != nil {
+	if err := d.addDM(tx, *c, &m, Settings{}); err != nil {
 		return err
 	}
 	return messages().Put(tx, m)
@@ -55,7 +55,10 @@ func (d *Desk) auto(tx store.Tx, c *Conversation, text, intro string) error {
 // send queues an agent's answer. It stores neither m nor c.
 func (d *Desk) send(tx store.Tx, c *Conversation, m *Message, s Settings) error {
 	m.Direction, m.Reason, m.Delayed = Out, "", false
-	if err := d.addDM(tx, *c, m, signed(s, *m)); err != nil {
+	if err := d.addDM(tx, *c, m, s); err != nil {
+		return err
+	}
+	if err := d.sendMore(tx, *c, m, s); err != nil {
 		return err
 	}
 	if err := d.mark(tx, *c, m, markSending); err != nil {
@@ -72,17 +75,21 @@ func (d *Desk) send(tx store.Tx, c *Conversation, m *Message, s Settings) error 
 	return d.editCard(tx, c)
 }
 
-func (d *Desk) addDM(tx store.Tx, c Conversation, m *Message, text string) error {
+func (d *Desk) addDM(tx store.Tx, c Conversation, m *Message, s Settings) error {
 	m.Tries++
+	lanes := accounts.Lanes(c.Account, "dm")
+	if len(m.Files) > 0 {
+		lanes = append(lanes, mediaLane(c.Account))
+	}
 	var expires time.Time
 	if m.Origin == Agent {
 		expires = now().Add(d.opt.AnswerLife)
 	}
 	a, _, err := d.ob.Add(tx, outbox.Action{
 		Kind: accounts.KindDM, Key: fmt.Sprintf("desk:dm:%s:%d", m.ID, m.Tries),
-		Order: "x.dm:" + c.Account + ":" + c.Contact, Lanes: accounts.Lanes(c.Account, "dm"),
+		Order: "x.dm:" + c.Account + ":" + c.Contact, Lanes: lanes,
 		Subject: "message:" + m.ID, CreatedBy: string(m.Author), Expires: expires,
-		Payload: encode(accounts.XDM{Account: c.Account, Recipient: c.Contact, Text: text}),
+		Payload: dmPayload(c, *m, s),
 	})
 	if err != nil {
 		return fmt.Errorf("add direct message: %w", err)
@@ -130,7 +137,7 @@ func (d *Desk) explainDelay(tx store.Tx, c Conversation, m *Message, a outbox.Ac
 // explain is explainDelay with what is known already; the zero time is one
 // that nobody knows.
 func (d *Desk) explain(tx store.Tx, c Conversation, m *Message, at time.Time, why string) error {
-	if why == "" || !at.IsZero() && time.Until(at) < soon {
+	if why == "" || m.Part != "" || !at.IsZero() && time.Until(at) < soon {
 		return nil
 	}
 	m.Delayed = true
@@ -146,6 +153,9 @@ func (d *Desk) explain(tx store.Tx, c Conversation, m *Message, at time.Time, wh
 func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) error {
 	if was == "" { // just added, by whoever is now storing what it belongs to
 		return nil
+	}
+	if a.Kind == bot.KindUpload {
+		return d.uploadChanged(tx, a)
 	}
 	if conv, ok := strings.CutPrefix(a.Subject, "conversation:"); ok {
 		if a.Kind == bot.KindPost && a.State == outbox.Done && strings.HasPrefix(a.Key, "desk:card:") {
@@ -336,7 +346,7 @@ func (d *Desk) failed(tx store.Tx, c *Conversation, m *Message, a outbox.Action)
 	if err := d.settleNotice(tx, *c, m, "This could not be sent."); err != nil {
 		return err
 	}
-	text := "⚠ Not sent: “" + short(m.Text) + "”. " + m.Reason
+	text := "⚠ Not sent: “" + m.said() + "”. " + m.Reason
 	err := d.notice(tx, *c, m, text,
 		bot.Button{ID: "desk.retry", Label: "Retry", Value: m.ID, Style: bot.ButtonPrimary},
 		bot.Button{ID: "desk.discard", Label: "Discard", Value: m.ID})
@@ -364,7 +374,7 @@ func (d *Desk) stuck(tx store.Tx, c *Conversation, m *Message, a outbox.Action) 
 	if err != nil {
 		return err
 	}
-	text := "⚠ X did not say whether this arrived: “" + short(m.Text) + "”. Look at the conversation on X, then choose."
+	text := "⚠ X did not say whether this arrived: “" + m.said() + "”. Look at the conversation on X, then choose."
 	return d.notice(tx, *c, m, text,
 		bot.Button{ID: "desk.settle", Label: "It arrived", Value: m.ID, Style: bot.ButtonPrimary},
 		bot.Button{ID: "desk.retry", Label: "Retry", Value: m.ID, Confirm: "If it did arrive, the customer gets it twice. Send it again?"},

@@ -35,6 +35,7 @@ type Accounts interface {
 type Outbox interface {
 	Add(tx store.Tx, a outbox.Action) (outbox.Action, bool, error)
 	Get(tx store.Tx, id string) (outbox.Action, error)
+	FindKey(tx store.Tx, key string) (outbox.Action, bool, error)
 	Submit(tx store.Tx, id, by string) (outbox.Action, error)
 	Cancel(tx store.Tx, id, by string) (outbox.Action, error)
 	Retry(tx store.Tx, id, by string) (outbox.Action, error)

@@ -48,7 +48,11 @@ func (d *Desk) ReceiveOwn(tx store.Tx, o Own) error {
 		return err
 	}
 	if !found {
-		return d.native(tx, c, o)
+		s, err := d.Settings(tx)
+		if err != nil {
+			return err
+		}
+		return d.native(tx, c, o, s)
 	}
 	m.XID = o.XID
 	if m.Delivery == Stuck {
@@ -70,7 +74,7 @@ func (d *Desk) echo(tx store.Tx, c Conversation, o Own) (Message, bool, error) {
 		return Message{}, false, err
 	}
 	for _, m := range pending {
-		if m.XID != "" || plainText(signed(s, m)) != plainText(o.Text) {
+		if m.XID != "" || plainText(signed(s, m)) != plainText(o.Text) || (len(m.Files) > 0) != (len(o.Files) > 0) {
 			continue
 		}
 		a, err := d.ob.Get(tx, m.Action)
@@ -94,7 +98,7 @@ func plainText(s string) string {
 }
 
 // native shows an answer that was written on x.com.
-func (d *Desk) native(tx store.Tx, c Conversation, o Own) error {
+func (d *Desk) native(tx store.Tx, c Conversation, o Own, s Settings) error {
 	m := Message{
 		ID: id.New(), Conversation: c.ID, Account: o.Account, Kind: DM, Direction: Out, Origin: NativeX,
 		XID: o.XID, Text: o.Text, Files: o.Files, At: o.At, Delivery: Sent,
@@ -115,6 +119,9 @@ func (d *Desk) native(tx store.Tx, c Conversation, o Own) error {
 		},
 	}
 	if err := d.say(tx, c, m.ChatKey, msg); err != nil {
+		return err
+	}
+	if err := d.showFiles(tx, c, m, s); err != nil {
 		return err
 	}
 	if c.Open() && !o.At.Before(c.LastIn) {

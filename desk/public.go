@@ -30,15 +30,23 @@ func (d *Desk) previewReply(tx store.Tx, ev bot.Event, c *Conversation, m *Messa
 		}
 		return problem(CodeTooLong, "Not posted. X counts %d characters and takes %d. Shorten it by %d and edit the message.", n.Weighted, limit, n.Weighted-limit)
 	}
-	if !n.Valid {
+	if !n.Valid && (m.Text != "" || len(m.Files) == 0) {
 		return problem(CodeInvalid, "Not posted. The text has characters that X does not take. Edit the message.")
+	}
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	lanes := accounts.Lanes(c.Account, "post")
+	if len(m.Files) > 0 {
+		lanes = append(lanes, mediaLane(c.Account))
 	}
 	m.Tries++
 	a, _, err := d.ob.Add(tx, outbox.Action{
 		Kind: accounts.KindPost, Key: fmt.Sprintf("desk:post:%s:%d", m.ID, m.Tries), State: outbox.Draft,
-		Order: "x.post:" + c.Account, Lanes: accounts.Lanes(c.Account, "post"),
+		Order: "x.post:" + c.Account, Lanes: lanes,
 		Subject: "message:" + m.ID, CreatedBy: string(m.Author),
-		Payload: encode(accounts.XPost{Account: c.Account, Text: m.Text, ReplyTo: c.LastInID}),
+		Payload: encode(accounts.XPost{Account: c.Account, Text: m.Text, ReplyTo: c.LastInID, Files: xFiles(m.Files, s)}),
 	})
 	if err != nil {
 		return fmt.Errorf("add reply: %w", err)
@@ -50,7 +58,7 @@ func (d *Desk) previewReply(tx store.Tx, ev bot.Event, c *Conversation, m *Messa
 	}
 	m.Notices++
 	m.Notice = fmt.Sprintf("desk:notice:%s:%d", m.ID, m.Notices)
-	err = d.say(tx, *c, m.Notice, bot.Message{
+	msg := bot.Message{
 		Text: "Public answer to " + customer(who) + " as @" + acc.Handle + ": " + m.Text,
 		Blocks: []bot.Block{
 			bot.Para(bot.Plain("Everybody will see this answer to " + customer(who) + " on X.")),
@@ -58,12 +66,15 @@ func (d *Desk) previewReply(tx store.Tx, ev bot.Event, c *Conversation, m *Messa
 				Account: acc.Handle, Name: acc.Name, Avatar: acc.AvatarURL,
 				Parts: []string{m.Text}, Counts: []int{n.Weighted}, Limit: limit,
 			}},
-			bot.Actions(
-				bot.Button{ID: "desk.post", Label: "Post on X", Value: m.ID, Style: bot.ButtonPrimary},
-				bot.Button{ID: "desk.discard", Label: "Discard", Value: m.ID}),
 		},
-	})
-	if err != nil {
+	}
+	if len(m.Files) > 0 {
+		msg.Blocks = append(msg.Blocks, bot.Context(bot.Plain("With it: "+fileNames(m.Files))))
+	}
+	msg.Blocks = append(msg.Blocks, bot.Actions(
+		bot.Button{ID: "desk.post", Label: "Post on X", Value: m.ID, Style: bot.ButtonPrimary},
+		bot.Button{ID: "desk.discard", Label: "Discard", Value: m.ID}))
+	if err := d.say(tx, *c, m.Notice, msg); err != nil {
 		return err
 	}
 	if err := messages().Put(tx, *m); err != nil {

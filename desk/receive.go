@@ -80,6 +80,9 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 	if err := d.say(tx, c, m.ChatKey, d.shown(c, who, m, s, late)); err != nil {
 		return err
 	}
+	if err := d.showFiles(tx, c, m, s); err != nil {
+		return err
+	}
 	if err := d.greet(tx, &c, m, s, len(onDuty) > 0); err != nil {
 		return err
 	}
@@ -251,9 +254,11 @@ func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings, late bo
 	case c.Kind == Mention:
 		msg.Text = m.Text
 	}
-	for _, f := range m.Files {
-		if why := s.accepts(f); why != "" {
+	missing := false
+	for i, f := range m.Files {
+		if why := s.unshown(f, i); why != "" {
 			small = append(small, "📎 "+fileName(f)+" is not shown: "+why+". It is on X.")
+			missing = true
 			continue
 		}
 		small = append(small, "📎 "+fileName(f))
@@ -268,7 +273,7 @@ func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings, late bo
 	if late {
 		small = append(small, "Written at "+clock(m.At)+", delivered late by X.")
 	}
-	open := m.Encrypted || c.Kind == Mention
+	open := m.Encrypted || c.Kind == Mention || missing
 	if len(small) == 0 && !open {
 		return msg
 	}
@@ -276,13 +281,19 @@ func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings, late bo
 	for _, t := range small {
 		msg.Blocks = append(msg.Blocks, bot.Context(bot.Plain(t)))
 	}
-	switch {
-	case m.Encrypted:
-		msg.Blocks = append(msg.Blocks, bot.Actions(bot.Button{ID: "desk.open", Label: "Open on X", URL: address(c, who)}))
-	case c.Kind == Mention:
-		msg.Blocks = append(msg.Blocks, bot.Actions(bot.Button{ID: "desk.open", Label: "Open on X", URL: PostURL(who.Handle, m.XID)}))
+	if open {
+		msg.Blocks = append(msg.Blocks, bot.Actions(openButton(c, who, m)))
 	}
 	return msg
+}
+
+// openButton leads to the message on X.
+func openButton(c Conversation, who Contact, m Message) bot.Button {
+	b := bot.Button{ID: "desk.open", Label: "Open on X", URL: address(c, who)}
+	if c.Kind == Mention && !m.Encrypted {
+		b.URL = PostURL(who.Handle, m.XID)
+	}
+	return b
 }
 
 func fileName(f File) string {

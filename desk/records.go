@@ -152,6 +152,11 @@ type Message struct {
 	ChatRef bot.MessageRef `json:"chat_ref,omitempty"` // where an agent wrote it
 	ChatKey string         `json:"chat_key,omitempty"` // the key of the action that shows it
 
+	// A message with several files goes out as several: this one with its text
+	// and its first file, and one message More for each other.
+	Part string   `json:"part,omitempty"` // the message whose further file this is
+	More []string `json:"more,omitempty"` // those messages
+
 	Delivery Delivery `json:"delivery,omitempty"`
 	Action   string   `json:"action,omitempty"` // the action that sends it
 	Tries    int      `json:"tries,omitempty"`  // how many actions were made for it
@@ -169,6 +174,9 @@ type File struct {
 	Type string `json:"type,omitempty"` // media type
 	Size int64  `json:"size,omitempty"`
 	URL  string `json:"url,omitempty"`
+
+	Platform string `json:"platform,omitempty"` // the chat it is in, of an agent's file
+	ID       string `json:"id,omitempty"`       // what that chat calls it
 }
 
 func contacts() store.Table[Contact] {

@@ -76,7 +76,7 @@ func (d *Desk) onMessage(tx store.Tx, ev bot.Event) (bool, error) {
 		m.At = now()
 	}
 	for _, f := range ev.Files {
-		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL})
+		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Platform: ev.Platform, ID: f.ID})
 	}
 	return true, d.judge(tx, ev, &c, &m)
 }
@@ -161,18 +161,15 @@ func (d *Desk) unsendable(ev bot.Event, c Conversation, m Message, s Settings) s
 	if c.Encrypted {
 		return "This chat is encrypted, so Perch can't answer in it. Answer on X."
 	}
-	if len(m.Files) > 0 {
-		if !s.FileUpload {
-			return "Files are switched off. Write the text alone."
-		}
-		return "Perch can't send files to customers. Write the text alone, or send the file on X."
+	if why := s.unsendableFiles(c.Kind, m.Files); why != "" {
+		return why
 	}
 	return tooLong(c, m, s)
 }
 
 // tooLong says what is wrong with the text, or nothing.
 func tooLong(c Conversation, m Message, s Settings) string {
-	if strings.TrimSpace(m.Text) == "" {
+	if strings.TrimSpace(m.Text) == "" && len(m.Files) == 0 {
 		return "There is no text to send. Write some."
 	}
 	if c.Kind == Mention {
@@ -234,6 +231,9 @@ func (d *Desk) editQueued(tx store.Tx, ev bot.Event, c Conversation, m Message, 
 		if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
 			return d.tooLate(tx, ev, was, err)
 		}
+		if err := d.withdrawMore(tx, ev, m); err != nil {
+			return err
+		}
 		if m, c, err = d.message(tx, m.ID); err != nil { // as the withdrawal left it
 			return err
 		}
@@ -243,7 +243,7 @@ func (d *Desk) editQueued(tx store.Tx, ev bot.Event, c Conversation, m Message, 
 	if why := tooLong(c, m, s); why != "" {
 		return d.tell(tx, ev, "Not changed: your first text still goes out. "+why)
 	}
-	if _, err := d.ob.SetPayload(tx, m.Action, dmPayload(c, signed(s, m))); err != nil {
+	if _, err := d.ob.SetPayload(tx, m.Action, dmPayload(c, m, s)); err != nil {
 		return d.tooLate(tx, ev, was, err)
 	}
 	return messages().Put(tx, m)
@@ -259,10 +259,16 @@ func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 		m.Delivery = Withdrawn
 		return true, messages().Put(tx, m)
 	case Sending, Failed:
+		if err := d.withdrawMore(tx, ev, m); err != nil {
+			return true, err
+		}
 		if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
 			return true, d.tooLate(tx, ev, m, err)
 		}
 	case Sent, Stuck:
+		if err := d.withdrawMore(tx, ev, m); err != nil {
+			return true, err
+		}
 		return true, d.tell(tx, ev, customerHasIt(m))
 	case Withdrawn:
 	}
@@ -271,10 +277,10 @@ func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 
 func customerHasIt(m Message) string {
 	if m.Kind == Mention {
-		return "The answer is still on X: “" + short(m.Text) + "”. Delete it there."
+		return "The answer is still on X: “" + m.said() + "”. Delete it there."
 	}
 	if m.Delivery == Stuck {
-		return "The customer may have this message: “" + short(m.Text) + "”. X did not say whether it arrived."
+		return "The customer may have this message: “" + m.said() + "”. X did not say whether it arrived."
 	}
-	return "The customer still has this message: “" + short(m.Text) + "”. X has no way to take it back from them."
+	return "The customer still has this message: “" + m.said() + "”. X has no way to take it back from them."
 }
