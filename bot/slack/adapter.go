@@ -46,6 +46,7 @@ type Adapter struct {
 	log   *slog.Logger
 	refs  refs
 	web   client
+	files *http.Client // for the bytes of files
 	stats *counters
 
 	teams *Workspaces // of the receiving side of several workspaces, which hands everything on
@@ -55,6 +56,7 @@ type Adapter struct {
 
 	people   *directory
 	channels *directory
+	homes    homes
 
 	sink atomic.Pointer[bot.Sink] // set while Run runs
 }
@@ -67,6 +69,14 @@ var (
 	_ bot.Finder    = (*Adapter)(nil)
 	_ bot.Channeler = (*Adapter)(nil)
 	_ bot.Linker    = (*Adapter)(nil)
+	_ bot.Pinner    = (*Adapter)(nil)
+	_ bot.Homer     = (*Adapter)(nil)
+	_ bot.Grouper   = (*Adapter)(nil)
+	_ bot.Directory = (*Adapter)(nil)
+	_ bot.Inspector = (*Adapter)(nil)
+	_ bot.Inviter   = (*Adapter)(nil)
+	_ bot.Archiver  = (*Adapter)(nil)
+	_ bot.Stager    = (*Adapter)(nil)
 )
 
 // New returns an adapter that does nothing yet. It calls nobody.
@@ -103,6 +113,7 @@ func newAdapter(o Options) *Adapter {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL), stats: &counters{}}
+	a.files = fileClient(a.web)
 	a.people = newDirectory(a.lookUser)
 	a.channels = newDirectory(a.lookChannel)
 	return a

@@ -42,6 +42,7 @@ type renderer struct {
 	refs     refs
 	byline   bool
 	pictures bool
+	most     int // blocks; 0 means those of a message
 }
 
 // message renders m. Its error is a *bot.Error: nothing was sent.
@@ -64,8 +65,12 @@ func (r renderer) message(m bot.Message) (content, error) {
 	if len(d.out) == before {
 		return content{}, &bot.Error{Code: "no_text", Message: "The message is empty."}
 	}
-	if len(d.out) > maxBlocks {
-		d.out = append(d.out[:maxBlocks-1:maxBlocks-1], contextBlock(words("… the rest does not fit into one message in Slack.")))
+	most := r.most
+	if most == 0 {
+		most = maxBlocks
+	}
+	if len(d.out) > most {
+		d.out = append(d.out[:most-1:most-1], contextBlock(words("… the rest does not fit into one message in Slack.")))
 	}
 	text := clean(m.Text)
 	if strings.TrimSpace(text) == "" {
@@ -463,37 +468,4 @@ func (d *drawing) image(im *bot.Image) {
 	}
 	d.images = true
 	d.out = append(d.out, slack.NewImageBlock(u, alt, "", nil))
-}
-
-// preview shows a post as people on X will see it: who, the words, how long.
-func (d *drawing) preview(p *bot.Preview) {
-	if p == nil {
-		return
-	}
-	who := cut(strings.TrimSpace(clean(p.Name)+" @"+clean(p.Account)), maxValue)
-	elements := []slack.MixedElement{words(who)}
-	if u, ok := safeURL(p.Avatar); ok && d.pictures {
-		d.images = true
-		elements = append([]slack.MixedElement{slack.NewImageBlockElement(u, who)}, elements...)
-	}
-	d.out = append(d.out, slack.NewContextBlock("", elements...))
-	for i, part := range p.Parts {
-		d.rich(quote, []bot.Span{bot.Plain(part)})
-		var note string
-		if len(p.Parts) > 1 {
-			note = fmt.Sprintf("Post %d of %d", i+1, len(p.Parts))
-		}
-		if i < len(p.Counts) {
-			if note != "" {
-				note += " · "
-			}
-			note += fmt.Sprintf("%d of %d characters", p.Counts[i], p.Limit)
-			if p.Limit > 0 && p.Counts[i] > p.Limit {
-				note = "⚠ " + note
-			}
-		}
-		if note != "" {
-			d.out = append(d.out, contextBlock(words(note)))
-		}
-	}
 }

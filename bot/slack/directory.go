@@ -26,6 +26,7 @@ type entry struct {
 	name, handle string
 	team         string // the person's
 	bot          bool
+	deleted      bool // the person has left
 	expires      time.Time
 }
 
@@ -61,36 +62,59 @@ func (d *directory) get(ctx context.Context, id string) entry {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.put(id, n)
+	return n
+}
+
+// put remembers an entry. The lock is held.
+func (d *directory) put(id string, e entry) {
 	if len(d.at) >= directorySize {
 		clear(d.at)
 	}
-	d.at[id] = n
-	return n
+	d.at[id] = e
+}
+
+// keep remembers what Slack said by the way.
+func (d *directory) keep(id string, e entry) {
+	e.expires = time.Now().Add(directoryLife)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.put(id, e)
+}
+
+// person is somebody as Slack describes them.
+type person struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	RealName string `json:"real_name"`
+	Team     string `json:"team_id"`
+	Bot      bool   `json:"is_bot"`
+	Deleted  bool   `json:"deleted"`
+	Profile  struct {
+		Display string `json:"display_name"`
+		Real    string `json:"real_name"`
+	} `json:"profile"`
+}
+
+// entry is what is remembered of a person: the name that people see first.
+func (p person) entry() entry {
+	e := entry{handle: p.Name, team: p.Team, bot: p.Bot, deleted: p.Deleted}
+	for _, n := range []string{p.Profile.Display, p.Profile.Real, p.RealName, p.Name} {
+		if e.name = strings.TrimSpace(n); e.name != "" {
+			break
+		}
+	}
+	return e
 }
 
 func (a *Adapter) lookUser(ctx context.Context, id string) (entry, error) {
 	var out struct {
-		User struct {
-			Name     string `json:"name"`
-			RealName string `json:"real_name"`
-			Team     string `json:"team_id"`
-			Bot      bool   `json:"is_bot"`
-			Profile  struct {
-				Display string `json:"display_name"`
-				Real    string `json:"real_name"`
-			} `json:"profile"`
-		} `json:"user"`
+		User person `json:"user"`
 	}
 	if _, err := a.web.call(ctx, a.o.BotToken, "users.info", values("user", id), &out); err != nil {
 		return entry{}, err
 	}
-	u := out.User
-	for _, n := range []string{u.Profile.Display, u.Profile.Real, u.RealName, u.Name} {
-		if n = strings.TrimSpace(n); n != "" {
-			return entry{name: n, handle: u.Name, team: u.Team, bot: u.Bot}, nil
-		}
-	}
-	return entry{team: u.Team, bot: u.Bot}, nil
+	return out.User.entry(), nil
 }
 
 func (a *Adapter) lookChannel(ctx context.Context, id string) (entry, error) {

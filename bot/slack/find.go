@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/perch-chat/perch/bot"
 )
 
 // Bounds of what is read to find something.
 const (
-	historyPage    = 100
-	historyPages   = 10
-	channelPage    = 200
-	channelPages   = 100
-	maxChannelName = 80
-	maxPurpose     = 250
+	historyPage  = 200
+	historyPages = 20
 )
 
 // errTooFar is returned when a message was not found and there is more to read.
@@ -91,78 +86,4 @@ func (a *Adapter) direct(ctx context.Context, user string) (string, error) {
 	}
 	_, err := a.web.call(ctx, a.o.BotToken, "conversations.open", values("users", user), &out)
 	return out.Channel.ID, err
-}
-
-// conversation is a channel as Slack lists it.
-type conversation struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Member   bool   `json:"is_member"`
-	Archived bool   `json:"is_archived"`
-	Private  bool   `json:"is_private"`
-}
-
-// EnsureChannel finds or makes a channel and joins it.
-func (a *Adapter) EnsureChannel(ctx context.Context, name, purpose string, private bool) (bot.ChannelRef, error) {
-	s := slug(name)
-	if s == "" {
-		return "", &bot.Error{Code: "invalid_name", Message: sentence("invalid_name_specials", "")}
-	}
-	var made struct {
-		Channel conversation `json:"channel"`
-	}
-	_, err := a.web.call(ctx, a.o.BotToken, "conversations.create", values("name", s, "is_private", strconv.FormatBool(private)), &made)
-	switch {
-	case err == nil:
-		if purpose != "" {
-			// A channel without its purpose serves all the same.
-			if _, err := a.web.call(ctx, a.o.BotToken, "conversations.setPurpose", values("channel", made.Channel.ID, "purpose", cutEscaped(clean(purpose), maxPurpose)), nil); err != nil {
-				a.log.Warn("channel has no purpose", "channel", made.Channel.ID, "err", err)
-			}
-		}
-		return a.refs.channel(made.Channel.ID), nil
-	case code(err) != "name_taken":
-		return "", err
-	}
-	ch, err := a.channelNamed(ctx, s, err)
-	if err != nil {
-		return "", err
-	}
-	if ch.Archived {
-		return "", &bot.Error{Code: "is_archived", Message: sentence("is_archived", "")}
-	}
-	if !ch.Member && !ch.Private {
-		if _, err := a.web.call(ctx, a.o.BotToken, "conversations.join", values("channel", ch.ID), nil); err != nil {
-			return "", err
-		}
-	}
-	return a.refs.channel(ch.ID), nil
-}
-
-// channelNamed finds a channel that the bot can see, or returns taken.
-func (a *Adapter) channelNamed(ctx context.Context, name string, taken error) (conversation, error) {
-	types := "public_channel,private_channel"
-	if id, err := a.whoami(ctx); err == nil && !id.may("groups:read") {
-		types = "public_channel"
-	}
-	args := values("types", types, "limit", strconv.Itoa(channelPage))
-	for range channelPages {
-		var page struct {
-			Channels []conversation `json:"channels"`
-		}
-		ans, err := a.web.call(ctx, a.o.BotToken, "conversations.list", args, &page)
-		if err != nil {
-			return conversation{}, err
-		}
-		for _, c := range page.Channels {
-			if strings.EqualFold(c.Name, name) {
-				return c, nil
-			}
-		}
-		if ans.Metadata.Cursor == "" {
-			break
-		}
-		args.Set("cursor", ans.Metadata.Cursor)
-	}
-	return conversation{}, taken
 }

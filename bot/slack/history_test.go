@@ -159,12 +159,12 @@ func TestReadMessage(t *testing.T) {
 		text   string
 		files  int
 	}{
-		{"plain", w.ref(plain), ada, "ada", "", "it @rio broke & <b>", 1},
-		{"root", w.ref(root), ada, "ada", "", "root", 0},
-		{"reply", w.ref(reply), rio, "rio", w.ref(root), "reply, edited", 0},
-		{"of another company", w.ref(foreign), "", "ada", w.ref(root), "hello", 0},
+		{"plain", w.ref(plain), ada, "Ada", "", "it @Rio broke & <b>", 1},
+		{"root", w.ref(root), ada, "Ada", "", "root", 0},
+		{"reply", w.ref(reply), rio, "Rio", w.ref(root), "reply, edited", 0},
+		{"of another company", w.ref(foreign), "", "Ada", w.ref(root), "hello", 0},
 		{"the bot's own", card, "", "Jane (@jane)", "", "by Jane", 0},
-		{"to the bot", w.ref(mention), ada, "ada", "", "@perch note this", 0},
+		{"to the bot", w.ref(mention), ada, "Ada", "", "@Perch note this", 0},
 	} {
 		ev, err := a.ReadMessage(t.Context(), tt.ref)
 		if err != nil {

@@ -135,6 +135,7 @@ func TestScopesCoverWhatIsUsed(t *testing.T) {
 		"conversations.history": {"channels:history", "groups:history", "im:history"}, "conversations.replies": {"channels:history", "groups:history", "im:history"},
 		"conversations.open": {"im:write"}, "conversations.create": {"channels:manage", "groups:write"}, "conversations.setPurpose": {"channels:manage", "groups:write"},
 		"conversations.list": {"channels:read", "groups:read"}, "conversations.info": {"channels:read", "groups:read"}, "conversations.join": {"channels:join"}, "users.info": {"users:read"},
+		"users.list": {"users:read"}, "files.delete": {"files:write"},
 	}
 	used := manifest(t, ManifestOptions{}).Settings.Events.Bot
 	method := regexp.MustCompile(`"((?:auth|apps|chat|conversations|files|pins|reactions|usergroups|users|views)\.[a-zA-Z.]+)"`)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/perch-chat/perch/bot"
@@ -117,12 +116,10 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 			}
 			args.Set("metadata", string(meta))
 		}
-		_, err = a.web.call(ctx, a.o.BotToken, "chat.postMessage", args, &p)
-		if code(err) == "not_in_channel" && strings.HasPrefix(channel, "C") && id.may("channels:join") {
-			if _, jerr := a.web.call(ctx, a.o.BotToken, "conversations.join", values("channel", channel), nil); jerr == nil {
-				_, err = a.web.call(ctx, a.o.BotToken, "chat.postMessage", args, &p)
-			}
-		}
+		err = a.joined(ctx, channel, func() error {
+			_, err := a.web.call(ctx, a.o.BotToken, "chat.postMessage", args, &p)
+			return err
+		})
 		return c, p, err
 	}
 	c, p, err := send(true)
@@ -372,12 +369,4 @@ func (a *Adapter) Permalink(ctx context.Context, ref bot.MessageRef) (string, er
 		return "", err
 	}
 	return out.Permalink, nil
-}
-
-var slugRE = regexp.MustCompile(`[^\p{L}\p{N}_-]+`)
-
-// slug is a name that Slack takes for a channel.
-func slug(name string) string {
-	s, _ := splitAt(slugRE.ReplaceAllString(strings.ToLower(clean(name)), "-"), maxChannelName)
-	return strings.Trim(s, "-")
 }

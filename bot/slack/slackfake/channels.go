@@ -231,16 +231,27 @@ func (s *Server) inviteToChannel(c *call) obj {
 	if len(users) == 0 {
 		return fail("no_user")
 	}
+	var errs []any
+	may := users[:0:0]
 	for _, u := range users {
+		code := ""
 		switch usr := s.st.users[u]; {
 		case usr == nil || usr.Team != c.team.id || usr.Deleted:
-			return fail("user_not_found")
+			code = "user_not_found"
 		case u == c.team.botUser:
-			return fail("cant_invite_self")
+			code = "cant_invite_self"
 		case ch.member(u):
-			return fail("already_in_channel")
+			code = "already_in_channel"
+		default:
+			may = append(may, u)
+			continue
 		}
+		errs = append(errs, obj{"user": u, "ok": false, "error": code})
 	}
+	if len(errs) > 0 && (!c.yes("force") || len(may) == 0) {
+		return fail(errs[0].(obj)["error"].(string), "errors", errs)
+	}
+	users = may
 	for _, u := range users {
 		s.join(ch, u, c.team.botUser)
 	}

@@ -18,6 +18,7 @@ func (s *Server) chatMethods() map[string]method {
 		"reactions.remove":   {do: func(c *call) obj { return s.react(c, false) }, scope: "reactions:write", tier: 2, json: true},
 		"reactions.get":      {do: s.getReactions, scope: "reactions:read", tier: 3},
 		"pins.add":           {do: s.addPin, scope: "pins:write", tier: 2, json: true},
+		"pins.remove":        {do: s.removePin, scope: "pins:write", tier: 2, json: true},
 		"pins.list":          {do: s.listPins, scope: "pins:read", tier: 2},
 		"bookmarks.add":      {do: s.addBookmark, scope: "bookmarks:write", tier: 2, json: true},
 	}
@@ -409,6 +410,18 @@ func (s *Server) addPin(c *call) obj {
 		return fail("already_pinned")
 	}
 	ch.pins = append(ch.pins, m.ts)
+	return obj{"ok": true}
+}
+
+func (s *Server) removePin(c *call) obj {
+	ch, m, bad := c.item()
+	if bad != nil {
+		return bad
+	}
+	n := len(ch.pins)
+	if ch.pins = slices.DeleteFunc(ch.pins, func(ts string) bool { return ts == m.ts }); len(ch.pins) == n {
+		return fail("no_pin")
+	}
 	return obj{"ok": true}
 }
 

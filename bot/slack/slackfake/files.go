@@ -16,6 +16,7 @@ func (s *Server) otherMethods() map[string]method {
 		"files.getUploadURLExternal":   {do: s.uploadURL, scope: "files:write", tier: 4},
 		"files.completeUploadExternal": {do: s.completeUpload, scope: "files:write", tier: 4, json: true},
 		"files.info":                   {do: s.fileInfo, scope: "files:read", tier: 4},
+		"files.delete":                 {do: s.deleteFile, scope: "files:write", tier: 3, json: true},
 		"oauth.v2.access":              {do: s.oauthAccess, open: true},
 		"auth.revoke":                  {do: s.revokeToken, tier: 3},
 		"apps.uninstall":               {do: s.uninstall, tier: 1},
@@ -191,7 +192,63 @@ func (s *Server) fileInfo(c *call) obj {
 	}
 	full := *f
 	full.check = false
-	return obj{"ok": true, "file": s.renderFile(&full), "comments": []any{}, "response_metadata": obj{"next_cursor": ""}}
+	o := s.renderFile(&full)
+	o["shares"] = s.shares(f)
+	return obj{"ok": true, "file": o, "comments": []any{}, "response_metadata": obj{"next_cursor": ""}}
+}
+
+// shares are the messages that show a file. The lock is held.
+func (s *Server) shares(f *file) obj {
+	public, private := obj{}, obj{}
+	for _, id := range f.channels {
+		ch := s.st.channels[id]
+		var in []any
+		for _, m := range ch.msgs {
+			if !slices.Contains(m.files, f) {
+				continue
+			}
+			o := obj{"ts": m.ts, "channel_name": ch.name, "team_id": ch.team}
+			if m.threadTS != "" {
+				o["thread_ts"] = m.threadTS
+			}
+			in = append(in, o)
+		}
+		switch {
+		case len(in) == 0:
+		case ch.private || ch.im:
+			private[id] = in
+		default:
+			public[id] = in
+		}
+	}
+	o := obj{}
+	if len(public) > 0 {
+		o["public"] = public
+	}
+	if len(private) > 0 {
+		o["private"] = private
+	}
+	return o
+}
+
+func (s *Server) deleteFile(c *call) obj {
+	f := s.st.files[c.str("file")]
+	switch {
+	case f == nil || f.team != c.team.id || !f.complete:
+		return fail("file_not_found")
+	case f.user != c.team.botUser:
+		return fail("cant_delete_file")
+	}
+	for _, id := range f.channels {
+		ch := s.st.channels[id]
+		for _, m := range slices.Clone(ch.msgs) {
+			if slices.Contains(m.files, f) {
+				s.remove(ch, m)
+			}
+		}
+	}
+	delete(s.st.files, f.id)
+	return obj{"ok": true}
 }
 
 // serveFile gives a file to the bot's token, and a sign-in page to anybody else.
@@ -217,5 +274,6 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", f.mime)
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
 	_, _ = w.Write(f.data)
 }

@@ -45,6 +45,7 @@ type User struct {
 	Team     string // the first workspace by default
 	Name     string // "ada"
 	RealName string
+	Display  string // shown before RealName, if the person chose one
 	Email    string
 	Away     bool
 	Bot      bool
@@ -262,7 +263,7 @@ func (s *Server) renderUser(u *user) obj {
 		real = u.Name
 	}
 	p := obj{
-		"real_name": real, "real_name_normalized": real, "display_name": u.Name, "display_name_normalized": u.Name, "avatar_hash": "g0",
+		"real_name": real, "real_name_normalized": real, "display_name": u.Display, "display_name_normalized": u.Display, "avatar_hash": "g0",
 		"image_48": s.base + "/avatar/" + u.ID + "_48.png", "image_72": s.base + "/avatar/" + u.ID + "_72.png", "team": u.Team,
 	}
 	if t := s.st.teams[u.Team]; u.Email != "" && t != nil && slices.Contains(t.scopes, "users:read.email") {
