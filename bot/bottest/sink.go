@@ -29,7 +29,7 @@ func (s *sink) Deliver(_ context.Context, ev bot.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, ev)
-	if s.refuse > 0 && ev.Kind != bot.EventJoined {
+	if s.refuse > 0 && ev.Kind != bot.EventJoined && ev.Kind != bot.EventGap {
 		s.refuse--
 		return errRefused
 	}

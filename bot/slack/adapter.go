@@ -34,10 +34,6 @@ type Options struct {
 
 	HTTP *http.Client // default: one with a timeout of 30 s
 	Log  *slog.Logger
-
-	// Undecoded is told of each delivery that can't be read. It is acknowledged
-	// all the same, because Slack would only send it again. It must not block.
-	Undecoded func(raw []byte, err error)
 }
 
 // Adapter is the connection to Slack. Make one with New.

@@ -65,12 +65,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d, answer, ok := request(r.Header.Get("Content-Type"), body)
-	if !ok {
-		a.undecoded(body, errUnknown)
-		http.Error(w, "Nothing of Slack's.", http.StatusBadRequest)
-		return
-	}
-	if d.kind == "" {
+	if ok && d.kind == "" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, answer) // who does not read it asks again
 		return
@@ -82,7 +77,13 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Slack going away does not undo what the person did.
-	if err := a.take(context.WithoutCancel(r.Context()), *sink, d); err != nil {
+	ctx := context.WithoutCancel(r.Context())
+	if ok {
+		err = a.take(ctx, *sink, d)
+	} else {
+		err = a.unread(ctx, *sink, body, errUnknown)
+	}
+	if err != nil {
 		a.log.Error("slack delivery not stored and not acknowledged", "kind", d.kind, "err", err)
 		http.Error(w, "Not stored.", http.StatusServiceUnavailable)
 		return
@@ -130,6 +131,7 @@ func (a *Adapter) runHTTP(ctx context.Context) error {
 	if err := a.identify(ctx); err != nil {
 		return err
 	}
+	a.tellGap(ctx, *a.sink.Load(), time.Time{})
 	<-ctx.Done()
 	return nil
 }

@@ -88,8 +88,7 @@ func TestHTTPMode(t *testing.T) {
 		people(w, r)
 	}))
 	defer srv.Close()
-	var unread int
-	a, err := New(Options{BotToken: testToken, SigningSecret: testSecret, HTTPMode: true, APIURL: srv.URL, Undecoded: func([]byte, error) { unread++ }})
+	a, err := New(Options{BotToken: testToken, SigningSecret: testSecret, HTTPMode: true, APIURL: srv.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +120,11 @@ func TestHTTPMode(t *testing.T) {
 			t.Errorf("Run = %v", err)
 		}
 	}()
-	for tick := time.NewTicker(time.Millisecond); a.sink.Load() == nil; {
+	for tick := time.NewTicker(time.Millisecond); len(sink.events()) == 0; { // the gap of the start
 		<-tick.C
 	}
 
-	if w := send(js, message, func(stamp, body string) string { return sign("wrong", stamp, body) }); w.Code != http.StatusUnauthorized || len(sink.events()) > 0 {
+	if w := send(js, message, func(stamp, body string) string { return sign("wrong", stamp, body) }); w.Code != http.StatusUnauthorized || len(sink.events()) > 1 {
 		t.Errorf("wrong signature: %d", w.Code)
 	}
 	if w := send(js, `{"type":"url_verification","challenge":"c-1"}`, good); w.Code != http.StatusOK || w.Body.String() != "c-1" {
@@ -148,8 +147,24 @@ func TestHTTPMode(t *testing.T) {
 	if kinds[bot.EventMessage] != 1 || kinds[bot.EventCommand] != 1 || kinds[bot.EventAction] != 1 {
 		t.Errorf("stored %v", kinds)
 	}
-	if w := send(js, event(`{"type":"message","ts":17}`), good); w.Code != http.StatusOK || unread != 1 || a.Stats().Undecoded != 1 {
-		t.Errorf("unreadable: %d, %d of them", w.Code, unread)
+	if w := send(js, event(`{"type":"message","ts":17}`), good); w.Code != http.StatusOK || a.Stats().Undecoded != 1 {
+		t.Errorf("unreadable: %d", w.Code)
+	}
+	if w := send(js, `{"type`, good); w.Code != http.StatusOK || a.Stats().Undecoded != 2 {
+		t.Errorf("no JSON: %d", w.Code)
+	}
+	kinds = map[bot.EventKind]int{}
+	for _, ev := range sink.events() {
+		kinds[ev.Kind]++
+		if ev.Kind == bot.EventUndecoded && (ev.Raw == "" || ev.Text == "") {
+			t.Errorf("unreadable stored as %+v", ev)
+		}
+		if ev.Kind == bot.EventGap && !ev.Since.IsZero() {
+			t.Errorf("the gap of the start %+v", ev)
+		}
+	}
+	if kinds[bot.EventUndecoded] != 2 || kinds[bot.EventGap] != 1 {
+		t.Errorf("stored %v", kinds)
 	}
 	sink.refuse = 1 << 20
 	if w := send(form, url.Values{"command": {"/twitter"}, "user_id": {"U1"}, "trigger_id": {"1.4"}}.Encode(), good); w.Code < 500 {

@@ -48,14 +48,14 @@ func (s *sockets) read(run, after context.Context, sk *socket) {
 	defer cancel()
 	s.add(sk)
 	defer s.drop(sk)
-	s.readers.Go(func() { s.ping(ctx, sk) })
+	s.readers.Go(func() { s.ping(ctx, after, sk) })
 	for {
 		_, raw, err := sk.conn.Read(ctx)
 		if err != nil {
 			s.log.Debug("slack socket closed", "err", err)
 			return
 		}
-		s.stats.seen.Store(time.Now().UnixNano())
+		s.hear(after)
 		if run.Err() == nil {
 			s.frame(run, after, sk, raw)
 		}
@@ -74,6 +74,9 @@ func (s *sockets) drop(sk *socket) {
 	_ = sk.conn.CloseNow()
 	s.mu.Lock()
 	delete(s.live, sk)
+	if sk.up {
+		s.gaps.ended(time.Unix(0, s.stats.seen.Load()).UTC())
+	}
 	s.stats.sockets.Store(int64(len(s.live)))
 	s.mu.Unlock()
 	close(sk.done)
@@ -83,19 +86,19 @@ func (s *sockets) drop(sk *socket) {
 func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
 	var e envelope
 	if err := json.Unmarshal(raw, &e); err != nil {
-		s.undecoded(raw, err)
+		s.strange(run, after, raw, err)
 		return
 	}
 	switch {
 	case e.Type == "hello":
-		sk.hello.Do(func() { close(sk.greeted) })
+		s.greet(after, sk)
 		return
 	case e.Type == "disconnect":
 		s.log.Debug("slack asks to leave a socket", "reason", e.Reason)
 		sk.leave.Do(func() { sk.reason = e.Reason; close(sk.notice) })
 		return
 	case e.ID == "":
-		s.undecoded(raw, errUnknown)
+		s.strange(run, after, raw, errUnknown)
 		return
 	}
 	d := delivery{kind: e.Type, id: e.ID, payload: e.Payload}
@@ -110,6 +113,18 @@ func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
 	sk.full.Store(false)
 	if err != nil {
 		s.log.Debug("slack delivery left for the next start", "err", err)
+	}
+}
+
+// strange takes in a frame that can't be read and can't be acknowledged.
+func (s *sockets) strange(run, after context.Context, raw []byte, why error) {
+	err := s.lanes.put(run, "", func() {
+		if err := s.unread(after, s.Sink, raw, why); err != nil {
+			s.log.Error("slack frame not stored", "err", err)
+		}
+	})
+	if err != nil {
+		s.log.Debug("slack frame left", "err", err)
 	}
 }
 
@@ -150,7 +165,7 @@ func (s *sockets) candidates(sk *socket) []*socket {
 
 // ping ends a socket on which Slack does not answer, and one that lingers long
 // after it was told to go.
-func (s *sockets) ping(ctx context.Context, sk *socket) {
+func (s *sockets) ping(ctx, after context.Context, sk *socket) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	var left time.Time
@@ -176,7 +191,7 @@ func (s *sockets) ping(ctx context.Context, sk *socket) {
 		cancel()
 		switch {
 		case err == nil:
-			s.stats.seen.Store(time.Now().UnixNano())
+			s.hear(after)
 		case ctx.Err() != nil:
 			return
 		case sk.full.Load():

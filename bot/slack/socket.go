@@ -48,6 +48,7 @@ type sockets struct {
 
 	mu   sync.Mutex
 	live map[*socket]struct{}
+	gaps gaps
 
 	readers sync.WaitGroup
 }
@@ -59,6 +60,7 @@ type socket struct {
 	notice  chan struct{} // closed at a disconnect notice
 	done    chan struct{} // closed when it has ended
 	hello   sync.Once
+	up      bool // greeted; guarded by sockets.mu
 	leave   sync.Once
 	reason  string      // of the notice; read after notice is closed
 	full    atomic.Bool // the reader waits for room and reads no pongs

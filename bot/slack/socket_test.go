@@ -16,10 +16,10 @@ import (
 
 // kept is a sink that counts each event, and keeps gaps apart.
 type kept struct {
-	mu   sync.Mutex
-	seen map[string]int
-	gaps []bot.Event
-	slow chan struct{} // if set, every delivery waits for one
+	mu           sync.Mutex
+	seen         map[string]int
+	gaps, unread []bot.Event
+	slow         chan struct{} // if set, every delivery waits for one
 }
 
 func (k *kept) Deliver(ctx context.Context, ev bot.Event) error {
@@ -32,9 +32,13 @@ func (k *kept) Deliver(ctx context.Context, ev bot.Event) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ev.Kind == bot.EventGap {
+	switch ev.Kind {
+	case bot.EventGap:
 		k.gaps = append(k.gaps, ev)
 		return nil
+	case bot.EventUndecoded:
+		k.unread = append(k.unread, ev)
+	default:
 	}
 	if k.seen == nil {
 		k.seen = map[string]int{}
@@ -172,26 +176,23 @@ func TestWhatTryingAgainCanNotCureEndsRun(t *testing.T) {
 
 func TestUnreadableIsAcknowledgedAndCounted(t *testing.T) {
 	w := newWorkspace(t, slackfake.Options{})
-	var mu sync.Mutex
-	var raw []string
-	a := w.adapter(t, func(o *slack.Options) {
-		o.Undecoded = func(b []byte, _ error) {
-			mu.Lock()
-			defer mu.Unlock()
-			raw = append(raw, string(b))
-		}
-	})
-	stop := start(t, w, a, &kept{})
+	a, sink := w.adapter(t), &kept{}
+	stop := start(t, w, a, sink)
 	defer stop()
 	w.SendEnvelope("from_the_future", map[string]any{"x": 1})
 	w.SendEvent(map[string]any{"type": "message", "channel": w.channel, "ts": 17})
 	w.SendFrame([]byte("no JSON"))
 	w.SendEvent(map[string]any{"type": "from_the_future", "thing": map[string]any{}})
 	await(t, w, "acknowledgements", func() bool { return len(w.Unacked()) == 0 && a.Stats().Undecoded == 3 && a.Stats().Acked == 3 })
-	mu.Lock()
-	defer mu.Unlock()
-	if len(raw) != 3 {
-		t.Errorf("told of %q", raw)
+	sink.mu.Lock()
+	defer sink.mu.Unlock()
+	for _, ev := range sink.unread {
+		if ev.Text == "" || ev.Raw == "" {
+			t.Errorf("told of %+v, want it with its reason", ev)
+		}
+	}
+	if len(sink.unread) != 3 {
+		t.Errorf("told of %+v", sink.unread)
 	}
 }
 

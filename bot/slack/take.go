@@ -20,7 +20,7 @@ const (
 )
 
 // take stores what a delivery says. It returns nil once the delivery may be
-// acknowledged: everything in it is stored, or it can't be read at all.
+// acknowledged: everything in it is stored, even if it can't be read.
 func (a *Adapter) take(ctx context.Context, sink bot.Sink, d delivery) error {
 	if a.teams != nil {
 		return a.teams.take(ctx, sink, d)
@@ -33,8 +33,7 @@ func (a *Adapter) take(ctx context.Context, sink bot.Sink, d delivery) error {
 	}
 	events, err := a.decode(ctx, me, d)
 	if err != nil {
-		a.undecoded(d.payload, err)
-		return nil
+		return a.unread(ctx, sink, d.payload, err)
 	}
 	limit := commandPatience
 	if d.kind == kindEvent {
@@ -49,15 +48,6 @@ func (a *Adapter) take(ctx context.Context, sink bot.Sink, d delivery) error {
 		}
 	}
 	return nil
-}
-
-// undecoded counts a delivery that can't be read. Its words stay out of the log.
-func (a *Adapter) undecoded(raw []byte, err error) {
-	a.stats.undecoded.Add(1)
-	a.log.Warn("slack sent what can't be read; acknowledged all the same", "bytes", len(raw), "err", err)
-	if a.o.Undecoded != nil {
-		a.o.Undecoded(raw, err)
-	}
 }
 
 // store hands an event to the sink until it takes it or the time is over.
@@ -83,14 +73,22 @@ var errClosed = errors.New("slack: the adapter has ended")
 type lanes struct {
 	slots chan struct{} // one for each piece of work taken in
 
+	// Goroutines that have worked wait here for more, up to maxIdle of them: a
+	// new one would have to grow its stack first, which costs as much as the work.
+	idle chan func()
+	wait chan struct{}
+
 	mu     sync.Mutex
 	queues map[string][]func() // keys at work, with what waits behind
 	closed bool
 	wg     sync.WaitGroup
 }
 
+// maxIdle bounds the goroutines that wait for work.
+const maxIdle = 32
+
 func newLanes(n int) *lanes {
-	return &lanes{slots: make(chan struct{}, n), queues: map[string][]func(){}}
+	return &lanes{slots: make(chan struct{}, n), idle: make(chan func()), wait: make(chan struct{}, maxIdle), queues: map[string][]func(){}}
 }
 
 // put takes work in. It blocks while there is too much of it.
@@ -107,7 +105,7 @@ func (l *lanes) put(ctx context.Context, key string, work func()) error {
 		return errClosed
 	}
 	if key == "" {
-		l.wg.Go(func() { defer l.free(); work() })
+		l.run(func() { defer l.free(); work() })
 		return nil
 	}
 	if q, busy := l.queues[key]; busy {
@@ -115,8 +113,31 @@ func (l *lanes) put(ctx context.Context, key string, work func()) error {
 		return nil
 	}
 	l.queues[key] = nil
-	l.wg.Go(func() { l.drain(key, work) })
+	l.run(func() { l.drain(key, work) })
 	return nil
+}
+
+// run gives work to a goroutine. l.mu is held.
+func (l *lanes) run(work func()) {
+	select {
+	case l.idle <- work:
+	default:
+		l.wg.Go(func() { l.worker(work) })
+	}
+}
+
+// worker works until there is nothing to do and enough others wait.
+func (l *lanes) worker(work func()) {
+	for work != nil {
+		work()
+		select {
+		case l.wait <- struct{}{}:
+		default:
+			return
+		}
+		work = <-l.idle
+		<-l.wait
+	}
 }
 
 func (l *lanes) free() { <-l.slots }
@@ -143,7 +164,10 @@ func (l *lanes) next(key string) func() {
 // close takes in no more and waits for all that was.
 func (l *lanes) close() {
 	l.mu.Lock()
-	l.closed = true
+	if !l.closed {
+		l.closed = true
+		close(l.idle) // put, its only sender, looks first
+	}
 	l.mu.Unlock()
 	l.wg.Wait()
 }

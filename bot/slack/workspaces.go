@@ -20,7 +20,6 @@ type WorkspacesOptions struct {
 	APIURL        string // default https://slack.com/api/
 	HTTP          *http.Client
 	Log           *slog.Logger
-	Undecoded     func(raw []byte, err error) // see Options
 
 	Installations Installations
 }
@@ -67,7 +66,7 @@ func NewWorkspaces(o WorkspacesOptions) (*Workspaces, error) {
 func (w *Workspaces) options(i Installation) Options {
 	return Options{
 		BotToken: i.Token.Reveal(), AppToken: w.o.AppToken, SigningSecret: w.o.SigningSecret, HTTPMode: w.o.HTTPMode, Team: i.Team,
-		APIURL: w.o.APIURL, HTTP: w.o.HTTP, Log: w.o.Log, Undecoded: w.o.Undecoded,
+		APIURL: w.o.APIURL, HTTP: w.o.HTTP, Log: w.o.Log,
 	}
 }
 
@@ -152,8 +151,7 @@ func (w *Workspaces) take(ctx context.Context, sink bot.Sink, d delivery) error 
 	}
 	w.hub.stats.received.Add(1)
 	if len(teams) == 0 {
-		w.hub.undecoded(d.payload, errNoTeam)
-		return nil
+		return w.hub.unread(ctx, sink, d.payload, errNoTeam)
 	}
 	// Slack tells a workspace's last words after the app was removed there. To
 	// refuse them would only bring them again.
@@ -199,15 +197,4 @@ func (w *Workspaces) judge(ctx context.Context, ws *workspace, err error) error 
 		return unsent(berr)
 	}
 	return notInstalled(ws.inst.Team)
-}
-
-// CodeNotInstalled is the code of a [bot.Error] of a call in a workspace that
-// Perch is not installed in.
-const CodeNotInstalled = "not_installed"
-
-func notInstalled(team string) error {
-	return &bot.Error{
-		Code: CodeNotInstalled, Temporary: true, Err: fmt.Errorf("workspace %s", team),
-		Message: "Perch is not installed in the Slack workspace " + team + ". Install it there with a link from: perch slack install-link. What waits for it goes out then.",
-	}
 }
