@@ -37,7 +37,7 @@ type conversation struct {
 func (a *Adapter) EnsureChannel(ctx context.Context, name, purpose string, private bool) (bot.ChannelRef, error) {
 	s := slug(name)
 	if s == "" {
-		return "", &bot.Error{Code: "invalid_name", Message: sentence("invalid_name", "")}
+		return "", &bot.Error{Code: "invalid_name", Message: sentence("invalid_name_specials", "")}
 	}
 	me, err := a.whoami(ctx)
 	if err != nil {
