@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/perch-chat/perch/bot"
 )
 
 // InstallerOptions are the app's own keys, from its Basic Information.
@@ -162,23 +160,23 @@ func slackTime(h http.Header) time.Time {
 	return time.Now().UTC()
 }
 
-// InstallProblem says to people what is wrong where Slack refuses an
-// installation.
+// InstallProblem says to people why an installation failed and what to do next.
 func InstallProblem(err error) string {
+	if errors.Is(err, ErrOrganization) {
+		return "Perch works in workspaces, and this was for a whole organization. Open the link again and pick one workspace."
+	}
+	if missing, ok := errors.AsType[MissingScopes](err); ok {
+		return "Slack did not grant all that Perch needs: " + strings.Join(missing, ", ") + " is missing. Give the app the scopes that perch slack manifest prints, then open the link again."
+	}
 	switch code(err) {
-	case "":
-		return ""
 	case "bad_client_secret", "invalid_client_id":
-		return "Slack does not know the app by the client ID and secret in Perch's configuration. Copy both from the app's Basic Information."
+		return "Slack does not know the app by the client ID and secret in Perch's configuration. Whoever runs Perch finds both under the app's Basic Information."
 	case "bad_redirect_uri":
-		return "Slack does not accept the address it sends people back to. Add it to the app's redirect URLs, letter by letter, as perch slack manifest prints it."
+		return "Slack does not know the address that it sent you back to. Whoever runs Perch adds it to the app's redirect URLs, as perch slack manifest prints it."
 	case "invalid_team_for_non_distributed_app":
-		return "The app may only be installed where it was made. Activate its public distribution under Manage Distribution."
+		return "The app may be installed only where it was made. Whoever runs Perch activates its distribution under Manage Distribution."
 	case "invalid_code", "code_already_used", "code_expired":
-		return "Slack's confirmation was used already or came too late."
+		return "Slack's confirmation was used already or came too late. Open the link again."
 	}
-	if e, ok := errors.AsType[*bot.Error](err); ok {
-		return e.Message
-	}
-	return ""
+	return "Slack did not complete the installation. Open the link again; the log of Perch has the reason."
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/perch-chat/perch/bot"
 )
 
 // Token is a bot token. It is never shown: printing, logging and encoding it
@@ -50,14 +52,33 @@ type Installation struct {
 // ErrNotInstalled is returned for a workspace without the app.
 var ErrNotInstalled = errors.New("slack: the app is not installed in this workspace")
 
+// NotInstalled is in the [bot.Error] of a call in a workspace that Perch is
+// not installed in. The call had no effect.
+type NotInstalled struct{ Team string }
+
+func (n *NotInstalled) Error() string { return "workspace " + n.Team }
+
+// CodeNotInstalled is the code of such an error.
+const CodeNotInstalled = "not_installed"
+
+func notInstalled(team string) error {
+	return &bot.Error{
+		Code: CodeNotInstalled, Temporary: true, Err: &NotInstalled{team},
+		Message: "Perch is not installed in the Slack workspace " + team + ". Install it there with a link from: perch slack install-link. What waits for it goes out then.",
+	}
+}
+
+// IsTeam reports whether s has the form of a workspace's ID.
+func IsTeam(s string) bool { return teamRE.MatchString(s) }
+
 // Installations keeps where the app is installed. Whoever implements it seals
 // the tokens. Its methods are safe for concurrent use.
 type Installations interface {
 	// Find returns the installation of a workspace, or ErrNotInstalled.
 	Find(ctx context.Context, team string) (Installation, error)
 
-	// List returns all of them.
-	List(ctx context.Context) ([]Installation, error)
+	// Teams lists the workspaces.
+	Teams(ctx context.Context) ([]string, error)
 
 	// Broken says that Slack does not take the token of this installation any
 	// more, with Slack's word for it. An installation that was replaced in the

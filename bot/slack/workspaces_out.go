@@ -47,14 +47,14 @@ func in[T any](ctx context.Context, w *Workspaces, team string, call func(T) err
 // pick returns the workspace of a team. Its error says that nothing was sent.
 func (w *Workspaces) pick(ctx context.Context, team string) (*workspace, error) {
 	if team == "" {
-		all, err := w.o.Installations.List(ctx)
+		all, err := w.o.Installations.Teams(ctx)
 		switch {
 		case err != nil:
 			return nil, unsent(err)
 		case len(all) != 1:
 			return nil, &bot.Error{Code: "no_team", Message: "This doesn't say which Slack workspace it is for. Write its ID behind slack:, such as slack:T012AB3CD:C024BE91L."}
 		}
-		team = all[0].Team
+		team = all[0]
 	}
 	ws, err := w.find(ctx, team)
 	switch {

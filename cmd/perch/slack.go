@@ -8,7 +8,9 @@ import (
 )
 
 type slackCmd struct {
-	Manifest slackManifestCmd `cmd:"" help:"Print the manifest from which the app is made at api.slack.com/apps."`
+	Manifest    slackManifestCmd   `cmd:"" help:"Print the manifest from which the app is made at api.slack.com/apps."`
+	InstallLink slackLinkCmd       `cmd:"" help:"Make a link with which somebody adds Perch to one more workspace, once."`
+	Workspaces  slackWorkspacesCmd `cmd:"" help:"List the workspaces that Perch was added to."`
 }
 
 type slackManifestCmd struct {

@@ -24,6 +24,7 @@ import (
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/config"
 	"github.com/perch-chat/perch/internal/inbox"
+	"github.com/perch-chat/perch/internal/installs"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/store/bolt"
@@ -83,6 +84,7 @@ type App struct {
 	Incidents *incident.Service
 	Desk      *desk.Desk
 	Commands  *commands.Router
+	Installs  *installs.Installs // nil without several Slack workspaces
 	Roles     *roles
 	X         *xapi.Client
 
@@ -159,6 +161,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if o.Recheck == 0 {
 		o.Recheck = recheck
 	}
+	o.Config = plainRefs(o.Config)
 	sealer, err := NewSealer(o.Config)
 	if err != nil {
 		return nil, err
@@ -199,6 +202,9 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 		SetupChannel: bot.ChannelRef(c.Channels.Setup), IncidentsChannel: bot.ChannelRef(c.Channels.Incidents), OnSetup: a.setupFound,
 		Version: a.o.Version, Support: a.poll,
 	})
+	if err := a.newInstalls(sealer); err != nil {
+		return err
+	}
 	a.bind()
 	if err := a.DB.Update(ctx, a.seed); err != nil {
 		return fmt.Errorf("store what the configuration says: %w", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/slack"
 	"github.com/perch-chat/perch/internal/inbox"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
@@ -94,6 +95,11 @@ func chatError(err error) error {
 	}
 	f := outbox.Failure{Code: e.Code, Message: e.Message, Detail: e.Error()}
 	out := &outbox.Error{Outcome: outbox.Rejected, Failure: f, Err: err}
+	if n, ok := errors.AsType[*slack.NotInstalled](err); ok {
+		out.Outcome = outbox.Later
+		out.Hold = &outbox.Hold{Lane: workspaceLane(n.Team), Code: e.Code, Message: e.Message, Since: time.Now().UTC()}
+		return out
+	}
 	if e.Temporary {
 		out.Outcome = outbox.Later
 		if e.RetryAfter > 0 {
@@ -319,6 +325,10 @@ func (c *chats) channel(ctx context.Context, a outbox.Action) (any, error) {
 	if !ok {
 		return nil, unable(p, "make channels")
 	}
-	ref, err := ch.EnsureChannel(ctx, e.Name, e.Purpose, e.Private)
+	name := e.Name
+	if _, team, ok := strings.Cut(e.Platform, ":"); ok {
+		name = team + ":" + name // of one of the chat's workspaces
+	}
+	ref, err := ch.EnsureChannel(ctx, name, e.Purpose, e.Private)
 	return bot.ChannelResult{Ref: ref}, err
 }

@@ -47,6 +47,8 @@ func (a *App) controlled(ctx context.Context) error {
 	mux.HandleFunc("GET /check", a.serveCheck)
 	mux.HandleFunc("GET /doctor", a.serveDoctor)
 	mux.HandleFunc("GET /status", a.serveStatus)
+	mux.HandleFunc("GET /slack/workspaces", a.listSlackWorkspaces)
+	mux.HandleFunc("POST /slack/links", a.makeSlackLink)
 	mux.HandleFunc("GET /tokens", a.listTokens)
 	mux.HandleFunc("POST /tokens", a.createToken)
 	mux.HandleFunc("POST /tokens/revoke", a.revokeToken)

@@ -8,6 +8,7 @@ import (
 	"github.com/perch-chat/perch/incident"
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/inbox"
+	"github.com/perch-chat/perch/internal/installs"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/web"
@@ -17,6 +18,6 @@ import (
 func Tables() []store.Checker {
 	return slices.Concat(
 		[]store.Checker{effects, checkpoints, restoredMarks},
-		outbox.Tables(), inbox.Tables(), accounts.Tables(), incident.Tables(), desk.Tables(), web.Tables(), commands.Tables(),
+		outbox.Tables(), inbox.Tables(), accounts.Tables(), installs.Tables(), incident.Tables(), desk.Tables(), web.Tables(), commands.Tables(),
 	)
 }

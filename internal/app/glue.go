@@ -24,6 +24,9 @@ func (a *App) chatEvent(tx store.Tx, it inbox.Item) error {
 	if err := json.Unmarshal(it.Body, &ev); err != nil {
 		return fmt.Errorf("decode event: %w", err)
 	}
+	if err := a.workspaceEvent(tx, ev); err != nil {
+		return err
+	}
 	handled, err := a.Desk.HandleEvent(tx, ev)
 	a.log.Debug("chat event", "platform", ev.Platform, "event", ev.ID, "kind", string(ev.Kind), "thread", string(ev.Thread), "desk", handled)
 	if err != nil || handled {

@@ -23,8 +23,12 @@ type Routes = func(mux *http.ServeMux, a *App) error
 func Chats(c config.Config, log *slog.Logger) ([]bot.Platform, Routes, error) {
 	var platforms []bot.Platform
 	var pages []Routes
-	if c.Chat.Slack.BotToken != "" {
-		s, routes, err := slackChat(c.Chat.Slack, log.With("part", "slack"))
+	if c.Chat.Slack.BotToken != "" || c.Chat.Slack.ClientID != "" {
+		open := slackChat
+		if c.Chat.Slack.ClientID != "" {
+			open = slackWorkspaces
+		}
+		s, routes, err := open(c.Chat.Slack, log.With("part", "slack"))
 		if err != nil {
 			return nil, nil, err
 		}

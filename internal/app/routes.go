@@ -20,12 +20,18 @@ func (a *App) routes() error {
 	if a.o.Config.X.Webhook {
 		d.XWebhook = xWebhook{secret: a.o.Config.X.ConsumerSecret.Reveal(), delivered: &a.delivered}
 	}
+	a.slackPages(&d)
 	api := web.New(d)
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", api)
 	mux.Handle("/api/v1/", api)
 	mux.Handle("/x/", api)
 	mux.Handle("/incidents/", api)
+	if d.Slack != nil {
+		mux.Handle("/slack/install", api)
+		mux.Handle("/slack/install/", api)
+		mux.Handle("/slack/oauth", api)
+	}
 	mux.HandleFunc("GET /healthz", a.health.alive)
 	mux.HandleFunc("GET /readyz", a.serveReady)
 	mux.Handle("GET /metrics", metrics.Handler(metrics.Sources{Outbox: a.Outbox.Stats, Inbox: a.Inbox.Stats, Version: a.o.Version}))

@@ -29,6 +29,14 @@ func (a *App) upkeep(ctx context.Context) error {
 	case n > 0:
 		a.log.InfoContext(ctx, "tokens are sealed with the new encryption key: the old one can be taken out", "accounts", n)
 	}
+	if a.Installs != nil {
+		switch n, err := a.Installs.Reseal(ctx); {
+		case err != nil && ctx.Err() == nil:
+			a.log.WarnContext(ctx, "tokens of slack workspaces could not be sealed with the new encryption key: keep the old one among old_encryption_keys", "err", err)
+		case n > 0:
+			a.log.InfoContext(ctx, "tokens of slack workspaces are sealed with the new encryption key", "workspaces", n)
+		}
+	}
 	if !a.o.Config.X.Webhook {
 		<-ctx.Done()
 		return nil

@@ -48,6 +48,8 @@ type decoder struct {
 	file     string
 	problems Problems
 	lines    map[string]int // the line of each key that was read
+
+	workspaces bool // Slack has several, and refs say which
 }
 
 func (d *decoder) problem(path string, n ast.Node, format string, args ...any) {

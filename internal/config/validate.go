@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -21,7 +22,11 @@ func (d *decoder) check(ok bool, path, format string, args ...any) {
 	d.problems = append(d.problems, p)
 }
 
+// teamed is an ID behind the workspace that it is in.
+var teamed = regexp.MustCompile(`^[TE][A-Z0-9]{1,30}:.`)
+
 func (d *decoder) validate(c Config) {
+	d.workspaces = c.Chat.Slack.ClientID != ""
 	host, _, err := net.SplitHostPort(c.Listen)
 	d.check(err == nil, "listen", "%q is no address: write host:port, such as 127.0.0.1:8080", c.Listen)
 	d.publicURL(c)
@@ -166,7 +171,11 @@ func (d *decoder) ref(path, ref string) {
 	platform, id, _ := strings.Cut(ref, ":")
 	ok := id != "" && slices.Contains([]string{"slack", "rocketchat", "webchat"}, platform)
 	d.check(ok, path, "%q must begin with slack:, rocketchat: or webchat:, such as slack:U012AB3CD", ref)
-	d.check(!ok || id[0] != '#', path, "%q is a name: write the channel's ID, which stands at the end of its About page", ref)
+	if ok && platform == "slack" && d.workspaces {
+		d.check(teamed.MatchString(id), path, "%q doesn't say which workspace: with chat.slack.client_id write its ID too, such as slack:T012AB3CD:U012AB3CD", ref)
+		_, id, _ = strings.Cut(id, ":")
+	}
+	d.check(!ok || !strings.HasPrefix(id, "#"), path, "%q is a name: write the channel's ID, which stands at the end of its About page", ref)
 }
 
 // channel checks a channel that may also be named: slack:#twitter-setup.
