@@ -18,7 +18,7 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 	var err error
 	switch ev.Action {
 	case "desk.claim":
-		_, err = d.Claim(tx, ev.Value, ev.User)
+		_, err = d.claim(tx, ev.Value, ev)
 	case "desk.take":
 		_, err = d.Take(tx, ev.Value, ev.User)
 	case "desk.release":
@@ -29,6 +29,12 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 		_, err = d.Reopen(tx, ev.Value, ev.User)
 	case "desk.transfer":
 		err = d.askTransfer(tx, ev)
+	case "desk.transfer.to":
+		conv, to, _ := strings.Cut(ev.Value, " ")
+		ev.Value = conv
+		err = d.transferTo(tx, ev, conv, to)
+	case "desk.reply":
+		err = d.replyTo(tx, ev)
 	case "desk.snooze":
 		err = d.askSnooze(tx, ev)
 	case "desk.snooze.for":
@@ -82,14 +88,14 @@ func (d *Desk) askTransfer(tx store.Tx, ev bot.Event) error {
 	if !c.Open() {
 		return problem(CodeClosed, "This conversation is closed. Reopen it first.")
 	}
-	form, ok, err := d.transferForm(tx, c)
+	targets, err := d.targets(tx, c)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return problem(CodeInvalid, "There is nobody to transfer it to: no other department, and nobody else is on duty.")
+	if len(targets) == 0 {
+		return errNobody
 	}
-	return d.open(tx, ev, c, form)
+	return d.open(tx, ev, c, transferForm(c, targets))
 }
 
 // open shows a form about a conversation to the person of an event.
@@ -108,33 +114,36 @@ func (d *Desk) open(tx store.Tx, ev bot.Event, c Conversation, form bot.Form) er
 func (d *Desk) onSubmit(tx store.Tx, ev bot.Event) (bool, error) {
 	switch ev.Action {
 	case "desk.transfer":
-		return true, d.transferTo(tx, ev)
+		return true, d.answer(tx, ev, d.transferTo(tx, ev, ev.Value, ev.Fields["to"]))
+	case "desk.reply":
+		return true, d.answer(tx, ev, d.replyWritten(tx, ev))
 	case "desk.snooze":
 		return true, d.answer(tx, ev, d.snoozeChosen(tx, ev))
 	}
 	return false, nil
 }
 
-func (d *Desk) transferTo(tx store.Tx, ev bot.Event) error {
-	var to Target
-	if dep, ok := strings.CutPrefix(ev.Fields["to"], "department:"); ok {
-		to.Department = dep
-	} else if user, ok := strings.CutPrefix(ev.Fields["to"], "user:"); ok {
-		to.User = bot.UserRef(user)
-		people, err := d.Who(tx, "")
-		if err != nil {
+// transferTo hands the conversation to what the person chose.
+func (d *Desk) transferTo(tx store.Tx, ev bot.Event, conv, value string) error {
+	c, err := d.Get(tx, conv)
+	if err != nil {
+		return err
+	}
+	targets, err := d.targets(tx, c)
+	if err != nil {
+		return err
+	}
+	for _, o := range targets {
+		if o.Value == value {
+			_, err := d.Transfer(tx, c.ID, target(o), ev.User)
 			return err
 		}
-		for _, p := range people {
-			if p.User == to.User {
-				to.UserName = p.Name
-			}
-		}
-	} else {
-		return d.tell(tx, ev, "Choose whom to transfer the conversation to.")
 	}
-	_, err := d.Transfer(tx, ev.Value, to, ev.User)
-	return d.answer(tx, ev, err)
+	if value == "" {
+		return problem(CodeInvalid, "Choose whom to transfer the conversation to.")
+	}
+	_, err = d.Transfer(tx, c.ID, target(bot.Option{Value: value}), ev.User) // went off duty meanwhile, or has it already
+	return err
 }
 
 // sendAnyway is the button under "Not sent": it claims and sends in one.
@@ -156,12 +165,19 @@ func (d *Desk) sendAnyway(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
+	return d.takeAndSend(tx, ev, c, m, s)
+}
+
+// takeAndSend makes the person the owner and sends what they wrote; an answer
+// to a mention is shown to them first.
+func (d *Desk) takeAndSend(tx store.Tx, ev bot.Event, c Conversation, m Message, s Settings) error {
 	where := ev
 	where.Thread = c.CardRef
 	if why := d.unsendable(where, c, m, s); why != "" {
 		return problem(CodeInvalid, "Not sent. %s", why)
 	}
-	if c, err = d.Take(tx, c.ID, ev.User); err != nil {
+	c, err := d.Take(tx, c.ID, ev.User)
+	if err != nil {
 		return err
 	}
 	if c.Kind == Mention {

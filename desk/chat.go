@@ -123,19 +123,25 @@ func line(text string) bot.Message {
 
 // tell answers the person of an event alone.
 func (d *Desk) tell(tx store.Tx, ev bot.Event, text string, buttons ...bot.Button) error {
+	_, err := d.tellAt(tx, ev, time.Time{}, text, buttons...)
+	return err
+}
+
+// tellAt is tell, not sooner than a time. It returns the action.
+func (d *Desk) tellAt(tx store.Tx, ev bot.Event, at time.Time, text string, buttons ...bot.Button) (string, error) {
 	m := bot.Message{
 		Channel: ev.Channel, Thread: ev.Thread, Only: ev.User.Ref, Respond: ev.Respond, Trigger: ev.Trigger, Text: text,
 	}
 	if len(buttons) > 0 {
 		m.Blocks = []bot.Block{bot.Para(bot.Plain(text)), bot.Actions(buttons...)}
 	}
-	_, _, err := d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindPost, Key: "desk:tell:" + ev.Platform + ":" + ev.ID, Payload: encode(bot.Post{Message: m}),
+	a, _, err := d.ob.Add(tx, outbox.Action{
+		Kind: bot.KindPost, Key: "desk:tell:" + ev.Platform + ":" + ev.ID, NotBefore: at, Payload: encode(bot.Post{Message: m}),
 	})
 	if err != nil {
-		return fmt.Errorf("add answer: %w", err)
+		return "", fmt.Errorf("add answer: %w", err)
 	}
-	return nil
+	return a.ID, nil
 }
 
 // mark puts one reaction on the message, in place of the one before. The

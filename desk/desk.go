@@ -57,6 +57,14 @@ type Options struct {
 	Unavailable time.Duration // how long a customer isn't told again that nobody is there; default 12 h
 	AnswerLife  time.Duration // how long an answer may wait until its agent is asked again; default 24 h
 	Remind      time.Duration // how long a customer waits until those on duty are called again; 0 never
+	Emoji       Emoji
+}
+
+// Emoji are the reactions that do what buttons do, as names without colons. An
+// empty one is not used.
+type Emoji struct {
+	Claim, Close, Snooze string // on a conversation's card
+	Note                 string // on one's own message: it stays among agents
 }
 
 // Desk is where customers are answered. It is safe for concurrent use.

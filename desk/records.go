@@ -166,6 +166,7 @@ type Message struct {
 	Notices  int      `json:"notices,omitempty"`
 	Delayed  bool     `json:"delayed,omitempty"` // its author was told that it waits
 	Reason   string   `json:"reason,omitempty"`  // why it failed or was refused
+	Offer    string   `json:"offer,omitempty"`   // the action that asks its author what to do with it
 }
 
 // File is a file that came with a message.

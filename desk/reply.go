@@ -16,6 +16,10 @@ import (
 // handled says so. An event may come twice.
 func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) {
 	switch ev.Kind {
+	case bot.EventCommand:
+		return d.onCommand(tx, ev)
+	case bot.EventReaction:
+		return d.onReaction(tx, ev)
 	case bot.EventMessage:
 		return d.onMessage(tx, ev)
 	case bot.EventMessageEdited:
@@ -67,6 +71,12 @@ func (d *Desk) onMessage(tx store.Tx, ev bot.Event) (bool, error) {
 	if _, known, err := messages().First(tx, "chat", store.Key(string(ev.Message))); err != nil || known {
 		return true, err
 	}
+	m := newMessage(c, ev)
+	return true, d.judge(tx, ev, &c, &m)
+}
+
+// newMessage is what somebody wrote in the chat.
+func newMessage(c Conversation, ev bot.Event) Message {
 	m := Message{
 		ID: id.New(), Conversation: c.ID, Account: c.Account, Kind: c.Kind, Origin: Agent,
 		Text: strings.TrimSpace(ev.Text), At: ev.At.UTC(),
@@ -76,16 +86,20 @@ func (d *Desk) onMessage(tx store.Tx, ev bot.Event) (bool, error) {
 		m.At = now()
 	}
 	for _, f := range ev.Files {
-		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Platform: ev.Platform, ID: f.ID})
+		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL})
 	}
-	return true, d.judge(tx, ev, &c, &m)
+	return m
 }
 
 // internal reports whether the text is for agents only.
 func internal(text string) bool {
 	text = strings.TrimSpace(text)
-	return len(text) >= 5 && strings.EqualFold(text[:5], "note:") ||
-		strings.HasPrefix(text, "//") || strings.HasPrefix(text, ";;")
+	for _, prefix := range []string{"note:", "//", ";;", "🔒", ":lock:"} {
+		if len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // judge decides what becomes of what somebody wrote in the thread: it is
@@ -93,6 +107,9 @@ func internal(text string) bool {
 func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) error {
 	s, err := d.Settings(tx)
 	if err != nil {
+		return err
+	}
+	if err := d.dropOffer(tx, m); err != nil {
 		return err
 	}
 	switch {
@@ -127,13 +144,25 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 		return d.put(tx, *c)
 	}
 	m.Delivery = Unsent
-	if err := messages().Put(tx, *m); err != nil {
-		return err
+	return d.offer(tx, ev, *c, m)
+}
+
+// offer tells the author why words stay here, with buttons for what they meant.
+// It stores m.
+func (d *Desk) offer(tx store.Tx, ev bot.Event, c Conversation, m *Message) error {
+	text, label := whyUnsent(c, *m)
+	var after time.Time
+	if c.Open() && c.Owner == "" {
+		after = now().Add(claimLag)
 	}
-	text, label := whyUnsent(*c, *m)
-	return d.tell(tx, ev, text,
+	offer, err := d.tellAt(tx, ev, after, text,
 		bot.Button{ID: "desk.send", Label: label, Value: m.ID, Style: bot.ButtonPrimary},
 		bot.Button{ID: "desk.keep", Label: "Keep internal", Value: m.ID})
+	if err != nil {
+		return err
+	}
+	m.Offer = offer
+	return messages().Put(tx, *m)
 }
 
 // whyUnsent says why words stay here and what the button does about it.
@@ -149,6 +178,8 @@ func whyUnsent(c Conversation, m Message) (text, label string) {
 		return "Not sent. Claim this conversation to answer.", "Claim and " + act
 	case c.Owner != m.Author:
 		return "Not sent. " + c.OwnerName + " has this conversation.", "Take over and " + act
+	case c.Kind == DM:
+		return "Not sent yet. It was a note: is the customer to get it?", "Send"
 	}
 	return "Not posted yet. An answer to a mention is public: look at it first.", "Preview"
 }
@@ -215,8 +246,22 @@ func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 			"X can't change a message that was sent. Write a new one to correct it.")
 	case Withdrawn:
 	}
+	wasNote := m.Direction == Note && internal(m.Text)
 	m.Text = text // or a note
+	if wasNote && !internal(text) && m.Author == ev.User.Ref && d.agent(m.Author) == nil {
+		return true, d.noMoreNote(tx, ev, c, m)
+	}
 	return true, messages().Put(tx, m)
+}
+
+// noMoreNote asks what is to become of a note whose author took the sign of it
+// away: to send it without a question would surprise some.
+func (d *Desk) noMoreNote(tx store.Tx, ev bot.Event, c Conversation, m Message) error {
+	m.Direction, m.Delivery = Out, Unsent
+	if err := d.mark(tx, c, &m, ""); err != nil {
+		return err
+	}
+	return d.offer(tx, ev, c, &m)
 }
 
 // editQueued changes what goes out, if it has not gone yet.
@@ -256,6 +301,9 @@ func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 	}
 	switch m.Delivery {
 	case Unsent, Refused:
+		if err := d.dropOffer(tx, &m); err != nil {
+			return true, err
+		}
 		m.Delivery = Withdrawn
 		return true, messages().Put(tx, m)
 	case Sending, Failed:

@@ -131,7 +131,7 @@ func TestInternal(t *testing.T) {
 	scene(t, func(t *testing.T, w *world) {
 		sam, lee, rio := talk(w)
 		for _, u := range []bot.User{sam, lee, rio} {
-			for _, text := range []string{"note: is this a refund?", "NOTE:look", "// ask billing", ";; hm", "  //x"} {
+			for _, text := range []string{"note: is this a refund?", "NOTE:look", "// ask billing", ";; hm", "  //x", "🔒 hush", ":lock: hush"} {
 				ref := w.write(u, text)
 				equal(t, "reactions", w.reactions(ref), []string{markNote})
 			}

@@ -186,12 +186,16 @@ func recap(msgs []Message, who Contact) string {
 	return strings.Join(lines, "\n")
 }
 
-// transferForm asks where to, or returns false if there is nowhere.
-func (d *Desk) transferForm(tx store.Tx, c Conversation) (bot.Form, bool, error) {
+// errNobody is the answer where a conversation can go to nobody.
+var errNobody = problem(CodeInvalid, "There is nobody to transfer it to: no other department, and nobody else is on duty.")
+
+// targets are where a conversation can go: to the other departments, and to
+// those who are on duty. target reads their values.
+func (d *Desk) targets(tx store.Tx, c Conversation) ([]bot.Option, error) {
 	var opts []bot.Option
 	deps, err := d.Departments(tx)
 	if err != nil {
-		return bot.Form{}, false, err
+		return nil, err
 	}
 	for _, dep := range deps {
 		if dep.ID != c.Department {
@@ -200,7 +204,7 @@ func (d *Desk) transferForm(tx store.Tx, c Conversation) (bot.Form, bool, error)
 	}
 	people, err := d.Who(tx, "")
 	if err != nil {
-		return bot.Form{}, false, err
+		return nil, err
 	}
 	seen := map[bot.UserRef]bool{c.Owner: true}
 	for _, p := range people {
@@ -209,8 +213,22 @@ func (d *Desk) transferForm(tx store.Tx, c Conversation) (bot.Form, bool, error)
 			opts = append(opts, bot.Option{Value: "user:" + string(p.User), Label: p.Name})
 		}
 	}
+	return opts, nil
+}
+
+// target reads one of targets; the zero Target is none.
+func target(o bot.Option) Target {
+	if dep, ok := strings.CutPrefix(o.Value, "department:"); ok {
+		return Target{Department: dep}
+	}
+	user, _ := strings.CutPrefix(o.Value, "user:")
+	return Target{User: bot.UserRef(user), UserName: o.Label}
+}
+
+// transferForm asks where to.
+func transferForm(c Conversation, targets []bot.Option) bot.Form {
 	return bot.Form{
 		ID: "desk.transfer", Title: "Transfer", Submit: "Transfer", Value: c.ID,
-		Inputs: []bot.Input{{Name: "to", Label: "To", Options: opts}},
-	}, len(opts) > 0, nil
+		Inputs: []bot.Input{{Name: "to", Label: "To", Options: targets}},
+	}
 }

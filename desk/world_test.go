@@ -328,7 +328,10 @@ func (w *world) own(xid, text string) {
 func (w *world) event(ev bot.Event) {
 	w.t.Helper()
 	w.n++
-	ev.ID, ev.Platform, ev.At = fmt.Sprintf("ev%d", w.n), "webchat", time.Now()
+	ev.ID, ev.Platform = fmt.Sprintf("ev%d", w.n), "webchat"
+	if ev.At.IsZero() {
+		ev.At = time.Now()
+	}
 	if ev.Channel == "" {
 		ev.Channel = support
 	}

@@ -194,7 +194,7 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 	})
 	a.Desk = desk.New(a.Outbox, desk.Options{
 		Log: a.log.With("part", "desk"), Roles: a.Roles, Accounts: a.Accounts, Settings: deskSettings(c),
-		Remind: time.Duration(c.Desk.Remind),
+		Remind: time.Duration(c.Desk.Remind), Emoji: desk.Emoji(c.Desk.Emoji),
 	})
 	a.poll = newPoller(a.xs(), a.DB, a.Inbox, time.Duration(c.X.PollInterval), a.log.With("part", "poll"))
 	a.Commands = commands.New(commands.Deps{
@@ -235,6 +235,7 @@ func (a *App) bind() {
 	a.Outbox.Register(accounts.KindRevoke, xRevoke{a.xs()})
 	a.Outbox.Register(incident.KindRun, incident.NewWorkflowExecutor(a.Incidents, a.DB))
 	a.Outbox.Register(commands.KindSaveWorkflow, commands.WorkflowSaver{DB: a.DB, Router: a.Commands})
+	a.Outbox.Register(commands.KindHomes, commands.HomeKeeper{DB: a.DB, Router: a.Commands})
 
 	a.Outbox.OnChange(noteEffect)
 	a.Outbox.OnChange(a.Incidents.ActionChanged)
