@@ -99,8 +99,7 @@ func (t Table[T]) Rebuild(tx Tx) error {
 		if err != nil {
 			return err
 		}
-		var none T
-		return t.reindex(tx, p.Key, none, false, &rec)
+		return t.reindex(tx, p.Key, nil, t.places(rec))
 	})
 }
 

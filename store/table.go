@@ -66,7 +66,11 @@ func (t Table[T]) Get(tx Tx, key []byte) (T, error) {
 		var zero T
 		return zero, fmt.Errorf("get %s: %w", t.Name, err)
 	}
-	return t.decode(val)
+	rec, err := t.decode(val)
+	if err == nil {
+		t.note(tx, key, val, rec)
+	}
+	return rec, err
 }
 
 // Find is Get that answers "is there one" without an error for "no".
@@ -134,11 +138,11 @@ func (t Table[T]) encode(rec T) ([]byte, error) {
 func (t Table[T]) Put(tx Tx, rec T) error {
 	pk := t.Key(rec)
 	if len(t.Indexes) > 0 {
-		old, ok, err := t.Find(tx, pk)
+		was, _, err := t.stored(tx, pk)
 		if err != nil {
 			return err
 		}
-		if err := t.reindex(tx, pk, old, ok, &rec); err != nil {
+		if err := t.reindex(tx, pk, was, t.places(rec)); err != nil {
 			return err
 		}
 	}
@@ -146,20 +150,17 @@ func (t Table[T]) Put(tx Tx, rec T) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.Put(t.Name, pk, val); err != nil {
-		return fmt.Errorf("put %s: %w", t.Name, err)
-	}
-	return nil
+	return t.put(tx, pk, val)
 }
 
 // Delete removes the record at key and its index entries. A missing one is not an error.
 func (t Table[T]) Delete(tx Tx, key []byte) error {
 	if len(t.Indexes) > 0 {
-		old, ok, err := t.Find(tx, key)
+		was, ok, err := t.stored(tx, key)
 		if err != nil || !ok {
 			return err
 		}
-		if err := t.reindex(tx, key, old, true, nil); err != nil {
+		if err := t.reindex(tx, key, was, nil); err != nil {
 			return err
 		}
 	}
@@ -169,37 +170,35 @@ func (t Table[T]) Delete(tx Tx, key []byte) error {
 	return nil
 }
 
-// reindex brings the index entries of one record up to date. It looks for
-// taken places first, so that ErrExists leaves nothing half done behind for a
-// caller that goes on.
-func (t Table[T]) reindex(tx Tx, pk []byte, old T, hadOld bool, rec *T) error {
-	if rec != nil {
-		for _, ix := range t.Indexes {
-			if err := t.checkFree(tx, ix, *rec, pk); err != nil {
-				return err
-			}
+// reindex brings the index entries of one record from its old places to its
+// new ones; either is nil for none. It looks for taken places first, so that
+// ErrExists leaves nothing half done behind for a caller that goes on.
+func (t Table[T]) reindex(tx Tx, pk []byte, old, rec places) error {
+	at := func(p places, i int) [][]byte {
+		if p == nil {
+			return nil
+		}
+		return p[i]
+	}
+	for i, ix := range t.Indexes {
+		if err := t.checkFree(tx, ix, at(old, i), at(rec, i), pk); err != nil {
+			return err
 		}
 	}
-	for _, ix := range t.Indexes {
-		var was, now [][]byte
-		if hadOld {
-			was = ix.Keys(old)
-		}
-		if rec != nil {
-			now = ix.Keys(*rec)
-		}
-		for _, at := range was {
-			if !contains(now, at) {
-				if err := tx.Delete(t.indexTable(ix), indexKey(ix, at, pk)); err != nil {
+	for i, ix := range t.Indexes {
+		was, now := at(old, i), at(rec, i)
+		for _, place := range was {
+			if !contains(now, place) {
+				if err := tx.Delete(t.indexTable(ix), indexKey(ix, place, pk)); err != nil {
 					return fmt.Errorf("index %s.%s: %w", t.Name, ix.Name, err)
 				}
 			}
 		}
-		for _, at := range now {
-			if contains(was, at) {
+		for _, place := range now {
+			if contains(was, place) {
 				continue
 			}
-			if err := t.addEntry(tx, ix, at, pk); err != nil {
+			if err := t.addEntry(tx, ix, place, pk); err != nil {
 				return err
 			}
 		}
@@ -207,13 +206,17 @@ func (t Table[T]) reindex(tx Tx, pk []byte, old T, hadOld bool, rec *T) error {
 	return nil
 }
 
-// checkFree returns ErrExists if a unique place of rec is another record's.
-func (t Table[T]) checkFree(tx Tx, ix Index[T], rec T, pk []byte) error {
+// checkFree returns ErrExists if a unique place, and not one that it had
+// before, is another record's.
+func (t Table[T]) checkFree(tx Tx, ix Index[T], was, now [][]byte, pk []byte) error {
 	if !ix.Unique {
 		return nil
 	}
-	for _, at := range ix.Keys(rec) {
-		val, err := tx.Get(t.indexTable(ix), at)
+	for _, place := range now {
+		if contains(was, place) {
+			continue
+		}
+		val, err := tx.Get(t.indexTable(ix), place)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
@@ -236,7 +239,11 @@ func (t Table[T]) addEntry(tx Tx, ix Index[T], at, pk []byte) error {
 	if err != nil {
 		return fmt.Errorf("index %s.%s: encode: %w", t.Name, ix.Name, err)
 	}
-	if err := tx.Put(t.indexTable(ix), indexKey(ix, at, pk), val); err != nil {
+	key, put := indexKey(ix, at, pk), tx.Put
+	if n, ok := tx.(tableTx); ok {
+		put = n.PutJSON
+	}
+	if err := put(t.indexTable(ix), key, val); err != nil {
 		return fmt.Errorf("index %s.%s: %w", t.Name, ix.Name, err)
 	}
 	return nil

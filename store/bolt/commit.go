@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -208,9 +209,13 @@ func (b *batch) apply(o *overlay) error {
 func (s *Store) pass(w *waiter) {
 	b := &s.batch
 	if b.turns < maxBatch && b.bytes < maxBatchBytes {
-		s.mu.Lock()
-		next := s.pop()
-		s.mu.Unlock()
+		next := s.next()
+		if next == nil {
+			// Nobody is waited for, but who could ask already gets to: a commit
+			// costs more than what it is shared by.
+			runtime.Gosched()
+			next = s.next()
+		}
 		if next != nil {
 			next.ch <- yourTurn
 			if w != nil {
@@ -220,6 +225,13 @@ func (s *Store) pass(w *waiter) {
 		}
 	}
 	s.commit(w)
+}
+
+// next is pop for those who don't hold mu.
+func (s *Store) next() *waiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pop()
 }
 
 // pop takes the next waiter from the queue. The caller holds mu.

@@ -96,6 +96,31 @@ type writeTx struct {
 	reader
 	overlay  overlay
 	onCommit []func()
+	notes    [8]note
+	noted    int // notes taken so far
+}
+
+// note is what a table asked to be reminded of.
+type note struct {
+	table    string
+	key, val []byte
+	known    any
+}
+
+// Note keeps what a [store.Table] knows of a value; the oldest note makes room.
+func (t *writeTx) Note(table string, key, val []byte, known any) {
+	t.notes[t.noted%len(t.notes)] = note{table: table, key: key, val: val, known: known}
+	t.noted++
+}
+
+// Noted returns the newest note of a key.
+func (t *writeTx) Noted(table string, key []byte) (val []byte, known any) {
+	for i := t.noted - 1; i >= max(0, t.noted-len(t.notes)); i-- {
+		if n := &t.notes[i%len(t.notes)]; n.table == table && bytes.Equal(n.key, key) {
+			return n.val, n.known
+		}
+	}
+	return nil, nil
 }
 
 func (t *writeTx) Get(table string, key []byte) ([]byte, error) {
@@ -128,6 +153,19 @@ func (t *writeTx) Put(table string, key, val []byte) error {
 	n := copy(mem, key)
 	copy(mem[n:], val)
 	t.overlay.set(table, &entry{key: mem[:n:n], val: mem[n:]})
+	return nil
+}
+
+// PutJSON is Put for a [store.Table], which has made the value itself and
+// doesn't use it any more.
+func (t *writeTx) PutJSON(table string, key, val []byte) error {
+	if t.done {
+		return store.ErrTxDone
+	}
+	if err := store.Check(table, key, val); err != nil {
+		return err
+	}
+	t.overlay.set(table, &entry{key: bytes.Clone(key), val: val})
 	return nil
 }
 
