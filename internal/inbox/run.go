@@ -25,17 +25,21 @@ func (in *Inbox) Run(ctx context.Context) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	r := &runner{Inbox: in, busy: map[string]bool{}, delayed: map[string]time.Time{}}
+	r := &runner{
+		Inbox: in, busy: map[string]bool{}, delayed: map[string]time.Time{},
+		idle: make(chan []byte), wait: make(chan struct{}, in.opt.Workers),
+	}
 
 	var tend sync.WaitGroup
 	tend.Go(func() { in.tend(ctx) })
 	defer tend.Wait()
 
 	r.dispatch(ctx, work)
-	if !r.wait(in.opt.Drain) {
+	close(r.idle) // nobody sends any more
+	if !r.ended(in.opt.Drain) {
 		in.log.Warn("handlers at work at the end of the drain")
 		stop()
-		r.wait(time.Second)
+		r.ended(time.Second)
 	}
 	return nil
 }
@@ -78,12 +82,19 @@ type runner struct {
 	*Inbox
 	wg sync.WaitGroup
 
+	// Goroutines that have worked wait here for more, as many as there are
+	// Workers: a new one would have to grow its stack first, inside of the
+	// transaction that all others wait for.
+	idle chan []byte
+	wait chan struct{}
+
 	mu      sync.Mutex
 	busy    map[string]bool      // by the item's place in the store
 	delayed map[string]time.Time // items that the store refused
 }
 
-func (r *runner) wait(d time.Duration) bool {
+// ended waits for the goroutines, at most for d.
+func (r *runner) ended(d time.Duration) bool {
 	done := make(chan struct{})
 	go func() {
 		r.wg.Wait()
@@ -162,9 +173,30 @@ func (r *runner) pass(ctx, work context.Context) (next time.Time, err error) {
 		r.mu.Lock()
 		r.busy[string(pk)] = true
 		r.mu.Unlock()
-		r.wg.Go(func() { r.work(ctx, work, pk) })
+		r.start(ctx, work, pk)
 	}
 	return next, nil
+}
+
+// start gives an item to a goroutine.
+func (r *runner) start(ctx, work context.Context, pk []byte) {
+	select {
+	case r.idle <- pk:
+		return
+	default:
+	}
+	r.wg.Go(func() {
+		for pk != nil {
+			r.work(ctx, work, pk)
+			select {
+			case r.wait <- struct{}{}:
+			default:
+				return // enough others wait
+			}
+			pk = <-r.idle
+			<-r.wait
+		}
+	})
 }
 
 func (r *runner) free() int {
