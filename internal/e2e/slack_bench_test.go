@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -84,6 +85,8 @@ func report(b *testing.B, command string, flight int, perch, other *peer) {
 	b.ReportMetric(perch.rate(), "perch/s")
 	b.ReportMetric(other.rate(), "bolt/s")
 	b.ReportMetric(ratio, "ratio")
+	b.ReportMetric(perch.effort(), "perch_cpu_us")
+	b.ReportMetric(other.effort(), "bolt_cpu_us")
 	b.ReportMetric(ms(p50), "ack_p50_ms")
 	b.ReportMetric(ms(p99), "ack_p99_ms")
 	b.ReportMetric(ms(other.percentile(50)), "bolt_p50_ms")
@@ -148,6 +151,8 @@ type peer struct {
 	answers map[string]chan struct{} // by the words of the answer
 	late    []time.Duration
 	rates   []float64 // of each turn
+	done    int64     // commands of all turns
+	cpu     time.Duration
 }
 
 // slackOf makes a workspace with as many channels as posts need, of which a
@@ -223,13 +228,14 @@ func (p *peer) end(b *testing.B) {
 
 func (p *peer) reset() {
 	p.slack.ForgetLog()
-	p.late, p.rates = nil, nil
+	p.late, p.rates, p.done, p.cpu = nil, nil, 0, 0
 }
 
 // turn has people give commands for a while, so many at once.
 func (p *peer) turn(b *testing.B, command string, flight int) {
 	b.Helper()
 	var wg sync.WaitGroup
+	cpu := worked(b, p.cmd.Process.Pid)
 	began := time.Now()
 	var done atomic.Int64
 	for i := range flight {
@@ -251,6 +257,8 @@ func (p *peer) turn(b *testing.B, command string, flight int) {
 	}
 	wg.Wait()
 	p.rates = append(p.rates, float64(done.Load())/time.Since(began).Seconds())
+	p.done += done.Load()
+	p.cpu += worked(b, p.cmd.Process.Pid) - cpu
 	p.slack.ForgetLog()
 }
 
@@ -283,6 +291,32 @@ func (p *peer) one(command, who string) (time.Duration, error) {
 	}
 	return ack.Latency, nil
 }
+
+// worked is how much of the processors a process has had.
+func worked(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Skipf("only Linux says what a process used: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // behind the name, which may have spaces
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		b.Fatalf("stat: %s", stat)
+	}
+	ticks := 0
+	for _, f := range fields[11:13] { // of user and system, in hundredths of a second
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// effort is how much of the processors a command took, in µs.
+func (p *peer) effort() float64 { return float64(p.cpu.Microseconds()) / float64(p.done) }
 
 func (p *peer) rate() float64 {
 	slices.Sort(p.rates)
