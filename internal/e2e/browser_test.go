@@ -124,7 +124,7 @@ func (w *window) be(person, channel string) {
 // in, an answer out, an incident, a post. Its pictures are in artifacts/tour.
 func TestTourInBrowser(t *testing.T) {
 	w := newWindow(t)
-	p := &play{bin: perch, data: filepath.Join(t.TempDir(), "data"), log: filepath.Join(t.TempDir(), "log"), used: map[string]bool{}}
+	p := sandboxed(t.TempDir())
 	if err := p.start(); err != nil {
 		t.Fatal(err)
 	}

@@ -49,17 +49,64 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// TestFlows runs the conversations of testdata over the whole program.
+// TestFlows runs the conversations of testdata over the whole program, each on
+// the chats that its first line names.
 func TestFlows(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	on := map[string][]string{}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := strings.Cut(string(raw), "\n")
+		words := strings.Fields(first)
+		if len(words) < 2 || words[0] != "chats" {
+			t.Fatalf("%s does not begin with the chats it runs on", file)
+		}
+		for _, chat := range words[1:] {
+			on[chat] = append(on[chat], file)
+		}
+	}
+	for chat, make := range map[string]func(dir string) (*play, func(), error){
+		"webchat": func(dir string) (*play, func(), error) { p := sandboxed(dir); return p, p.kill, nil },
+		"slack":   slackPlay,
+	} {
+		files := on[chat]
+		t.Run(chat, func(t *testing.T) {
+			t.Parallel()
+			flows(t, chat, files, make)
+		})
+		delete(on, chat)
+	}
+	for chat, files := range on {
+		t.Errorf("there is no chat %q, for %q", chat, files)
+	}
+}
+
+func flows(t *testing.T, chat string, files []string, make func(dir string) (*play, func(), error)) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Files:               files,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PERCH", perch)
-			p := &play{bin: perch, data: filepath.Join(env.WorkDir, "data"), log: filepath.Join(env.WorkDir, "perch.log"), used: map[string]bool{}}
+			p, end, err := make(env.WorkDir)
+			if err != nil {
+				return err
+			}
 			env.Values[playKey{}] = p
-			env.Defer(p.kill)
+			env.Defer(end)
 			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "webchat" && cond != "slack" {
+				return false, fmt.Errorf("there is no chat %q", cond)
+			}
+			return cond == chat, nil
 		},
 		Cmds: commands(),
 	})

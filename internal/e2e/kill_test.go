@@ -3,10 +3,8 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,43 +116,13 @@ func number(name string, def int64) int64 {
 	return def
 }
 
-// startX runs the stand-in of X, without the limits that X has on a minute's work.
-func startX(t *testing.T) (*xfake.Server, string) {
-	t.Helper()
-	x := xfake.New(xfake.Options{AllowHTTPWebhooks: true, HTTP: &http.Client{Timeout: 2 * time.Second}})
-	x.AddUser(xfake.User{ID: company, Handle: "larkspur_hq", Name: "Larkspur"})
-	for _, u := range customers() {
-		x.AddUser(u)
-	}
-	for _, endpoint := range []string{
-		"POST /2/tweets", "GET /2/users/{id}/tweets", "GET /2/users/{id}/mentions", "GET /2/users/me", "GET /2/dm_events",
-		"POST /2/dm_conversations/with/{participant_id}/messages", "GET /2/dm_conversations/with/{participant_id}/dm_events",
-		"GET /2/webhooks", "POST /2/webhooks", "PUT /2/webhooks/{webhook_id}", "GET /2/activity/subscriptions", "POST /2/activity/subscriptions",
-	} {
-		if !x.SetLimit(endpoint, xfake.Limit{User: 1e6, App: 1e6}) {
-			t.Fatalf("X has no %s", endpoint)
-		}
-	}
-	srv := httptest.NewServer(x.Handler())
-	t.Cleanup(func() {
-		_ = x.Close(t.Context()) // whoever is delivered to is gone already
-		srv.Close()
-	})
-	return x, srv.URL
-}
-
 // startChild runs Perch on an address that no connection of ours can take
 // while it is down.
 func startChild(t *testing.T, x string) *play {
 	t.Helper()
-	addr := ""
-	for range 100 {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
-		if err == nil {
-			addr = ln.Addr().String()
-			_ = ln.Close()
-			break
-		}
+	addr, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
 	dir := os.Getenv("PERCH_E2E_KEEP")
 	if dir == "" {
@@ -168,10 +136,11 @@ func startChild(t *testing.T, x string) *play {
 		data: filepath.Join(dir, "data"), log: filepath.Join(dir, "perch.log"), url: "http://" + addr, used: map[string]bool{},
 		client: &http.Client{Jar: jar, Timeout: patience},
 	}
-	p.run = func(listen string) *exec.Cmd {
+	p.stage = webStage{p}
+	p.run = func(listen string) (*exec.Cmd, error) {
 		c := exec.Command(os.Args[0], "-test.run=^$")
 		c.Env = append(os.Environ(), childEnv+"="+listen+"|"+p.data+"|"+x)
-		return c
+		return c, nil
 	}
 	if err := p.start(); err != nil {
 		checkLog(t, p.log)
@@ -188,23 +157,7 @@ func connect(t *testing.T, p *play) {
 	if err := click(p, []string{"Start Authentication"}); err != nil {
 		t.Fatal(err)
 	}
-	link := ""
-	err := eventually(func() error {
-		s, err := p.chat()
-		for _, m := range p.here(s) {
-			for _, bl := range m.Blocks {
-				for _, b := range bl.Buttons {
-					if strings.Contains(b.URL, "/x/start/") {
-						link = b.URL
-					}
-				}
-			}
-		}
-		if err == nil && link == "" {
-			err = fmt.Errorf("no link to X")
-		}
-		return err
-	})
+	link, err := p.link(false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,22 +167,6 @@ func connect(t *testing.T, p *play) {
 	if err := p.reads("Connected @larkspur_hq"); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// reads waits until the person reads text.
-func (p *play) reads(text string) error {
-	return eventually(func() error {
-		s, err := p.chat()
-		if err != nil {
-			return err
-		}
-		for _, m := range p.here(s) {
-			if strings.Contains(m.reads(), text) {
-				return nil
-			}
-		}
-		return fmt.Errorf("%s does not read %q", p.user, text)
-	})
 }
 
 func newIncident(t *testing.T, p *play) string {

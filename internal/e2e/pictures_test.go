@@ -19,7 +19,7 @@ func TestPictures(t *testing.T) {
 		t.Skip("left out: it writes docs/images; set PERCH_PICTURES=1 to have it run")
 	}
 	dir := t.TempDir()
-	p := &play{bin: perch, data: filepath.Join(dir, "data"), log: filepath.Join(dir, "perch.log"), used: map[string]bool{}}
+	p := sandboxed(dir)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -69,34 +69,34 @@ func walk(t *testing.T, p *play, must func(error)) {
 	at("ada", "setup")
 	must(click(p, []string{"Start Authentication"}))
 	must(p.connect("1000000000000000001"))
-	must(reads(p, "Connected @larkspur_hq"))
-	must(p.outside("dm", "casey_r", "Is the 8:15 to Oakham running today?"))
+	must(p.reads("Connected @larkspur_hq"))
+	must(p.world.dm("casey_r", "Is the 8:15 to Oakham running today?"))
 	at("sam", "support", "Casey Rivera")
 	must(click(p, []string{"Claim"}))
 	must(say(p, []string{"Hi Casey, it is: 8:15 from platform 2, on time."}))
 	must(dms(p, []string{"casey_r", "1", "8:15 from platform 2"}))
-	must(p.outside("dm", "casey_r", "Great, thank you!"))
+	must(p.world.dm("casey_r", "Great, thank you!"))
 	at("rio", "incidents")
 	must(say(p, []string{"/incident new Signals fail near Oakham --severity sev2"}))
-	must(reads(p, "INC-1"))
+	must(p.reads("INC-1"))
 	must(say(p, []string{`/timeline add --visibility "status page + twitter" Trains near Oakham are about 10 minutes late: signals fail there. We are on it.`}))
 	at("rio", "incidents", "INC-1")
 	must(click(p, []string{"Post to X"}))
 	must(posts(p, []string{"1"}))
 	at("rio", "incidents")
 	must(say(p, []string{`/timeline add --visibility "status page + twitter" The signals work again. Trains are back on time.`}))
-	must(reads(p, "Preview – not public yet"))
+	must(p.reads("Preview – not public yet"))
 }
 
 // reads waits until the person reads the text.
-func reads(p *play, text string) error {
+func (p *play) reads(text string) error {
 	return eventually(func() error {
-		s, err := p.chat()
+		list, err := p.sees()
 		if err != nil {
 			return err
 		}
-		for _, m := range p.here(s) {
-			if strings.Contains(m.reads(), text) {
+		for _, m := range list {
+			if strings.Contains(m.reads, text) {
 				return nil
 			}
 		}
@@ -106,22 +106,10 @@ func reads(p *play, text string) error {
 
 // connect lets the user authorize Perch through the newest link.
 func (p *play) connect(user string) error {
-	return eventually(func() error {
-		s, err := p.chat()
-		if err != nil {
-			return err
-		}
-		for _, m := range p.here(s) {
-			for _, bl := range m.Blocks {
-				for _, b := range bl.Buttons {
-					if b.URL != "" && !p.used[b.URL] {
-						p.used[b.URL] = true
-						_, err := p.authorize(b.URL, user, true)
-						return err
-					}
-				}
-			}
-		}
-		return fmt.Errorf("no link to X is to be seen")
-	})
+	link, err := p.link(false)
+	if err != nil {
+		return err
+	}
+	_, err = p.authorize(link, user, true)
+	return err
 }
