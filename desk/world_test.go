@@ -123,6 +123,19 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 		if r.On {
 			p.reactions = append(p.reactions, r.Emoji)
 		}
+	case bot.KindUpload:
+		p := decode[bot.UploadFile](a)
+		if p.ThreadOf != "" {
+			root, err := c.find("", p.ThreadOf)
+			if err != nil {
+				return outbox.Receipt{}, err
+			}
+			p.Thread = root.ref
+		}
+		c.n++
+		ref := bot.MessageRef(fmt.Sprintf("webchat:m%d", c.n))
+		c.posts = append(c.posts, &post{ref: ref, key: a.Key, msg: bot.Message{Channel: p.Channel, Thread: p.Thread, Text: "file " + p.URL}})
+		return outbox.Receipt{Result: encode(bot.PostResult{Ref: ref})}, nil
 	case bot.KindOpen:
 		c.forms = append(c.forms, decode[bot.Open](a).Form)
 	}
@@ -230,7 +243,7 @@ func newWorld(t *testing.T, s Settings) *world {
 	w.d = New(w.ob, Options{Roles: roles{}, Accounts: handles{}, Settings: s})
 	w.ob.OnChange(w.d.ActionChanged)
 	w.ob.OnHold(w.d.HoldChanged)
-	for _, k := range []string{bot.KindPost, bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindOpen} {
+	for _, k := range []string{bot.KindPost, bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindUpload, bot.KindOpen} {
 		w.ob.Register(k, w.chat)
 	}
 	w.ob.Register(accounts.KindDM, w.x)

@@ -121,7 +121,11 @@ func (u chatUpload) fetch(ctx context.Context, p bot.UploadFile) (*spooled, bot.
 	}
 	var d *xapi.Download
 	err := u.as(ctx, p.Account, func(access string) (err error) {
-		d, _, err = u.x.OpenMedia(ctx, access, p.URL)
+		at, err := u.address(ctx, access, p.URL)
+		if err != nil {
+			return err
+		}
+		d, _, err = u.x.OpenMedia(ctx, access, at)
 		return err
 	})
 	if err != nil {

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -20,6 +22,10 @@ type scripted struct {
 	gate   chan struct{}        // if set, a post waits for it
 	sink   chan bot.Sink
 	closed int
+
+	files  map[string][]byte     // people's files, by id
+	staged map[string]bot.Upload // files that the bot brought, by id; Content is a *bytes.Reader
+	shown  map[string]bool
 }
 
 // said is a message in the chat.
@@ -37,7 +43,7 @@ type outcome struct {
 }
 
 func newScripted() *scripted {
-	return &scripted{script: map[string][]outcome{}, sink: make(chan bot.Sink, 4)}
+	return &scripted{script: map[string][]outcome{}, sink: make(chan bot.Sink, 4), files: map[string][]byte{}, staged: map[string]bot.Upload{}, shown: map[string]bool{}}
 }
 
 var (
@@ -47,6 +53,7 @@ var (
 	_ bot.Opener    = (*scripted)(nil)
 	_ bot.Finder    = (*scripted)(nil)
 	_ bot.Channeler = (*scripted)(nil)
+	_ bot.Stager    = (*scripted)(nil)
 )
 
 func (s *scripted) Name() string { return "webchat" }
@@ -157,6 +164,69 @@ func (s *scripted) EnsureChannel(_ context.Context, name, _ string, _ bool) (bot
 	defer s.mu.Unlock()
 	o := s.next("channel")
 	return bot.ChannelRef("webchat:" + name), o.err
+}
+
+// Download hands out what a person wrote with.
+func (s *scripted) Download(_ context.Context, f bot.File, limit int64) (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.next("download")
+	data, ok := s.files[f.ID]
+	switch {
+	case o.err != nil:
+		return nil, o.err
+	case !ok:
+		return nil, &bot.Error{Code: "file_not_found", Message: "The file was deleted. Send it again."}
+	case int64(len(data)) > limit:
+		return nil, &bot.Error{Code: "file_too_large", Message: "It is too large."}
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// Stage keeps a file that nobody sees yet.
+func (s *scripted) Stage(_ context.Context, u bot.Upload) (string, error) {
+	data, err := io.ReadAll(u.Content)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.next("stage")
+	if !o.effect {
+		return "", o.err
+	}
+	s.n++
+	id := fmt.Sprintf("F%d", s.n)
+	u.Content = bytes.NewReader(data)
+	s.staged[id] = u
+	return id, o.err
+}
+
+// Share shows a staged file once.
+func (s *scripted) Share(_ context.Context, u bot.Upload, id string) (bot.MessageRef, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.next("share")
+	if _, ok := s.staged[id]; !ok {
+		return "", &bot.Error{Code: "file_not_found", Message: "The file is gone."}
+	}
+	var ref bot.MessageRef
+	if o.effect && !s.shown[id] {
+		s.shown[id] = true
+		s.n++
+		ref = bot.MessageRef(fmt.Sprintf("webchat:m%d", s.n))
+		s.posts = append(s.posts, said{ref: ref, Message: bot.Message{Channel: u.Channel, Thread: u.Thread, Text: "file " + u.Name}})
+	}
+	return ref, o.err
+}
+
+// Upload does both.
+func (s *scripted) Upload(ctx context.Context, u bot.Upload) (bot.MessageRef, error) {
+	id, err := s.Stage(ctx, u)
+	if err != nil {
+		return "", err
+	}
+	return s.Share(ctx, u, id)
 }
 
 // see are the texts in a channel that are still there.

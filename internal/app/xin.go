@@ -1,10 +1,14 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/perch-chat/perch/desk"
@@ -74,6 +78,11 @@ func record(e xapi.Event) xEvent {
 		}
 		x.Text, x.Conversation = e.Post.Text, e.Post.ConversationID
 		x.Files = files(e.Post.Media)
+		for i, m := range e.Post.Media {
+			if m.URL == "" && m.Key != "" { // a delivery only names it
+				x.Files[i].URL = mediaOf(e.Post.ID, m.Key)
+			}
+		}
 	case e.Chat != nil:
 		x.From, x.Conversation = contact(e.User(e.Chat.SenderID)), e.Chat.ConversationID
 	case e.Kind == xapi.Unknown:
@@ -89,10 +98,54 @@ func contact(u xapi.User) desk.Contact {
 func files(media []xapi.Attachment) []desk.File {
 	var out []desk.File
 	for _, m := range media {
-		types := map[string]string{"photo": "image/jpeg", "animated_gif": "video/mp4", "video": "video/mp4"}
-		out = append(out, desk.File{Name: m.Type, Type: types[m.Type], URL: m.URL})
+		names := map[string]string{"photo": "photo", "animated_gif": "GIF", "video": "video", "3": "photo", "16": "GIF", "7": "video"}
+		kind := m.Type
+		if kind == "" {
+			kind, _, _ = strings.Cut(m.Key, "_") // all that X told of it
+		}
+		f := desk.File{Name: names[kind], URL: m.URL}
+		if u, err := url.Parse(m.URL); err == nil {
+			f.Type = typeNamed(path.Ext(u.Path))
+		}
+		if f.Type == "" {
+			f.Type = map[string]string{"photo": "image/jpeg", "GIF": "video/mp4", "video": "video/mp4"}[f.Name]
+		}
+		out = append(out, f)
 	}
 	return out
+}
+
+// typeNamed is the media type that the end of a name says.
+func typeNamed(ext string) string {
+	for typ, end := range mediaTypes() {
+		if strings.EqualFold(end, ext) {
+			return typ
+		}
+	}
+	return ""
+}
+
+// mediaOf stands for the address of a file of a post that X has only named: it
+// is asked for when the file is needed.
+func mediaOf(postID, key string) string { return "x-media:" + postID + "/" + key }
+
+// address is where the file is that a desk.File's URL stands for.
+func (s *xs) address(ctx context.Context, access, at string) (string, error) {
+	rest, ok := strings.CutPrefix(at, "x-media:")
+	if !ok {
+		return at, nil
+	}
+	postID, key, _ := strings.Cut(rest, "/")
+	post, _, err := s.x.LookupPost(ctx, access, postID)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range post.Media {
+		if m.Key == key && m.URL != "" {
+			return m.URL, nil
+		}
+	}
+	return "", &xapi.Error{Op: "look up media", Code: xapi.CodeNotFound, Message: "X does not say where this is. Open it on x.com."}
 }
 
 // xHandler handles stored events of X.

@@ -72,10 +72,14 @@ func (m armed) spent(err error) error {
 func arm(a outbox.Action) armed {
 	now := armed{Since: sinceID(time.Now().Add(-skew))}
 	var before armed
-	if a.Attempts == 0 || json.Unmarshal(a.Armed, &before) != nil || before.Since == "" {
+	if json.Unmarshal(a.Armed, &before) != nil {
 		return now
 	}
-	now.Since, now.Unsure, now.Media = before.Since, before.Unsure || a.Lookups > 0, before.Media
+	now.Media = before.Media // a hold is no attempt, but what was brought is there
+	if a.Attempts == 0 || before.Since == "" {
+		return now
+	}
+	now.Since, now.Unsure = before.Since, before.Unsure || a.Lookups > 0
 	return now
 }
 

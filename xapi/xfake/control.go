@@ -138,6 +138,38 @@ func (s *Server) PostAs(from, text string, inReplyTo ...string) (Post, error) {
 	return out, err
 }
 
+// PostFilesAs is PostAs with pictures or a video.
+func (s *Server) PostFilesAs(from, text string, files ...File) (Post, error) {
+	var out Post
+	err := s.do(func() error {
+		u, err := s.whoOr(from)
+		if err != nil {
+			return err
+		}
+		p := &Post{AuthorID: u.ID, Text: text}
+		for _, f := range files {
+			id := s.keepFile(u.ID, f)
+			s.st.Media[id].Category = "tweet_image"
+			p.MediaIDs = append(p.MediaIDs, id)
+		}
+		s.publish(p)
+		out = *p
+		return nil
+	})
+	return out, err
+}
+
+// Media returns a file that is on X, as the app shows it to those who may see it.
+func (s *Server) Media(id string) (File, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.st.Media[id]
+	if m == nil {
+		return File{}, false
+	}
+	return File{Name: m.resource(), Type: m.Type, Data: m.Data}, true
+}
+
 // MentionAs is PostAs for a text that names an account with @handle; it fails
 // when nobody is mentioned.
 func (s *Server) MentionAs(from, text string, inReplyTo ...string) (Post, error) {

@@ -101,8 +101,16 @@ func (s *Server) mediaObject(m *mediaRec, dmID string, fs fieldSet) map[string]a
 	if fs["preview_image_url"] && m.kind() != "photo" {
 		out["preview_image_url"] = s.opt.PublicURL + "/media/" + m.ID
 	}
-	if fs["variants"] && m.kind() == "video" {
-		out["variants"] = []map[string]any{{"content_type": m.Type, "url": s.opt.PublicURL + "/media/" + m.ID}}
+	if fs["variants"] && m.kind() != "photo" {
+		at := s.opt.PublicURL + "/media/" + m.ID
+		if dmID != "" {
+			at = tonURL(dmID, m)
+		}
+		typ := m.Type
+		if m.kind() == "animated_gif" {
+			typ = "video/mp4" // X turns them into films
+		}
+		out["variants"] = []map[string]any{{"content_type": typ, "url": at}}
 	}
 	if fs["alt_text"] && m.Alt != "" {
 		out["alt_text"] = m.Alt
