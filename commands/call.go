@@ -55,8 +55,16 @@ type denied struct {
 func (e *denied) Error() string { return e.text }
 
 func (e *denied) message() bot.Message {
+	m := bot.Message{Text: e.text + " Ask an admin.", Blocks: []bot.Block{bot.Para(e.spans()...)}}
 	if len(e.ask) == 0 {
-		return text(e.text + " Nobody is one yet: whoever runs Perch adds people under team.admins in its configuration.")
+		m.Text = m.Blocks[0].Spans[0].Text
+	}
+	return m
+}
+
+func (e *denied) spans() []bot.Span {
+	if len(e.ask) == 0 {
+		return []bot.Span{bot.Plain(e.text + " Nobody is one yet: whoever runs Perch adds people under team.admins in its configuration.")}
 	}
 	spans := []bot.Span{bot.Plain(e.text + " Ask ")}
 	for i, u := range e.ask {
@@ -65,8 +73,7 @@ func (e *denied) message() bot.Message {
 		}
 		spans = append(spans, bot.Mention(u))
 	}
-	spans = append(spans, bot.Plain("."))
-	return bot.Message{Text: e.text + " Ask an admin.", Blocks: []bot.Block{bot.Para(spans...)}}
+	return append(spans, bot.Plain("."))
 }
 
 // count is a number with its word: "1 workflow", "2 workflows".
@@ -97,6 +104,18 @@ func (c *call) reply(m bot.Message) error {
 		order: fmt.Sprintf("chat:%s:only:%s", m.Channel, m.Only),
 	})
 }
+
+// done is reply for what went well. On a person's page of Perch the page
+// itself is the answer.
+func (c *call) done(s string) error {
+	if c.atHome() {
+		return nil
+	}
+	return c.reply(text(s))
+}
+
+// atHome reports whether a button of the person's page was pressed.
+func (c *call) atHome() bool { return c.ev.Kind == bot.EventAction && c.ev.Channel == "" }
 
 // open shows a form to the person.
 func (c *call) open(f bot.Form) error {

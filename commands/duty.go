@@ -9,6 +9,26 @@ import (
 	"github.com/perch-chat/perch/desk"
 )
 
+// The buttons of duty, on a person's page. Their value is the department.
+const (
+	btnDutyOn  = "duty.on"
+	btnDutyOff = "duty.off"
+)
+
+func (r *Router) dutyButtons() {
+	r.buttons[btnDutyOn] = func(c *call) error {
+		if err := c.need(agent); err != nil {
+			return err
+		}
+		c.rest = c.ev.Value
+		return dutyOn(c)
+	}
+	r.buttons[btnDutyOff] = func(c *call) error {
+		c.rest = c.ev.Value
+		return dutyOff(c)
+	}
+}
+
 func (r *Router) duty() command {
 	return command{
 		name: "duty", about: "Say who answers customers", bare: "who",
@@ -62,7 +82,10 @@ func dutyOn(c *call) error {
 	if _, err := c.Desk.On(c.tx, dep.ID, c.ev.User, string(c.ev.User.Ref)); err != nil {
 		return deskRefusal(err)
 	}
-	return c.reply(text("You are on duty for " + dep.Name + ". New conversations name you. Done? /duty off"))
+	if err := c.touchHomes(c.tx); err != nil {
+		return err
+	}
+	return c.done("You are on duty for " + dep.Name + ". New conversations name you. Done? /duty off")
 }
 
 func dutyOff(c *call) error {
@@ -71,7 +94,10 @@ func dutyOff(c *call) error {
 		return deskRefusal(err)
 	}
 	if !was {
-		return c.reply(text("You were not on duty."))
+		return c.done("You were not on duty.")
+	}
+	if err := c.touchHomes(c.tx); err != nil {
+		return err
 	}
 	left, err := c.Desk.Who(c.tx, "")
 	if err != nil {
@@ -80,7 +106,7 @@ func dutyOff(c *call) error {
 	if len(left) == 0 {
 		return c.reply(text("You are off duty. ⚠ Nobody is on duty now: customers are told that nobody is here."))
 	}
-	return c.reply(text("You are off duty."))
+	return c.done("You are off duty.")
 }
 
 func dutyWho(c *call) error {

@@ -53,7 +53,8 @@ func TestPreviewClicks(t *testing.T) {
 			t.Error("a click on an older preview posted")
 		}
 		now, _ := w.button(btnPost)
-		if got := w.click(rio, btnPost, now.Value); got != "" {
+		click := bot.Event{Kind: bot.EventAction, User: rio, Channel: incidents, Action: btnPost, Value: now.Value}
+		if got := w.show(w.handle(click)...); got != "" {
 			t.Errorf("the message itself is the answer, got %q", got)
 		}
 		has(t, "receipt", w.last(incidents), "✅ Posted on X as @acme", "https://x.com/acme/status/")

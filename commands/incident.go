@@ -143,7 +143,7 @@ func (c *call) which(s string) (inc incident.Incident, rest string, err error) {
 			return inc, s, err
 		}
 	}
-	open, _, err := c.Incidents.List(c.tx, incident.Filter{Open: true}, incident.Page{Size: 20})
+	open, _, err := c.Incidents.List(c.tx, incident.Filter{Open: true, Private: c.hidden(c.ev.User.Ref)}, incident.Page{Size: 20})
 	if err != nil {
 		return inc, s, err
 	}
@@ -169,6 +169,15 @@ func (c *call) which(s string) (inc incident.Incident, rest string, err error) {
 	return inc, s, refuse("Which incident? Write its number first, such as %s. Open are: %s", here[0].Name(), strings.Join(names, ", "))
 }
 
+// hidden is what a filter of incidents says of private ones: those who aren't
+// responders don't see them.
+func (r *Router) hidden(u bot.UserRef) *bool {
+	if r.Roles.IsResponder(u) || r.Roles.IsAdmin(u) {
+		return nil
+	}
+	return new(bool)
+}
+
 // isIncidentRef reports whether s names an incident: INC-4 or #4.
 func isIncidentRef(s string) bool {
 	for _, prefix := range []string{"INC-", "inc-", "Inc-", "#"} {
@@ -183,6 +192,9 @@ func showIncident(c *call) error {
 	inc, _, err := c.which(c.rest)
 	if err != nil {
 		return err
+	}
+	if inc.Private && c.hidden(c.ev.User.Ref) != nil {
+		return refuse("%s is private.", inc.Name())
 	}
 	m := c.card(inc)
 	entries, total, err := c.Incidents.Entries(c.tx, inc.ID, incident.Page{Size: 10, Newest: true})
@@ -202,7 +214,7 @@ func showIncident(c *call) error {
 }
 
 func listIncidents(c *call) error {
-	open, total, err := c.Incidents.List(c.tx, incident.Filter{Open: true}, incident.Page{Size: 10})
+	open, total, err := c.Incidents.List(c.tx, incident.Filter{Open: true, Private: c.hidden(c.ev.User.Ref)}, incident.Page{Size: 10})
 	if err != nil {
 		return err
 	}
@@ -254,7 +266,7 @@ func (c *call) move(inc incident.Incident, st incident.Status, message string) e
 	if _, err := c.Incidents.SetStatus(c.tx, inc.ID, st, c.by(), message); err != nil {
 		return err
 	}
-	return c.reply(text(inc.Name() + " is now " + statusWord(st) + "."))
+	return c.done(inc.Name() + " is now " + statusWord(st) + ".")
 }
 
 func resolveButton(c *call) error {

@@ -27,13 +27,7 @@ func cardKey(incidentID string) string { return "commands:incident:" + incidentI
 
 // card is the message that stands for an incident in chat. It is edited in place.
 func (r *Router) card(inc incident.Incident) bot.Message {
-	sign := "🔴"
-	if inc.Status.Over() {
-		sign = "✅"
-	} else if inc.Status == incident.Mitigated {
-		sign = "🟡"
-	}
-	title := fmt.Sprintf("%s %s: %s", sign, inc.Name(), inc.Title)
+	title := fmt.Sprintf("%s %s: %s", sign(inc), inc.Name(), inc.Title)
 	m := bot.Message{
 		Channel: bot.ChannelRef(inc.Channel), Text: title,
 		Blocks: []bot.Block{
@@ -54,13 +48,36 @@ func (r *Router) card(inc incident.Incident) bot.Message {
 	}
 	if !inc.Status.Over() {
 		m.Blocks = append(m.Blocks,
-			bot.Actions(
-				bot.Button{ID: btnUpdate, Label: "Add update", Value: inc.ID, Style: bot.ButtonPrimary},
-				bot.Button{ID: btnResolve, Label: "Resolve", Value: inc.ID, Confirm: "Mark " + inc.Name() + " as resolved?"},
-			),
+			bot.Actions(cardButtons(inc)...),
 			bot.Context(bot.Plain("Or write: "), bot.Code("/timeline add "+inc.Name()+" --visibility \"status page + twitter\" We found the cause")))
 	}
 	return m
+}
+
+func sign(inc incident.Incident) string {
+	switch {
+	case inc.Status.Over():
+		return "✅"
+	case inc.Status == incident.Mitigated:
+		return "🟡"
+	}
+	return "🔴"
+}
+
+func cardButtons(inc incident.Incident) []bot.Button {
+	return []bot.Button{
+		{ID: btnUpdate, Label: "Add update", Value: inc.ID, Style: bot.ButtonPrimary},
+		{ID: btnResolve, Label: "Resolve", Value: inc.ID, Confirm: "Mark " + inc.Name() + " as resolved?"},
+	}
+}
+
+// cardRef is where an incident's card stands; empty if that isn't known.
+func (r *Router) cardRef(tx store.Tx, incidentID string) (bot.MessageRef, error) {
+	a, ok, err := r.Outbox.FindKey(tx, cardKey(incidentID))
+	if err != nil || !ok || a.State != outbox.Done {
+		return "", err
+	}
+	return postedRef(a)
 }
 
 func personSpan(p incident.Person) []bot.Span {
@@ -74,6 +91,9 @@ func personSpan(p incident.Person) []bot.Span {
 func clock(t time.Time) string { return t.UTC().Format("15:04 UTC, 2 Jan") }
 
 func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error {
+	if err := r.touchHomes(tx); err != nil {
+		return err
+	}
 	if now.Channel == "" && was.ID == "" {
 		// Declared outside of chat: it is announced where incidents are.
 		at, err := r.announcements(tx)
@@ -98,7 +118,7 @@ func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error 
 
 // ActionChanged notes where an incident's card stands once it is posted. It is
 // for the outbox's OnChange.
-func (r *Router) ActionChanged(tx store.Tx, _ outbox.State, a outbox.Action) error {
+func (r *Router) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) error {
 	if a.State == outbox.Done && a.Kind == bot.KindPost {
 		if incidentID, ok := strings.CutPrefix(a.Key, "commands:incident:"); ok {
 			ref, err := postedRef(a)
@@ -117,6 +137,17 @@ func (r *Router) ActionChanged(tx store.Tx, _ outbox.State, a outbox.Action) err
 	if a.Subject == inviteSubject {
 		return r.inviteChanged(tx, a)
 	}
+	if user, ok := strings.CutPrefix(a.Subject, homeSubject); ok {
+		return r.homeChanged(tx, user, a)
+	}
+	if ref, ok := strings.CutPrefix(a.Subject, linkSubject); ok {
+		return r.linkRead(tx, ref, a)
+	}
+	if was == "" && strings.HasPrefix(a.Subject, "conversation:") {
+		if err := r.touchHomes(tx); err != nil { // its card changes with it
+			return err
+		}
+	}
 	return r.attention(tx, a)
 }
 
@@ -133,6 +164,9 @@ func entryLine(e incident.Entry) []bot.Span {
 	}
 	return spans
 }
+
+// oneLine is a text without line breaks.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func clipLine(s string, n int) string {
 	r := []rune(s)

@@ -165,7 +165,20 @@ func (o *outside) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error)
 			return outbox.Receipt{}, err
 		}
 	}
-	o.n++
-	id := fmt.Sprint(9000 + o.n)
+	id := fmt.Sprint(9000 + len(o.tried))
 	return result(accounts.XPosted{ID: id, URL: "https://x.com/acme/status/" + id, At: time.Now()})
+}
+
+// readable has the chat know a message.
+func (w *world) readable(ref bot.MessageRef, res bot.ReadResult) {
+	w.out.mu.Lock()
+	defer w.out.mu.Unlock()
+	w.out.reads[ref] = res
+}
+
+// allow has the chat no longer refuse something.
+func (w *world) allow(what string) {
+	w.out.mu.Lock()
+	defer w.out.mu.Unlock()
+	delete(w.out.refuse, what)
 }

@@ -21,6 +21,7 @@ const (
 	btnEdit    = "post.edit"
 	btnDiscard = "post.discard"
 	btnRetry   = "post.retry"
+	btnShow    = "post.show"
 	formText   = "post.text"
 )
 
@@ -30,6 +31,7 @@ func (r *Router) previewButtons() {
 	r.buttons[btnDiscard] = onPreview((*incident.Service).Discard)
 	r.buttons[btnRetry] = onPreview((*incident.Service).RetryPost)
 	r.buttons[btnEdit] = openText
+	r.buttons[btnShow] = showPreview
 	r.forms[formText] = submitText
 	r.forms[formEntry] = submitEntry
 }
@@ -53,16 +55,51 @@ func (c *call) previewed() (incident.Entry, error) {
 	return e, nil
 }
 
+// showPreview shows the previews of an entry to one person.
+func showPreview(c *call) error {
+	e, err := c.previewed()
+	if err != nil {
+		return err
+	}
+	for _, p := range e.Posts {
+		m, err := c.publication(c.tx, e, p)
+		if err != nil {
+			return err
+		}
+		if err := c.reply(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // onPreview does something to an entry's publications. The message of the
-// preview then changes in place; that is the answer.
+// preview then changes in place; that is the answer, but for who pressed the
+// button elsewhere.
 func onPreview(do func(*incident.Service, store.Tx, string, incident.Person) (incident.Entry, error)) func(*call) error {
 	return func(c *call) error {
 		e, err := c.previewed()
 		if err != nil {
 			return err
 		}
-		_, err = do(c.Incidents, c.tx, e.ID, c.by())
-		return err
+		now, err := do(c.Incidents, c.tx, e.ID, c.by())
+		if err != nil {
+			return err
+		}
+		inc, err := c.Incidents.Get(c.tx, e.IncidentID)
+		if err != nil || inc.Channel == string(c.ev.Channel) || c.atHome() {
+			return err
+		}
+		for _, p := range now.Posts {
+			m, err := c.publication(c.tx, now, p)
+			if err != nil {
+				return err
+			}
+			if err := c.reply(text(m.Text)); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -96,6 +133,9 @@ func submitText(c *call) error {
 // publicationChanged keeps one message a publication current: the preview that
 // becomes the receipt.
 func (r *Router) publicationChanged(tx store.Tx, inc incident.Incident, e incident.Entry, p incident.Publication) error {
+	if err := r.touchHomes(tx); err != nil {
+		return err
+	}
 	if inc.Channel == "" {
 		return nil
 	}
@@ -118,7 +158,7 @@ func (r *Router) publication(tx store.Tx, e incident.Entry, p incident.Publicati
 	var (
 		post    = bot.Button{ID: btnPost, Label: "Post to X", Value: value, Style: bot.ButtonPrimary}
 		change  = bot.Button{ID: btnEdit, Label: "Edit", Value: value}
-		discard = bot.Button{ID: btnDiscard, Label: "Discard", Value: value, Style: bot.ButtonDanger, Confirm: "Don't post this? The entry stays on the timeline."}
+		discard = discardButton(value)
 		retry   = bot.Button{ID: btnRetry, Label: "Retry", Value: value, Style: bot.ButtonPrimary}
 	)
 	why := ""
@@ -195,6 +235,10 @@ func (r *Router) publication(tx store.Tx, e incident.Entry, p incident.Publicati
 		m.Blocks = append(m.Blocks, bot.Actions(buttons...))
 	}
 	return m, nil
+}
+
+func discardButton(value string) bot.Button {
+	return bot.Button{ID: btnDiscard, Label: "Discard", Value: value, Style: bot.ButtonDanger, Confirm: "Don't post this? The entry stays on the timeline."}
 }
 
 // addPreview shows the posts as X will, or the text that can't be sent as it is.

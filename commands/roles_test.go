@@ -60,6 +60,7 @@ func TestButtonPermissions(t *testing.T) {
 		btnUpdate: "ada rio", btnResolve: "ada rio", btnDeclare: "ada rio",
 		btnPost: "ada rio", btnSplit: "ada rio", btnEdit: "ada rio", btnDiscard: "ada rio", btnRetry: "ada rio",
 		btnLetterRetry: "ada", btnLetterDiscard: "ada", btnRelease: "ada", btnItemRetry: "ada", btnItemDiscard: "ada",
+		btnShow: "ada rio", btnDutyOn: "sam", btnDutyOff: "ada rio sam max",
 	}
 	forms := map[string]string{formNew: "ada rio", formEntry: "ada rio", formText: "ada rio"}
 	ada, rio, sam, max := people()

@@ -108,6 +108,7 @@ func New(d Deps) *Router {
 	r.incidentButtons()
 	r.previewButtons()
 	r.attentionButtons()
+	r.dutyButtons()
 	d.Accounts.OnChange(r.accountChanged)
 	d.Incidents.Observe(incident.Observer{
 		IncidentChanged:    r.incidentChanged,
@@ -130,6 +131,8 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 		run = r.buttons[ev.Action]
 	case bot.EventSubmit:
 		run = r.forms[ev.Action]
+	case bot.EventHome:
+		return r.homeOpened(tx, ev.User.Ref)
 	case bot.EventJoined:
 		return r.joined(tx, ev.Channel)
 	case bot.EventInstalled:
@@ -140,7 +143,14 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 	if run == nil {
 		return c.answer(refuse("This button belongs to an older version of Perch. Use the command instead: /twitter help"))
 	}
-	return c.answer(run(c))
+	if err := c.answer(run(c)); err != nil || !c.atHome() {
+		return err
+	}
+	h, ok, err := homes.Find(tx, store.Key(string(ev.User.Ref)))
+	if err != nil || !ok {
+		return err
+	}
+	return r.showHomes(tx, h)
 }
 
 // command runs the word that follows the slash command. The name may also be

@@ -257,6 +257,9 @@ func (r *Router) setupMessage(tx store.Tx) (bot.Message, error) {
 
 // accountChanged tells the setup channel what became of an account.
 func (r *Router) accountChanged(tx store.Tx, was, now accounts.Account) error {
+	if err := r.touchHomes(tx); err != nil {
+		return err
+	}
 	if err := r.setUp(tx); err != nil {
 		return err
 	}

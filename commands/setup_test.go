@@ -65,13 +65,13 @@ func TestSetupRefused(t *testing.T) {
 	sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) {
 		has(t, "support", w.say(ada, "/twitter support"), "⚠ The channel webchat:#twitter-setup: The chat says missing_scope.")
 		w.connect(acme, "acme") // nowhere to tell of it: no error
-		delete(w.out.refuse, "chat.channel twitter-setup")
+		w.allow("chat.channel twitter-setup")
 		w.handle(bot.Event{Kind: bot.EventJoined, Channel: "webchat:R_other"})
 		got := w.say(ada, "/twitter support")
 		hasNot(t, "support", got, "The channel webchat")
 		has(t, "support", got, "⚠ Pinning the setup message: The chat says missing_scope.")
 		has(t, "setup", w.channel("webchat:R_twitter-setup"), "✅ connected")
-		delete(w.out.refuse, bot.KindPin)
+		w.allow(bot.KindPin)
 		w.start() // with another token
 		hasNot(t, "support", w.say(ada, "/twitter support"), "Pinning")
 		if !slices.Contains(w.out.did, "pinned commands:setup:webchat:R_twitter-setup") {

@@ -45,11 +45,12 @@ func people() (ada, rio, sam, max bot.User) {
 }
 
 // cast are the roles: Ada is admin, Rio responder, Sam agent, Max nobody.
-type cast struct{ nobody bool }
+type cast struct{ nobody, all bool }
 
-func (c cast) IsAdmin(u bot.UserRef) bool     { return u == "webchat:U_ada" && !c.nobody }
-func (c cast) IsResponder(u bot.UserRef) bool { return u == "webchat:U_rio" }
-func (c cast) IsAgent(u bot.UserRef) bool     { return u == "webchat:U_sam" }
+func (c cast) IsAdmin(u bot.UserRef) bool     { return u == "webchat:U_ada" && !c.nobody || c.every(u) }
+func (c cast) IsResponder(u bot.UserRef) bool { return u == "webchat:U_rio" || c.every(u) }
+func (c cast) IsAgent(u bot.UserRef) bool     { return u == "webchat:U_sam" || c.every(u) }
+func (c cast) every(u bot.UserRef) bool       { return c.all && u == "webchat:U_all" }
 func (c cast) Admins() []bot.UserRef {
 	if c.nobody {
 		return nil
@@ -137,13 +138,15 @@ func newWorld(t testing.TB, roles cast, policy incident.Policy, change ...func(*
 	}
 	w.r = New(d)
 	for _, k := range append(further(),
-		bot.KindPost, bot.KindEdit, bot.KindOpen, accounts.KindPost, accounts.KindDelete, accounts.KindSubscribe, accounts.KindRevoke,
+		bot.KindPost, bot.KindEdit, bot.KindOpen, accounts.KindDM, accounts.KindPost, accounts.KindDelete, accounts.KindSubscribe, accounts.KindRevoke,
 	) {
 		w.ob.Register(k, w.out)
 	}
 	w.ob.Register(incident.KindRun, incident.NewWorkflowExecutor(w.inc, db))
 	w.ob.Register(KindSaveWorkflow, WorkflowSaver{DB: db, Router: w.r})
+	w.ob.Register(KindHomes, HomeKeeper{DB: db, Router: w.r})
 	w.ob.OnChange(w.inc.ActionChanged)
+	w.ob.OnChange(w.desk.ActionChanged)
 	w.ob.OnChange(w.r.ActionChanged)
 	w.ob.OnHold(w.r.HoldChanged)
 	w.update(func(tx store.Tx) error {
@@ -212,8 +215,11 @@ func (w *world) handle(ev bot.Event) (told []bot.Message) {
 	w.t.Helper()
 	w.n++
 	ev.ID, ev.Platform, ev.At = fmt.Sprintf("ev%d", w.n), "webchat", time.Now()
-	if ev.Channel == "" {
+	switch ev.Channel {
+	case "":
 		ev.Channel = elsewhere
+	case homeless:
+		ev.Channel = ""
 	}
 	w.out.mu.Lock()
 	before := len(w.out.chat)

@@ -34,6 +34,17 @@ func (s *Service) of(tx store.Tx, a outbox.Action) (Entry, bool, error) {
 	return entries.Find(tx, store.Key(entryID))
 }
 
+// EntryOf finds the entry, and its incident, that an action is about. It says
+// false if the action is about something else or the entry was deleted.
+func (s *Service) EntryOf(tx store.Tx, a outbox.Action) (Entry, Incident, bool, error) {
+	e, ok, err := s.of(tx, a)
+	if err != nil || !ok || e.Deleted() {
+		return Entry{}, Incident{}, false, err
+	}
+	inc, err := s.Get(tx, e.IncidentID)
+	return e, inc, err == nil, err
+}
+
 func (s *Service) postChanged(tx store.Tx, a outbox.Action) error {
 	e, ok, err := s.of(tx, a)
 	if err != nil || !ok {
