@@ -145,6 +145,7 @@ type peer struct {
 	cmd      *exec.Cmd
 	people   []string
 	channels []string
+	text     string // of every command, if it is not to be told apart
 
 	n       atomic.Int64
 	mu      sync.Mutex
@@ -169,7 +170,7 @@ func slackOf(b *testing.B, channels int) *peer {
 		srv.Close()
 	})
 	for i := range 64 {
-		p.people = append(p.people, p.slack.AddUser(slackfake.User{Name: fmt.Sprint("p", i)}))
+		p.people = append(p.people, p.slack.AddUser(slackfake.User{Name: fmt.Sprint("p", i), ID: fmt.Sprint("U0P", i)}))
 	}
 	for i := range channels {
 		id := fmt.Sprintf("C%08d", i)
@@ -275,7 +276,11 @@ func (p *peer) one(command, who string) (time.Duration, error) {
 	} else {
 		close(answered)
 	}
-	d := p.slack.Command(who, p.channels[int(n)%len(p.channels)], command, text)
+	words := text
+	if p.text != "" {
+		words = p.text
+	}
+	d := p.slack.Command(who, p.channels[int(n)%len(p.channels)], command, words)
 	end := time.NewTimer(10 * time.Second)
 	defer end.Stop()
 	for _, ch := range []<-chan struct{}{d.Done(), answered} {
