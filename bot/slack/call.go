@@ -18,6 +18,7 @@ import (
 
 const (
 	maxAnswer   = 8 << 20 // bytes read of an answer: a page of a channel's history
+	maxConns    = 64      // kept open for the next call
 	callTimeout = 30 * time.Second
 	defaultAPI  = "https://slack.com/api/"
 	userAgent   = "perch-slack/1"
@@ -27,6 +28,7 @@ const (
 type client struct {
 	http *http.Client
 	base string // with a slash at its end
+	pace *pacer
 }
 
 // newClient never follows a redirect: it would carry the token elsewhere, and
@@ -36,6 +38,12 @@ func newClient(h *http.Client, base string) client {
 		h = &http.Client{}
 	}
 	own := *h
+	if t, ok := http.DefaultTransport.(*http.Transport); ok && own.Transport == nil {
+		// All calls go to one host, of which net/http keeps two connections only.
+		t = t.Clone()
+		t.MaxIdleConnsPerHost = maxConns
+		own.Transport = t
+	}
 	if own.Timeout <= 0 {
 		own.Timeout = callTimeout
 	}
@@ -46,7 +54,8 @@ func newClient(h *http.Client, base string) client {
 	if !strings.HasSuffix(base, "/") {
 		base += "/"
 	}
-	return client{http: &own, base: base}
+	// What is published holds for Slack itself, not for what stands in for it.
+	return client{http: &own, base: base, pace: &pacer{known: base == defaultAPI}}
 }
 
 // answer is what every method answers.
@@ -69,9 +78,19 @@ func (a answer) detail() string {
 	return cut(strings.Join(a.Metadata.Messages, "; "), 500)
 }
 
-// call calls a method and decodes its answer into out, which may be nil. Its
-// error is a *bot.Error if the call surely had no effect.
+// call calls a method, unless that would exceed a limit, and decodes its answer
+// into out, which may be nil. Its error is a *bot.Error if the call surely had
+// no effect.
 func (c client) call(ctx context.Context, token, method string, args url.Values, out any) (answer, error) {
+	if err := c.pace.take(method, args); err != nil {
+		return answer{}, err
+	}
+	a, err := c.ask(ctx, token, method, args, out)
+	c.pace.heard(method, args, err)
+	return a, err
+}
+
+func (c client) ask(ctx context.Context, token, method string, args url.Values, out any) (answer, error) {
 	var a answer
 	raw, header, err := c.send(ctx, method, c.base+method, "application/x-www-form-urlencoded", args.Encode(), token)
 	if err != nil {
@@ -152,5 +171,19 @@ func limited(h http.Header) error {
 	if err != nil || after < 1 {
 		after = 30
 	}
-	return &bot.Error{Code: "ratelimited", Message: "Slack asks Perch to slow down. It goes on by itself.", Temporary: true, RetryAfter: min(after, 3600)}
+	return slower(min(after, 3600))
+}
+
+// slower is the refusal of a call that comes too soon.
+func slower(seconds int) error {
+	return &bot.Error{Code: "ratelimited", Message: "Slack asks Perch to slow down. It goes on by itself.", Temporary: true, RetryAfter: seconds}
+}
+
+// asked is how long Slack asked to wait, if that is what an error says.
+func asked(err error) (time.Duration, bool) {
+	e, ok := errors.AsType[*bot.Error](err)
+	if !ok || e.Code != "ratelimited" {
+		return 0, false
+	}
+	return time.Duration(e.RetryAfter) * time.Second, true
 }
