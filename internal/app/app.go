@@ -97,10 +97,9 @@ type App struct {
 	delivered atomic.Int64 // when X delivered last, in seconds since 1970
 }
 
-// workers is how many events are handled, and how many actions attempted, at
-// once. Most of their time they wait for the disk or the network, so that more
-// of them share a flush.
-const workers = 64
+// attempts is how many actions are carried out at once: most of their time
+// they wait for the network.
+const attempts = 64
 
 // xLadder leaves X time to show what it took: its reads lag behind its writes.
 func xLadder() []time.Duration {
@@ -183,8 +182,8 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 		return err
 	}
 	exclusive := c.Store.Driver == "bolt" // nobody else can have the file open
-	a.Outbox = outbox.New(a.DB, outbox.Options{Log: a.log.With("part", "outbox"), Drain: drain, Exclusive: exclusive, Workers: workers})
-	a.Inbox = inbox.New(a.DB, inbox.Options{Log: a.log.With("part", "inbox"), Drain: drain, Workers: workers})
+	a.Outbox = outbox.New(a.DB, outbox.Options{Log: a.log.With("part", "outbox"), Drain: drain, Exclusive: exclusive, Workers: attempts})
+	a.Inbox = inbox.New(a.DB, inbox.Options{Log: a.log.With("part", "inbox"), Drain: drain})
 	a.Accounts = accounts.New(a.DB, a.Outbox, sealer, accounts.Options{
 		Log: a.log.With("part", "accounts"), PublicURL: c.PublicURL, Authorizer: authorizer{a.X},
 	})
