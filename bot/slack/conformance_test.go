@@ -74,14 +74,24 @@ func (w *workspace) adapter(t *testing.T, change ...func(*slack.Options)) *slack
 func id[T ~string](ref T) string { return string(ref[strings.LastIndexByte(string(ref), ':')+1:]) }
 
 func TestConformance(t *testing.T) {
+	conform(t, "slack:", func(t *testing.T, w *workspace) bot.Platform { return w.adapter(t) })
+}
+
+// TestConformanceOfWorkspaces is the same in one of several workspaces.
+func TestConformanceOfWorkspaces(t *testing.T) {
+	conform(t, "slack:T0ACME:", func(t *testing.T, w *workspace) bot.Platform { return w.workspaces(t, keep(w.installation())) })
+}
+
+// conform runs the suite over a platform whose refs begin with prefix.
+func conform(t *testing.T, prefix string, open func(t *testing.T, w *workspace) bot.Platform) {
 	bottest.Run(t, func(t *testing.T) *bottest.Harness {
 		// Slack's own waits, up to 5 minutes, are too long for what happens before the start.
 		w := newWorkspace(t, slackfake.Options{Retries: slices.Repeat([]time.Duration{50 * time.Millisecond}, 40)})
 		h := &bottest.Harness{
-			Platform: w.adapter(t), Channel: bot.ChannelRef("slack:" + w.channel), People: [2]bot.UserRef{bot.UserRef("slack:" + w.ada), bot.UserRef("slack:" + w.rio)},
-			NoChannel: "slack:C0NONE", NoMessage: bot.MessageRef("slack:" + w.channel + ":1.000001"), Handle: "perch",
+			Platform: open(t, w), Channel: bot.ChannelRef(prefix + w.channel), People: [2]bot.UserRef{bot.UserRef(prefix + w.ada), bot.UserRef(prefix + w.rio)},
+			NoChannel: bot.ChannelRef(prefix + "C0NONE"), NoMessage: bot.MessageRef(prefix + w.channel + ":1.000001"), Handle: "perch",
 		}
-		ref := func(ts string) bot.MessageRef { return bot.MessageRef("slack:" + w.channel + ":" + ts) }
+		ref := func(ts string) bot.MessageRef { return bot.MessageRef(prefix + w.channel + ":" + ts) }
 		h.Say = func(_ context.Context, who bot.UserRef, thread bot.MessageRef, text string) (bot.MessageRef, error) {
 			ts, err := w.PersonSays(id(who), w.channel, text, id(thread))
 			return ref(ts), err
@@ -112,7 +122,7 @@ func TestConformance(t *testing.T) {
 			var out []bottest.Seen
 			for _, m := range append(w.Messages(id(ch)), w.Ephemerals(id(who))...) {
 				if m.Channel == id(ch) && !m.Tombstone && !strings.HasPrefix(m.Subtype, "channel_") {
-					out = append(out, seen(m))
+					out = append(out, seen(prefix, m))
 				}
 			}
 			return out, nil
@@ -157,7 +167,7 @@ func TestConformance(t *testing.T) {
 				w.ClearFaults()
 			}
 		}
-		h.Restart = func(context.Context) (bot.Platform, error) { return w.adapter(t), nil }
+		h.Restart = func(context.Context) (bot.Platform, error) { return open(t, w), nil }
 		return h
 	})
 }
@@ -165,13 +175,13 @@ func TestConformance(t *testing.T) {
 var styleRE = regexp.MustCompile("(?:^|\\W)([*_~`])(\\S|\\S.*?\\S)([*_~`])(?:\\W|$)")
 
 // seen draws a message as Slack's own clients do.
-func seen(m slackfake.Message) bottest.Seen {
-	s := bottest.Seen{Ref: bot.MessageRef("slack:" + m.Channel + ":" + m.TS), Author: m.Username, Links: m.Links, Only: m.Ephemeral}
+func seen(prefix string, m slackfake.Message) bottest.Seen {
+	s := bottest.Seen{Ref: bot.MessageRef(prefix + m.Channel + ":" + m.TS), Author: m.Username, Links: m.Links, Only: m.Ephemeral}
 	if m.ThreadTS != "" && m.ThreadTS != m.TS {
-		s.Thread = bot.MessageRef("slack:" + m.Channel + ":" + m.ThreadTS)
+		s.Thread = bot.MessageRef(prefix + m.Channel + ":" + m.ThreadTS)
 	}
 	for _, n := range m.Notifies {
-		s.Mentions = append(s.Mentions, "slack:"+n)
+		s.Mentions = append(s.Mentions, prefix+n)
 	}
 	for _, b := range m.Buttons {
 		s.Buttons = append(s.Buttons, bot.Button{ID: b.ActionID, Label: b.Text, Value: b.Value, URL: b.URL})

@@ -72,6 +72,9 @@ func unmark(word string) (team, rest string) {
 // label marks what an event carries without a ref.
 func label(ev bot.Event, team string) bot.Event {
 	ev.Trigger = mark(team, ev.Trigger)
+	if ev.Kind == bot.EventRemoved && team != "" {
+		ev.Team = team // not the one in which it happened to be told
+	}
 	ev.Files = slices.Clone(ev.Files)
 	for i := range ev.Files {
 		ev.Files[i].ID = mark(team, ev.Files[i].ID)
@@ -93,9 +96,13 @@ func (l labelled) Deliver(ctx context.Context, ev bot.Event) error {
 // teamOf returns the team in a ref: none in a ref of the time when there was
 // one workspace only.
 func teamOf(ref string) string {
-	p := strings.Split(ref, ":")
-	if len(p) > 2 && p[0] == Platform && teamRE.MatchString(p[1]) {
+	p := strings.SplitN(ref, ":", 3)
+	if len(p) > 1 && p[0] == Platform && teamRE.MatchString(p[1]) {
 		return p[1]
 	}
 	return ""
 }
+
+// Lane is the lane of all that is sent to a workspace. It is held while Perch
+// isn't installed there.
+func Lane(team string) string { return Platform + ":" + team }

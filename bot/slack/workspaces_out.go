@@ -27,7 +27,7 @@ var (
 	_ bot.Archiver  = (*Workspaces)(nil)
 	_ bot.Reader    = (*Workspaces)(nil)
 	_ bot.Historian = (*Workspaces)(nil)
-	_ bot.Filer     = (*Workspaces)(nil)
+	_ bot.Stager    = (*Workspaces)(nil)
 )
 
 // in calls the adapter of a workspace, as one with the ability T. Without a
@@ -220,6 +220,24 @@ func (w *Workspaces) Download(ctx context.Context, f bot.File, limit int64) (bod
 func (w *Workspaces) Upload(ctx context.Context, u bot.Upload) (ref bot.MessageRef, err error) {
 	err = in(ctx, w, teamOf(string(u.Channel)), func(f bot.Filer) (err error) {
 		ref, err = f.Upload(ctx, u)
+		return err
+	})
+	return ref, err
+}
+
+// Stage brings a file's bytes to Slack, where nobody sees them yet.
+func (w *Workspaces) Stage(ctx context.Context, u bot.Upload) (id string, err error) {
+	err = in(ctx, w, teamOf(string(u.Channel)), func(s bot.Stager) (err error) {
+		id, err = s.Stage(ctx, u)
+		return err
+	})
+	return id, err
+}
+
+// Share shows a file that was staged.
+func (w *Workspaces) Share(ctx context.Context, u bot.Upload, fileID string) (ref bot.MessageRef, err error) {
+	err = in(ctx, w, teamOf(string(u.Channel)), func(s bot.Stager) (err error) {
+		ref, err = s.Share(ctx, u, fileID)
 		return err
 	})
 	return ref, err

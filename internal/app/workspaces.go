@@ -148,7 +148,7 @@ func (s slackInstaller) Exchange(ctx context.Context, code string) (installs.Gra
 }
 
 // workspaceLane is the lane of what is sent to a workspace.
-func workspaceLane(team string) string { return slack.Platform + ":" + team }
+func workspaceLane(team string) string { return slack.Lane(team) }
 
 // workspaceChanged tells of an installation or a removal, in its transaction.
 func (a *App) workspaceChanged(tx store.Tx, w installs.Workspace, installed bool) error {

@@ -37,6 +37,8 @@ type team struct {
 	id, name, domain, botUser, botID, token string
 	scopes                                  []string
 	revoked                                 string // the error its token now gets
+	ended                                   bool   // the token worked, and never will again
+	installs                                int    // new tokens it got since
 }
 
 // User is a person, or a bot, of a workspace.

@@ -1,6 +1,7 @@
 package slackfake
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,8 +28,8 @@ func (s *Server) InstallCode(teamID, redirect string) string {
 	return id
 }
 
-// serveAuthorize is the consent page of somebody who agrees at once. The team
-// parameter picks the workspace.
+// serveAuthorize is the consent page of somebody who agrees at once, or, with
+// the parameter deny, declines. The team parameter picks the workspace.
 func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	u, err := url.Parse(q.Get("redirect_uri"))
@@ -36,12 +37,20 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "invalid_client_id or bad redirect_uri", http.StatusBadRequest)
 		return
 	}
+	if len(s.opt.RedirectURLs) > 0 && !slices.Contains(s.opt.RedirectURLs, q.Get("redirect_uri")) {
+		http.Error(w, "bad_redirect_uri", http.StatusBadRequest)
+		return
+	}
 	id := q.Get("team")
 	if id == "" {
 		id = s.opt.TeamID
 	}
 	back := u.Query()
-	back.Set("code", s.InstallCode(id, q.Get("redirect_uri")))
+	if q.Has("deny") {
+		back.Set("error", "access_denied")
+	} else {
+		back.Set("code", s.InstallCode(id, q.Get("redirect_uri")))
+	}
 	back.Set("state", q.Get("state"))
 	u.RawQuery = back.Encode()
 	http.Redirect(w, r, u.String(), http.StatusFound)
@@ -68,7 +77,12 @@ func (s *Server) oauthAccess(c *call) obj {
 	}
 	delete(s.st.codes, c.str("code"))
 	t := s.st.teams[k.team]
-	t.revoked = ""
+	if t.ended {
+		// A token that ended never works again.
+		t.installs++
+		t.token = fmt.Sprintf("%s-%d", t.token, t.installs+1)
+	}
+	t.revoked, t.ended = "", false
 	var by string
 	for _, u := range s.st.users {
 		if u.Team == t.id && !u.Bot && (by == "" || u.ID < by) {
@@ -83,7 +97,7 @@ func (s *Server) oauthAccess(c *call) obj {
 
 func (s *Server) revokeToken(c *call) obj {
 	if !c.yes("test") {
-		c.team.revoked = "token_revoked"
+		c.team.revoked, c.team.ended = "token_revoked", true
 	}
 	return obj{"ok": true, "revoked": !c.yes("test")}
 }
@@ -100,7 +114,7 @@ func (s *Server) uninstall(c *call) obj {
 func (s *Server) gone(t *team) {
 	s.event(t.id, obj{"type": "tokens_revoked", "tokens": obj{"oauth": []string{}, "bot": []string{t.botUser}}, "event_ts": s.nextTS()}, false)
 	s.event(t.id, obj{"type": "app_uninstalled", "event_ts": s.nextTS()}, false)
-	t.revoked = "account_inactive"
+	t.revoked, t.ended = "account_inactive", true
 }
 
 // Uninstall removes the app from a workspace, as its admin would.
@@ -114,7 +128,20 @@ func (s *Server) RevokeToken(teamID string) {
 	_ = s.do(func() error {
 		t := s.st.teams[teamID]
 		s.event(t.id, obj{"type": "tokens_revoked", "tokens": obj{"oauth": []string{}, "bot": []string{t.botUser}}, "event_ts": s.nextTS()}, false)
-		t.revoked = "token_revoked"
+		t.revoked, t.ended = "token_revoked", true
+		return nil
+	})
+}
+
+// EndToken ends the bot token of a workspace without a word: its calls get the
+// error, "token_revoked" by default.
+func (s *Server) EndToken(teamID, word string) {
+	_ = s.do(func() error {
+		if word == "" {
+			word = "token_revoked"
+		}
+		t := s.st.teams[teamID]
+		t.revoked, t.ended = word, true
 		return nil
 	})
 }

@@ -27,6 +27,9 @@ type Options struct {
 	// ClientID and ClientSecret are those of an OAuth install ("client-id",
 	// "client-secret").
 	ClientID, ClientSecret string
+	// RedirectURLs are where the consent page may send people back to;
+	// anywhere by default.
+	RedirectURLs []string
 	// Scopes of the bot token; AllScopes by default.
 	Scopes []string
 	// RefuseBodyTokens answers not_authed if the token is not in the header.
