@@ -32,6 +32,11 @@ type Options struct {
 	// APIURL is the address of the Web API, default https://slack.com/api/.
 	APIURL string
 
+	// Opens says which events will ask for a form, and the form's title. For
+	// those an empty one is opened at once, before Slack's trigger ends; Open,
+	// or the answer to that person, fills it. It must not block.
+	Opens func(bot.Event) (title string, ok bool)
+
 	HTTP *http.Client // default: one with a timeout of 30 s
 	Log  *slog.Logger
 }
@@ -53,6 +58,7 @@ type Adapter struct {
 	people   *directory
 	channels *directory
 	homes    homes
+	modals   *modals
 
 	sink atomic.Pointer[bot.Sink] // set while Run runs
 }
@@ -108,7 +114,7 @@ func newAdapter(o Options) *Adapter {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL), stats: &counters{}}
+	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL), stats: &counters{}, modals: &modals{}}
 	a.files = fileClient(a.web)
 	a.people = newDirectory(a.lookUser)
 	a.channels = newDirectory(a.lookChannel)
@@ -166,6 +172,7 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 	if !a.sink.CompareAndSwap(nil, &sink) {
 		return errors.New("slack: the adapter is already running")
 	}
+	defer a.modals.start()()
 	defer a.sink.Store(nil)
 	var err error
 	if a.o.HTTPMode {

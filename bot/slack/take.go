@@ -41,6 +41,9 @@ func (a *Adapter) take(ctx context.Context, sink bot.Sink, d delivery) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	for i := range events {
+		a.openEarly(ctx, &events[i])
+	}
 	for _, ev := range events {
 		if err := a.store(ctx, sink, ev); err != nil {
 			a.stats.refused.Add(1)

@@ -75,6 +75,12 @@ type posted struct {
 
 // Post sends a message. See [bot.Platform].
 func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, error) {
+	if shown, err := a.answerInView(ctx, m); err != nil {
+		return "", err
+	} else if shown {
+		at, _ := a.refs.channelID(m.Channel)
+		return a.refs.only(at, ""), nil
+	}
 	channel, err := a.target(m)
 	if err != nil {
 		return "", err
@@ -336,23 +342,6 @@ func (a *Adapter) React(ctx context.Context, ref bot.MessageRef, emoji string, o
 	if code(err) == done {
 		return nil
 	}
-	return err
-}
-
-// Open shows a form to the person whose trigger it is.
-func (a *Adapter) Open(ctx context.Context, trigger string, f bot.Form) error {
-	v, err := modal(f)
-	if err != nil {
-		return err
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return badForm("The form can't be shown: %v.", err)
-	}
-	if trigger == "" {
-		return &bot.Error{Code: "invalid_trigger_id", Message: sentence("invalid_trigger_id", "")}
-	}
-	_, err = a.web.call(ctx, a.o.BotToken, "views.open", values("trigger_id", trigger, "view", string(raw)), nil)
 	return err
 }
 

@@ -20,6 +20,7 @@ type WorkspacesOptions struct {
 	APIURL        string // default https://slack.com/api/
 	HTTP          *http.Client
 	Log           *slog.Logger
+	Opens         func(bot.Event) (title string, ok bool) // see Options
 
 	Installations Installations
 }
@@ -66,7 +67,7 @@ func NewWorkspaces(o WorkspacesOptions) (*Workspaces, error) {
 func (w *Workspaces) options(i Installation) Options {
 	return Options{
 		BotToken: i.Token.Reveal(), AppToken: w.o.AppToken, SigningSecret: w.o.SigningSecret, HTTPMode: w.o.HTTPMode, Team: i.Team,
-		APIURL: w.o.APIURL, HTTP: w.o.HTTP, Log: w.o.Log,
+		APIURL: w.o.APIURL, HTTP: w.o.HTTP, Log: w.o.Log, Opens: w.o.Opens,
 	}
 }
 
@@ -128,7 +129,7 @@ func (i Installation) same(o Installation) bool {
 func (w *Workspaces) adapter(i Installation) *Adapter {
 	a := newAdapter(w.options(i))
 	a.log = a.log.With("team", i.Team)
-	a.stats = w.hub.stats
+	a.stats, a.modals = w.hub.stats, w.hub.modals
 	if i.BotUser != "" {
 		a.auth.Store(&identity{Team: i.Team, User: i.BotUser, Bot: i.BotID, Name: i.BotName, Enterprise: i.Enterprise, scopes: i.Scopes})
 	}
