@@ -75,6 +75,17 @@ type (
 		Upload(ctx context.Context, u Upload) (MessageRef, error)
 	}
 
+	// Pacer is a chat that takes only so much at a time. Lanes names the queues
+	// that an action of a kind waits in which is about ref: what goes into one
+	// queue counts together. On tells kinds apart that set and take back. Left
+	// says how many more calls the chat takes in a queue now and, if none,
+	// when it takes the next; a zero time means that no limit is known. Both
+	// call nobody.
+	Pacer interface {
+		Lanes(kind, ref string, on bool) []string
+		Left(lane string) (n int, next time.Time)
+	}
+
 	// Stager is a Filer whose uploads have two steps, so that one whose outcome
 	// nobody knows is not shown twice. Stage brings the bytes to the chat, where
 	// nobody sees them yet, and returns the chat's id of the file. Share shows

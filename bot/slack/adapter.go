@@ -37,6 +37,10 @@ type Options struct {
 	// or the answer to that person, fills it. It must not block.
 	Opens func(bot.Event) (title string, ok bool)
 
+	// Paced keeps Slack's published limits from the first call on. It is always
+	// so at Slack itself; elsewhere a limit is kept to once it was heard of.
+	Paced bool
+
 	HTTP *http.Client // default: one with a timeout of 30 s
 	Log  *slog.Logger
 }
@@ -79,6 +83,7 @@ var (
 	_ bot.Inviter   = (*Adapter)(nil)
 	_ bot.Archiver  = (*Adapter)(nil)
 	_ bot.Stager    = (*Adapter)(nil)
+	_ bot.Pacer     = (*Adapter)(nil)
 )
 
 // New returns an adapter that does nothing yet. It calls nobody.
@@ -116,6 +121,7 @@ func newAdapter(o Options) *Adapter {
 	}
 	a := &Adapter{o: o, log: o.Log.With("platform", Platform), refs: refs{team: o.Team}, web: newClient(o.HTTP, o.APIURL), stats: &counters{}, modals: &modals{}}
 	a.files = fileClient(a.web)
+	a.web.pace.known = a.web.pace.known || o.Paced
 	a.people = newDirectory(a.lookUser)
 	a.channels = newDirectory(a.lookChannel)
 	return a

@@ -24,12 +24,12 @@ type chats struct {
 }
 
 func (c *chats) register() {
-	c.ob.Register(bot.KindPost, chatPost{c})
-	c.ob.Register(bot.KindEdit, chatRepeatable{c.edit})
-	c.ob.Register(bot.KindDelete, chatRepeatable{c.delete})
-	c.ob.Register(bot.KindReact, chatRepeatable{c.react})
+	c.registerPaced(bot.KindPost, chatPost{c})
+	c.registerPaced(bot.KindEdit, chatRepeatable{c.edit})
+	c.registerPaced(bot.KindDelete, chatRepeatable{c.delete})
+	c.registerPaced(bot.KindReact, chatRepeatable{c.react})
 	c.ob.Register(bot.KindOpen, chatOnce{c.open})
-	c.ob.Register(bot.KindChannel, chatRepeatable{c.channel})
+	c.registerPaced(bot.KindChannel, chatRepeatable{c.channel})
 	c.registerMore()
 }
 

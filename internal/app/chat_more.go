@@ -17,15 +17,15 @@ const maxHistory = 1000
 // registerMore binds the kinds that ask a chat for something, or that do what
 // may be done twice.
 func (c *chats) registerMore() {
-	c.ob.Register(bot.KindPin, repeatable(c.pin))
-	c.ob.Register(bot.KindHome, repeatable(c.home))
-	c.ob.Register(bot.KindRead, repeatable(c.read))
-	c.ob.Register(bot.KindHistory, repeatable(c.history))
-	c.ob.Register(bot.KindMembers, repeatable(c.members))
-	c.ob.Register(bot.KindPerson, repeatable(c.person))
-	c.ob.Register(bot.KindInspect, repeatable(c.inspect))
-	c.ob.Register(bot.KindInvite, repeatable(c.invite))
-	c.ob.Register(bot.KindArchive, repeatable(c.archive))
+	c.registerPaced(bot.KindPin, repeatable(c.pin))
+	c.registerPaced(bot.KindHome, repeatable(c.home))
+	c.registerPaced(bot.KindRead, repeatable(c.read))
+	c.registerPaced(bot.KindHistory, repeatable(c.history))
+	c.registerPaced(bot.KindMembers, repeatable(c.members))
+	c.registerPaced(bot.KindPerson, repeatable(c.person))
+	c.registerPaced(bot.KindInspect, repeatable(c.inspect))
+	c.registerPaced(bot.KindInvite, repeatable(c.invite))
+	c.registerPaced(bot.KindArchive, repeatable(c.archive))
 }
 
 // repeatable is an executor of what may be done twice, with the payload P.

@@ -22,6 +22,13 @@ func (o *Outbox) Add(tx store.Tx, a Action) (Action, bool, error) {
 			return known, false, err
 		}
 	}
+	if ex, ok := o.kinds[a.Kind].(Laner); ok {
+		lanes, err := ex.Lanes(tx, a)
+		if err != nil {
+			return Action{}, false, fmt.Errorf("outbox: add %s: lanes: %w", a.Kind, err)
+		}
+		a.Lanes = slices.Concat(a.Lanes, lanes)
+	}
 	rec, err := newRecord(a)
 	if err != nil {
 		return Action{}, false, err

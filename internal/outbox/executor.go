@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"github.com/perch-chat/perch/store"
 )
 
 // Executor carries out the actions of one kind. Its methods are called outside
@@ -27,6 +29,13 @@ type Armer interface {
 // Arm and Do; zero means the usual time.
 type Patient interface {
 	Patience(a Action) time.Duration
+}
+
+// Laner is an Executor that knows in which lanes an action of its kind goes
+// besides those that it was added with. Lanes is called inside the transaction
+// that adds the action and calls nobody.
+type Laner interface {
+	Lanes(tx store.Tx, a Action) ([]string, error)
 }
 
 // Reconciler is an Executor that can find out whether an action whose outcome

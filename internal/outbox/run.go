@@ -3,11 +3,15 @@ package outbox
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/perch-chat/perch/store"
 )
+
+// maxBudgets is how many budgets are kept before those that are over are looked for.
+const maxBudgets = 1000
 
 // storeGrace is how long outcomes may still be stored after the drain.
 const storeGrace = 5 * time.Second
@@ -301,5 +305,9 @@ func (r *runner) heed(lanes []string, pace []Pace) {
 		if p.Lane != "" {
 			r.budgets[p.Lane] = budget{left: p.Remaining - r.busy[p.Lane] + 1, until: p.Reset}
 		}
+	}
+	if len(r.budgets) > maxBudgets {
+		// What is over says nothing about a lane in which nothing is under way.
+		maps.DeleteFunc(r.budgets, func(lane string, b budget) bool { return !b.until.After(t) && r.busy[lane] == 0 })
 	}
 }

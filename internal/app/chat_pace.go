@@ -1,0 +1,213 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+const (
+	// quiet begins the lane of one message or page: it is changed at once, and
+	// then again only after a while, by the newest change there is by then.
+	quiet      = "quiet:"
+	quietEdit  = 2 * time.Second
+	quietHome  = time.Second
+	chatLane   = "chat:"
+	paceReason = "The chat takes only so much at a time. It goes on by itself."
+
+	// shortHold is the shortest time that a lane is held: what is held for less
+	// is tried again in circles.
+	shortHold = 1050 * time.Millisecond
+)
+
+// looker is an executor that can look up what became of an action.
+type looker interface {
+	outbox.Executor
+	outbox.Reconciler
+}
+
+// paced keeps the pace of the chats that have one. What may not go yet waits in
+// the outbox, in its lane: other lanes go on, and no worker waits.
+type paced struct {
+	looker
+	c *chats
+}
+
+var _ outbox.Laner = paced{}
+
+// registerPaced binds a kind to an executor that keeps the chat's pace.
+func (c *chats) registerPaced(kind string, ex looker) { c.ob.Register(kind, paced{ex, c}) }
+
+// whereabouts is what a payload says of where its action takes effect, whichever
+// kind it is of.
+type whereabouts struct {
+	Message  *bot.Message   `json:"message"`
+	Ref      bot.MessageRef `json:"ref"`
+	RefOf    string         `json:"ref_of"`
+	User     bot.UserRef    `json:"user"`
+	Channel  bot.ChannelRef `json:"channel"`
+	Group    bot.GroupRef   `json:"group"`
+	Thread   bot.MessageRef `json:"thread"`
+	Platform string         `json:"platform"`
+	On       bool           `json:"on"`
+}
+
+// Lanes implements outbox.Laner.
+func (p paced) Lanes(tx store.Tx, a outbox.Action) ([]string, error) {
+	var e whereabouts
+	if err := json.Unmarshal(a.Payload, &e); err != nil {
+		return nil, nil //nolint:nilerr // the executor says what is wrong with it
+	}
+	ref, of := "", ""
+	switch a.Kind {
+	case bot.KindPost:
+		if e.Message == nil || e.Message.Channel != "" && e.Message.Only != "" {
+			return nil, nil // an answer to one person has a way of its own
+		}
+		ref = first(string(e.Message.Channel), string(e.Message.Only))
+	case bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindPin, bot.KindRead:
+		ref = string(e.Ref)
+		if e.Ref == "" && e.RefOf != "" {
+			known, err := p.posted(tx, e.RefOf)
+			if err != nil {
+				return nil, err
+			}
+			ref, of = known, e.RefOf
+		}
+	default:
+		ref = first(string(e.Channel), string(e.Group), string(e.User), string(e.Thread), e.Platform+":")
+	}
+	name, _, _ := strings.Cut(ref, ":")
+	pc, ok := p.c.platforms[name].(bot.Pacer)
+	if !ok {
+		return nil, nil
+	}
+	lanes := pc.Lanes(a.Kind, ref, e.On)
+	if len(lanes) == 0 {
+		return nil, nil
+	}
+	switch a.Kind {
+	case bot.KindEdit:
+		lanes = append(lanes, quiet+bot.KindEdit+":"+first(of, ref))
+	case bot.KindHome:
+		lanes = append(lanes, quiet+bot.KindHome+":"+ref)
+	}
+	return lanes, nil
+}
+
+func first(all ...string) string {
+	for _, s := range all {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// posted is where the message of a chat.post action is, or will be: then it is
+// the ref of a channel.
+func (p paced) posted(tx store.Tx, key string) (string, error) {
+	a, ok, err := p.c.ob.FindKey(tx, key)
+	if err != nil || !ok {
+		return "", err
+	}
+	var done bot.PostResult
+	if a.State == outbox.Done && json.Unmarshal(a.Result, &done) == nil && done.Ref != "" {
+		return string(done.Ref), nil
+	}
+	var post bot.Post
+	if json.Unmarshal(a.Payload, &post) != nil || post.Message.Channel != "" && post.Message.Only != "" {
+		return "", nil
+	}
+	return first(string(post.Message.Channel), string(post.Message.Only)), nil
+}
+
+// Do implements outbox.Executor.
+func (p paced) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
+	r, err := p.looker.Do(ctx, a)
+	pace := p.pace(a)
+	if err == nil {
+		r.Pace = append(r.Pace, pace...)
+		r.Pace = append(r.Pace, rest(a)...)
+		return r, nil
+	}
+	e, ok := errors.AsType[*outbox.Error](err)
+	if !ok {
+		return r, err
+	}
+	slow := *e
+	slow.Pace = append(slices.Clip(slow.Pace), pace...)
+	if e.Outcome == outbox.Later && e.Hold == nil && e.Failure.Code == "ratelimited" {
+		slow.Hold = hold(a, pace, e.Failure)
+	}
+	return r, &slow
+}
+
+// Reconcile implements outbox.Reconciler.
+func (p paced) Reconcile(ctx context.Context, a outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
+	v, r, err := p.looker.Reconcile(ctx, a)
+	return v, r, chatError(err)
+}
+
+// pace is what the chat says of the lanes that an action goes in.
+func (p paced) pace(a outbox.Action) []outbox.Pace {
+	var all []outbox.Pace
+	for _, lane := range a.Lanes {
+		rest, ok := strings.CutPrefix(lane, chatLane)
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(rest, ":")
+		pc, ok := p.c.platforms[name].(bot.Pacer)
+		if !ok {
+			continue
+		}
+		if n, next := pc.Left(lane); !next.IsZero() {
+			all = append(all, outbox.Pace{Lane: lane, Remaining: n, Reset: next, Message: paceReason})
+		}
+	}
+	return all
+}
+
+// rest is how long what was just changed is left alone.
+func rest(a outbox.Action) []outbox.Pace {
+	d := quietEdit
+	if a.Kind == bot.KindHome {
+		d = quietHome
+	}
+	var all []outbox.Pace
+	for _, lane := range a.Lanes {
+		if strings.HasPrefix(lane, quiet) {
+			all = append(all, outbox.Pace{Lane: lane, Reset: time.Now().Add(d), Message: paceReason})
+		}
+	}
+	return all
+}
+
+// hold stops the lane in which the chat takes no more. It costs the action no
+// attempt, nil if there is no such lane.
+func hold(a outbox.Action, pace []outbox.Pace, f outbox.Failure) *outbox.Hold {
+	lane, until := "", f.RetryAt
+	for _, p := range pace {
+		if p.Remaining == 0 && (lane == "" || p.Reset.After(until)) {
+			lane, until = p.Lane, p.Reset
+		}
+	}
+	if i := slices.IndexFunc(a.Lanes, func(l string) bool { return strings.HasPrefix(l, chatLane) }); lane == "" && i >= 0 {
+		lane = a.Lanes[i]
+	}
+	if lane == "" {
+		return nil
+	}
+	if soon := time.Now().Add(shortHold); until.Before(soon) {
+		until = soon
+	}
+	return &outbox.Hold{Lane: lane, Code: f.Code, Message: f.Message, Until: until}
+}
