@@ -45,9 +45,17 @@ func Guard(hosts []string, next http.Handler) http.Handler {
 				return
 			}
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit(r.URL.Path))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// bodyLimit is larger where people send files.
+func bodyLimit(path string) int64 {
+	if path == "/chat/message" || path == "/sandbox/dm" {
+		return maxFileBody
+	}
+	return maxBody
 }
 
 // ownFetch is false for what another site's page fetches or frames. It could not

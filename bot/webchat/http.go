@@ -13,6 +13,7 @@ import (
 //
 //	GET  /chat/state?as=USER    the chat as USER sees it
 //	GET  /chat/events?as=USER   its changes, as server-sent events; goes on after Last-Event-ID, or ?since=
+//	GET  /chat/file/ID          a file of a message
 //	POST /chat/message …        what a person does, as an [Ask]
 //
 // A request that changes something is answered once Perch has stored it. If it
@@ -21,6 +22,7 @@ func (a *Adapter) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chat/state", a.serveState)
 	mux.HandleFunc("GET /chat/events", a.serveEvents)
+	mux.HandleFunc("GET /chat/file/{id}", a.serveFile)
 	for path, do := range map[string]func(context.Context, Ask) (Answer, error){
 		"message": a.Say,
 		"edit":    a.Change,

@@ -31,6 +31,7 @@ type Ask struct {
 	Value   string            `json:"value,omitempty"`
 	Form    string            `json:"form,omitempty"`
 	Fields  map[string]string `json:"fields,omitempty"`
+	Files   []Attach          `json:"files,omitempty"` // to write with
 }
 
 // Answer is what came of it.
@@ -142,7 +143,7 @@ func cleanText(s string) (string, error) {
 func (a *Adapter) Say(ctx context.Context, q Ask) (Answer, error) {
 	return a.act(ctx, "say", q, func(u User) (record, error) {
 		text, err := cleanText(q.Text)
-		if err != nil {
+		if err != nil && (len(q.Files) == 0 || text != "" || strings.TrimSpace(q.Text) != "") {
 			return record{}, err
 		}
 		ch, ok := a.st.channels[q.Channel]
@@ -157,12 +158,16 @@ func (a *Adapter) Say(ctx context.Context, q Ask) (Answer, error) {
 			}
 			thread = root.root()
 		}
+		files, err := a.keep(q.Files)
+		if err != nil {
+			return record{}, err
+		}
 		m := &message{
 			Ref: bot.MessageRef(Platform + ":m:" + a.st.next()), Number: a.st.seq + 1,
-			Channel: ch.Ref, Thread: thread, User: u.Ref, Text: text, At: time.Now().UTC(),
+			Channel: ch.Ref, Thread: thread, User: u.Ref, Text: text, Files: files, At: time.Now().UTC(),
 		}
 		ev := a.event(u, bot.EventMessage, ch)
-		ev.Message, ev.Thread, ev.Text = m.Ref, thread, text
+		ev.Message, ev.Thread, ev.Text, ev.Files = m.Ref, thread, text, a.botFiles(files)
 		if c := commandRE.FindStringSubmatch(text); c != nil {
 			// As elsewhere, nobody else sees a slash command.
 			m.Only = u.Ref

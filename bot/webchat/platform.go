@@ -44,21 +44,14 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	if ref, ok := a.st.keys[m.Key]; ok && m.Key != "" {
 		return ref, nil
 	}
-	if _, ok := a.st.channels[m.Channel]; !ok {
-		return "", refused("channel_not_found", "This channel does not exist in the built-in chat.")
+	thread, err := a.place(m.Channel, m.Thread)
+	if err != nil {
+		return "", err
 	}
 	if m.Only != "" {
 		if _, ok := a.users[m.Only]; !ok {
 			return "", refused("user_not_found", "This person is not in the built-in chat.")
 		}
-	}
-	thread := m.Thread
-	if thread != "" {
-		t, ok := a.st.messages[thread]
-		if !ok || t.Channel != m.Channel {
-			return "", refused("thread_not_found", "The thread to answer in does not exist any more.")
-		}
-		thread = t.root()
 	}
 	if err := fits(m); err != nil {
 		return "", err
@@ -140,7 +133,7 @@ func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
 // tombstone is what stays of a deleted message: its place and its key.
 func (m *message) tombstone() *message {
 	n := *m
-	n.Deleted, n.Text, n.Blocks, n.Author, n.Reactions = true, "", nil, nil, nil
+	n.Deleted, n.Text, n.Blocks, n.Author, n.Reactions, n.Files = true, "", nil, nil, nil, nil
 	return &n
 }
 

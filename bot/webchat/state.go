@@ -19,6 +19,7 @@ type record struct {
 	Event   *bot.Event `json:"event,omitempty"` // to be delivered
 	Acked   string     `json:"acked,omitempty"` // the ID of an event that was
 	Request *request   `json:"request,omitempty"`
+	File    *file      `json:"file,omitempty"` // is here, and not shown yet
 }
 
 // message is a message as it is stored. It is never changed once it is in the
@@ -34,6 +35,7 @@ type message struct {
 	Author    *bot.Author    `json:"author,omitempty"`
 	Text      string         `json:"text"`
 	Blocks    []bot.Block    `json:"blocks,omitempty"`
+	Files     []file         `json:"files,omitempty"`
 	Reactions []reaction     `json:"reactions,omitempty"`
 	At        time.Time      `json:"at"`
 	Edited    time.Time      `json:"edited,omitzero"`
@@ -116,6 +118,11 @@ type state struct {
 	pending  []bot.Event // stored, not yet taken by the sink; oldest first
 	requests map[string]request
 	reqOrder []string
+
+	files  map[string]file           // all that can be opened
+	staged []string                  // those of them that are in no message yet, oldest first
+	shared map[string]bot.MessageRef // the messages of the others
+	gone   []string                  // those whose bytes are to be removed
 }
 
 func newState(history int) state {
@@ -126,6 +133,8 @@ func newState(history int) state {
 		counts:   map[bot.ChannelRef]int{},
 		keys:     map[string]bot.MessageRef{},
 		requests: map[string]request{},
+		files:    map[string]file{},
+		shared:   map[string]bot.MessageRef{},
 	}
 }
 
@@ -144,12 +153,26 @@ func (s *state) apply(r record) {
 		if _, ok := s.messages[m.Ref]; !ok {
 			s.counts[m.Channel]++
 		}
+		s.forgetFiles(s.messages[m.Ref], m)
 		s.messages[m.Ref] = m
+		for _, f := range m.Files {
+			s.files[f.ID], s.shared[f.ID] = f, m.Ref
+			s.staged = slices.DeleteFunc(s.staged, func(id string) bool { return id == f.ID })
+		}
 		if m.Key != "" {
 			s.keys[m.Key] = m.Ref
 		}
 		if s.counts[m.Channel] > s.history+s.history/8 {
 			s.prune(m.Channel)
+		}
+	}
+	if f := r.File; f != nil {
+		s.files[f.ID] = *f
+		s.staged = append(s.staged, f.ID)
+		if len(s.staged) > maxStaged {
+			delete(s.files, s.staged[0])
+			s.gone = append(s.gone, s.staged[0])
+			s.staged = slices.Delete(s.staged, 0, 1)
 		}
 	}
 	if r.Event != nil {
@@ -168,6 +191,20 @@ func (s *state) apply(r record) {
 				delete(s.requests, id)
 			}
 			s.reqOrder = slices.Delete(s.reqOrder, 0, n)
+		}
+	}
+}
+
+// forgetFiles lets go of the files that a message has no more.
+func (s *state) forgetFiles(was, now *message) {
+	if was == nil {
+		return
+	}
+	for _, f := range was.Files {
+		if now == nil || len(now.Files) == 0 {
+			delete(s.files, f.ID)
+			delete(s.shared, f.ID)
+			s.gone = append(s.gone, f.ID)
 		}
 	}
 }
@@ -205,6 +242,7 @@ func (s *state) prune(ch bot.ChannelRef) {
 			if s.counts[ch] <= s.history {
 				return
 			}
+			s.forgetFiles(m, nil)
 			delete(s.messages, m.Ref)
 			delete(s.keys, m.Key)
 			s.counts[ch]--
@@ -245,6 +283,10 @@ func (s *state) snapshot() []record {
 	for _, id := range s.reqOrder {
 		q := s.requests[id]
 		out = append(out, record{Request: &q})
+	}
+	for _, id := range s.staged {
+		f := s.files[id]
+		out = append(out, record{File: &f})
 	}
 	for i := range s.pending {
 		out = append(out, record{Event: &s.pending[i]})

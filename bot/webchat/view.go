@@ -41,6 +41,7 @@ type ViewMessage struct {
 	Author    *bot.Author    `json:"author,omitempty"`
 	Text      string         `json:"text,omitempty"`
 	Blocks    []bot.Block    `json:"blocks,omitempty"`
+	Files     []ViewFile     `json:"files,omitempty"`
 	Reactions []ViewReaction `json:"reactions,omitempty"`
 	At        time.Time      `json:"at"`
 	Edited    time.Time      `json:"edited,omitzero"`
@@ -110,7 +111,7 @@ func viewChannel(c *channel) ViewChannel {
 func view(m *message) ViewMessage {
 	v := ViewMessage{
 		Ref: m.Ref, Number: m.Number, Channel: m.Channel, Thread: m.Thread, User: m.User, Only: m.Only != "",
-		Author: m.Author, Text: m.Text, Blocks: safeBlocks(m.Blocks), At: m.At, Edited: m.Edited, Deleted: m.Deleted,
+		Author: m.Author, Text: m.Text, Blocks: safeBlocks(m.Blocks), Files: viewFiles(m.Files), At: m.At, Edited: m.Edited, Deleted: m.Deleted,
 	}
 	for _, r := range m.Reactions {
 		v.Reactions = append(v.Reactions, ViewReaction(r))

@@ -49,7 +49,8 @@ type Channel struct {
 
 // Options say who is in the chat and how much of it is kept.
 type Options struct {
-	// Journal is the file that keeps the chat. Empty: it is kept in memory only.
+	// Journal is the file that keeps the chat; people's files are in a folder
+	// beside it. Empty: all is kept in memory only.
 	Journal string
 
 	Users    []User    // everybody who may act
@@ -80,6 +81,7 @@ type Adapter struct {
 	mu       sync.Mutex
 	st       state
 	journal  *journal
+	shelf    *shelf
 	forms    map[string]openForm // by the form's view id
 	triggers map[string]trigger
 	watchers map[*watcher]struct{}
@@ -106,6 +108,7 @@ var (
 	_ bot.Finder    = (*Adapter)(nil)
 	_ bot.Channeler = (*Adapter)(nil)
 	_ bot.Linker    = (*Adapter)(nil)
+	_ bot.Stager    = (*Adapter)(nil)
 )
 
 // Open reads the journal, if there is one, and returns the chat as it was left.
@@ -156,6 +159,13 @@ func (a *Adapter) load() error {
 		return err
 	}
 	a.journal = j
+	if a.shelf, err = newShelf(a.o.Journal); err == nil {
+		err = a.shelf.sweep(func(id string) bool { _, ok := a.st.files[id]; return ok })
+		a.st.gone = nil
+	}
+	if err != nil {
+		return errors.Join(err, j.close())
+	}
 	if a.st.epoch == "" {
 		if err := a.commitLocked(record{Epoch: strings.ToLower(rand.Text()[:8])}); err != nil {
 			return errors.Join(err, j.close())
@@ -207,6 +217,10 @@ func (a *Adapter) commitLocked(r record) error {
 		return err
 	}
 	a.st.apply(r)
+	for _, id := range a.st.gone {
+		a.shelf.drop(id)
+	}
+	a.st.gone = nil
 	if r.Event != nil {
 		notify(a.wake)
 	}

@@ -285,7 +285,7 @@ func TestGuard(t *testing.T) {
 		{name: "a form", header: map[string]string{"Content-Type": "text/plain"}, want: 415},
 		{name: "not JSON", body: "{", want: 400},
 		{name: "unknown field", body: `{"id":"g","admin":true}`, want: 400},
-		{name: "too large", body: `{"id":"g","text":"` + strings.Repeat("x", 300<<10) + `"}`, want: 413},
+		{name: "too large", body: `{"id":"g","text":"` + strings.Repeat("x", 13<<20) + `"}`, want: 413},
 		{name: "the bot itself", body: strings.Replace(body, "U_ada", "U_perch", 1), want: 403},
 		{name: "a stranger", body: strings.Replace(body, "U_ada", "U_eve", 1), want: 403},
 	} {
