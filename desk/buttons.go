@@ -55,6 +55,8 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 		err = d.decide(tx, ev, func(tx store.Tx, actionID, by string) (outbox.Action, error) {
 			return d.ob.Settle(tx, actionID, by, []byte("{}"))
 		})
+	case "desk.look":
+		err = d.look(tx, ev)
 	case "desk.open": // a link: there is nothing to do
 	default:
 		return false, nil
@@ -82,7 +84,7 @@ func (d *Desk) askTransfer(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := d.agent(ev.User.Ref); err != nil {
+	if err := d.agent(tx, ev.User.Ref); err != nil {
 		return err
 	}
 	if !c.Open() {
@@ -152,7 +154,7 @@ func (d *Desk) sendAnyway(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := d.agent(ev.User.Ref); err != nil {
+	if err := d.agent(tx, ev.User.Ref); err != nil {
 		return err
 	}
 	switch {
@@ -214,7 +216,7 @@ func (d *Desk) decide(tx store.Tx, ev bot.Event, do func(tx store.Tx, actionID, 
 	if err != nil {
 		return err
 	}
-	if err := d.agent(ev.User.Ref); err != nil {
+	if err := d.agent(tx, ev.User.Ref); err != nil {
 		return err
 	}
 	if _, err := do(tx, m.Action, string(ev.User.Ref)); err != nil {
@@ -229,7 +231,7 @@ func (d *Desk) retry(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := d.agent(ev.User.Ref); err != nil {
+	if err := d.agent(tx, ev.User.Ref); err != nil {
 		return err
 	}
 	s, err := d.Settings(tx)

@@ -48,7 +48,7 @@ func (d *Desk) postCard(tx store.Tx, c *Conversation) error {
 		return err
 	}
 	a, _, err := d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindPost, Key: cardKey(*c), Order: order(*c), Subject: "conversation:" + c.ID,
+		Kind: bot.KindPost, Key: cardKey(*c), Order: order(*c), Lanes: lanes(*c), Subject: "conversation:" + c.ID,
 		Payload: encode(bot.Post{Message: m}),
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (d *Desk) editCard(tx store.Tx, c *Conversation) error {
 	}
 	_, _, err = d.ob.Add(tx, outbox.Action{
 		Kind: bot.KindEdit, Key: fmt.Sprintf("desk:card-edit:%s:%d", c.ID, c.CardEdits), Order: order(*c),
-		Slot: "edit:" + cardKey(*c), After: after(*c), Subject: "conversation:" + c.ID, Brief: true, Payload: encode(e),
+		Slot: "edit:" + cardKey(*c), After: after(*c), Lanes: lanes(*c), Subject: "conversation:" + c.ID, Brief: true, Payload: encode(e),
 	})
 	if err != nil {
 		return fmt.Errorf("add edit of card: %w", err)
@@ -102,7 +102,7 @@ func (d *Desk) say(tx store.Tx, c Conversation, key string, m bot.Message) error
 		p.ThreadOf = cardKey(c)
 	}
 	_, _, err := d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindPost, Key: key, Order: order(c), After: after(c),
+		Kind: bot.KindPost, Key: key, Order: order(c), After: after(c), Lanes: lanes(c),
 		Subject: "conversation:" + c.ID, Payload: encode(p),
 	})
 	if err != nil {
@@ -206,7 +206,7 @@ func (d *Desk) settleNotice(tx store.Tx, c Conversation, m *Message, text string
 	msg := noticeMessage(text)
 	msg.Channel = c.Channel
 	_, _, err := d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindEdit, Key: key + ":settled", Order: order(c), Slot: "edit:" + key,
+		Kind: bot.KindEdit, Key: key + ":settled", Order: order(c), Slot: "edit:" + key, Lanes: lanes(c),
 		Payload: encode(bot.Edit{RefOf: key, Message: msg}),
 	})
 	if err != nil {

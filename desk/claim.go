@@ -9,11 +9,12 @@ import (
 )
 
 // agent refuses everybody who may not answer customers.
-func (d *Desk) agent(u bot.UserRef) error {
-	if d.opt.Roles != nil && !d.opt.Roles.IsAgent(u) {
-		return problem(CodeNotAgent, "Only agents can do this. Ask an admin to make you one.")
+func (d *Desk) agent(tx store.Tx, u bot.UserRef) error {
+	is, err := d.IsAgent(tx, u)
+	if err == nil && !is {
+		err = problem(CodeNotAgent, "Only agents can do this. Ask an admin to make you one.")
 	}
-	return nil
+	return err
 }
 
 // forAgent is the conversation, for a person who may work on it.
@@ -22,7 +23,7 @@ func (d *Desk) forAgent(tx store.Tx, conversationID string, by bot.User) (Conver
 	if err != nil {
 		return c, err
 	}
-	return c, d.agent(by.Ref)
+	return c, d.agent(tx, by.Ref)
 }
 
 // changed stores a changed conversation, with a line in its thread that says what

@@ -40,7 +40,7 @@ func (d *Desk) Deleted(tx store.Tx, account string, k Kind, xid string) error {
 		msg.Author = author(who)
 	}
 	_, _, err = d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindEdit, Key: "desk:deleted:" + m.ID, Order: order(c), Slot: "edit:" + m.ChatKey,
+		Kind: bot.KindEdit, Key: "desk:deleted:" + m.ID, Order: order(c), Slot: "edit:" + m.ChatKey, Lanes: lanes(c),
 		Payload: encode(bot.Edit{RefOf: m.ChatKey, Message: msg}),
 	})
 	if err != nil {

@@ -158,10 +158,10 @@ func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) err
 		return d.uploadChanged(tx, a)
 	}
 	if conv, ok := strings.CutPrefix(a.Subject, "conversation:"); ok {
-		if a.Kind == bot.KindPost && a.State == outbox.Done && strings.HasPrefix(a.Key, "desk:card:") {
-			return d.cardPosted(tx, conv, a)
-		}
-		return nil
+		return d.shownChanged(tx, conv, a)
+	}
+	if handled, err := d.looksChanged(tx, a); err != nil || handled {
+		return err
 	}
 	msg, ok := strings.CutPrefix(a.Subject, "message:")
 	if !ok || a.Kind != accounts.KindDM && a.Kind != accounts.KindPost {
@@ -182,6 +182,37 @@ func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) err
 		return err
 	}
 	return d.put(tx, c)
+}
+
+// shownChanged follows what is shown of a conversation.
+func (d *Desk) shownChanged(tx store.Tx, conversationID string, a outbox.Action) error {
+	switch {
+	case a.Kind != bot.KindPost:
+		return nil
+	case a.State == outbox.Done && strings.HasPrefix(a.Key, "desk:card:"):
+		return d.cardPosted(tx, conversationID, a)
+	case a.State == outbox.Failed: // the channel may have become another
+		c, ok, err := conversations().Find(tx, store.Key(conversationID))
+		if err != nil || !ok {
+			return err
+		}
+		return d.lookSoon(tx, c.Channel)
+	}
+	return nil
+}
+
+// looksChanged takes in what the desk asked of the chat.
+func (d *Desk) looksChanged(tx store.Tx, a outbox.Action) (handled bool, err error) {
+	if !strings.HasPrefix(a.Key, "desk:") {
+		return false, nil
+	}
+	switch a.Kind {
+	case bot.KindInspect:
+		return true, d.looked(tx, bot.ChannelRef(strings.TrimPrefix(a.Subject, "channel:")), a)
+	case bot.KindMembers:
+		return true, d.read(tx, bot.GroupRef(strings.TrimPrefix(a.Subject, "group:")), a)
+	}
+	return false, nil
 }
 
 // cardPosted keeps where the card is.

@@ -38,6 +38,8 @@ type Outbox interface {
 	FindKey(tx store.Tx, key string) (outbox.Action, bool, error)
 	Submit(tx store.Tx, id, by string) (outbox.Action, error)
 	Cancel(tx store.Tx, id, by string) (outbox.Action, error)
+	Hold(tx store.Tx, h outbox.Hold) error
+	Release(tx store.Tx, lane string) error
 	Retry(tx store.Tx, id, by string) (outbox.Action, error)
 	Settle(tx store.Tx, id, by string, result json.RawMessage) (outbox.Action, error)
 	SetPayload(tx store.Tx, id string, payload json.RawMessage) (outbox.Action, error)
@@ -58,6 +60,18 @@ type Options struct {
 	AnswerLife  time.Duration // how long an answer may wait until its agent is asked again; default 24 h
 	Remind      time.Duration // how long a customer waits until those on duty are called again; 0 never
 	Emoji       Emoji
+
+	// PublicChannels lets direct messages into channels that others can read.
+	PublicChannels bool
+
+	// Can reports whether the chat of a ref carries out a kind of action:
+	// whether it can tell, say, who reads a channel. nil: no chat can more
+	// than post.
+	Can func(ref, kind string) bool
+
+	// Attention tells whoever runs Perch what needs them, once a key, and
+	// reports whether there is a place for it. It is part of tx; nil: there is none.
+	Attention func(tx store.Tx, key string, m bot.Message) (told bool, err error)
 }
 
 // Emoji are the reactions that do what buttons do, as names without colons. An

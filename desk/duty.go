@@ -15,6 +15,7 @@ type Department struct {
 	ID      string         `json:"id"` // a short word: "support"
 	Name    string         `json:"name"`
 	Channel bot.ChannelRef `json:"channel"`
+	Group   bot.GroupRef   `json:"group,omitempty"` // whose members are on duty
 }
 
 // Duty is a person who is on duty. It is stored as JSON: fields are added,
@@ -25,6 +26,9 @@ type Duty struct {
 	Name       string      `json:"name,omitempty"`
 	Since      time.Time   `json:"since"`
 	By         string      `json:"by,omitempty"` // who put them there
+
+	// Group is the group whose member the person is on duty as; empty: by hand.
+	Group bot.GroupRef `json:"group,omitempty"`
 }
 
 func departments() store.Table[Department] {
@@ -38,7 +42,8 @@ func duties() store.Table[Duty] {
 	}
 }
 
-// SetDepartment makes a department, or changes its name or channel.
+// SetDepartment makes a department, or changes its name, channel or group. It
+// looks anew at who reads the channel and who is in the group.
 func (d *Desk) SetDepartment(tx store.Tx, dep Department) error {
 	dep.ID = strings.ToLower(strings.TrimSpace(dep.ID))
 	switch {
@@ -50,7 +55,17 @@ func (d *Desk) SetDepartment(tx store.Tx, dep Department) error {
 	if dep.Name == "" {
 		dep.Name = dep.ID
 	}
-	return departments().Put(tx, dep)
+	was, _, err := departments().Find(tx, store.Key(dep.ID))
+	if err != nil {
+		return err
+	}
+	if err := departments().Put(tx, dep); err != nil {
+		return err
+	}
+	if err := d.watch(tx, dep.Channel); err != nil {
+		return err
+	}
+	return d.follow(tx, was.Group, dep.Group, dep.ID)
 }
 
 // Departments returns all departments, by id.
@@ -103,14 +118,26 @@ func (d *Desk) On(tx store.Tx, department string, user bot.User, by string) (Dut
 	if err != nil {
 		return Duty{}, err
 	}
-	if d.opt.Roles != nil && !d.opt.Roles.IsAgent(user.Ref) {
+	switch is, err := d.IsAgent(tx, user.Ref); {
+	case err != nil:
+		return Duty{}, err
+	case !is:
 		return Duty{}, problem(CodeNotAgent, "Only agents can be on duty. An admin can make %s one.", named(user))
+	}
+	if err := aways().Delete(tx, store.Key(dep.ID, string(user.Ref))); err != nil {
+		return Duty{}, err
 	}
 	old, ok, err := duties().Find(tx, store.Key(dep.ID, string(user.Ref)))
 	if err != nil || ok {
 		return old, err
 	}
 	duty := Duty{Department: dep.ID, User: user.Ref, Name: user.Name, Since: now(), By: by}
+	switch in, err := d.InGroup(tx, dep, user.Ref); {
+	case err != nil:
+		return Duty{}, err
+	case in:
+		duty.Group = dep.Group
+	}
 	return duty, duties().Put(tx, duty)
 }
 
@@ -134,6 +161,11 @@ func (d *Desk) Off(tx store.Tx, department string, user bot.UserRef) (bool, erro
 			continue
 		}
 		was = true
+		if x.Group != "" { // or the next look at the group would undo it
+			if err := aways().Put(tx, away{Department: x.Department, User: x.User, Since: now()}); err != nil {
+				return false, err
+			}
+		}
 		if err := duties().Delete(tx, store.Key(x.Department, string(x.User))); err != nil {
 			return false, err
 		}

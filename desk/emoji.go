@@ -58,6 +58,9 @@ func (d *Desk) onNoteReaction(tx store.Tx, ev bot.Event) (bool, error) {
 		if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
 			return true, d.tooLate(tx, ev, m, err)
 		}
+		if err := d.withdrawMore(tx, ev, m); err != nil {
+			return true, err
+		}
 		if m, c, err = d.message(tx, m.ID); err != nil { // as the withdrawal left it
 			return true, err
 		}

@@ -74,11 +74,11 @@ func (d *Desk) showFile(tx store.Tx, c Conversation, m Message, n int, s Setting
 		p.ThreadOf = cardKey(c)
 	}
 	a := outbox.Action{
-		Kind: bot.KindUpload, Key: fileKey(m, n, once), Order: order(c), After: after(c),
+		Kind: bot.KindUpload, Key: fileKey(m, n, once), Order: order(c), After: after(c), Lanes: lanes(c),
 		Subject: "file:" + m.ID + ":" + strconv.Itoa(n), Payload: encode(p),
 	}
 	if !once {
-		a.Order, a.Lanes = fileOrder(c), []string{accounts.Lane(c.Account), mediaLane(c.Account)}
+		a.Order, a.Lanes = fileOrder(c), append(lanes(c), accounts.Lane(c.Account), mediaLane(c.Account))
 	}
 	if _, _, err := d.ob.Add(tx, a); err != nil {
 		return fmt.Errorf("add upload: %w", err)

@@ -20,6 +20,8 @@ func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) 
 		return d.onCommand(tx, ev)
 	case bot.EventReaction:
 		return d.onReaction(tx, ev)
+	case bot.EventGroup:
+		return false, d.onGroup(tx, ev)
 	case bot.EventMessage:
 		return d.onMessage(tx, ev)
 	case bot.EventMessageEdited:
@@ -86,7 +88,7 @@ func newMessage(c Conversation, ev bot.Event) Message {
 		m.At = now()
 	}
 	for _, f := range ev.Files {
-		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL})
+		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Platform: ev.Platform, ID: f.ID})
 	}
 	return m
 }
@@ -112,6 +114,10 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 	if err := d.dropOffer(tx, m); err != nil {
 		return err
 	}
+	isAgent, err := d.IsAgent(tx, m.Author)
+	if err != nil {
+		return err
+	}
 	switch {
 	case internal(m.Text):
 		m.Direction, m.Delivery, m.Reason = Note, "", ""
@@ -119,7 +125,7 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 			return err
 		}
 		return messages().Put(tx, *m)
-	case d.agent(m.Author) != nil:
+	case !isAgent:
 		m.Direction, m.Delivery = Note, ""
 		if err := messages().Put(tx, *m); err != nil {
 			return err
@@ -248,10 +254,14 @@ func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 	}
 	wasNote := m.Direction == Note && internal(m.Text)
 	m.Text = text // or a note
-	if wasNote && !internal(text) && m.Author == ev.User.Ref && d.agent(m.Author) == nil {
-		return true, d.noMoreNote(tx, ev, c, m)
+	if !wasNote || internal(text) || m.Author != ev.User.Ref {
+		return true, messages().Put(tx, m)
 	}
-	return true, messages().Put(tx, m)
+	isAgent, err := d.IsAgent(tx, m.Author)
+	if err != nil || !isAgent {
+		return true, errors.Join(err, messages().Put(tx, m))
+	}
+	return true, d.noMoreNote(tx, ev, c, m)
 }
 
 // noMoreNote asks what is to become of a note whose author took the sign of it

@@ -21,7 +21,7 @@ func (d *Desk) replyTo(tx store.Tx, ev bot.Event) error {
 	if !ok {
 		return problem(CodeInvalid, howToReply)
 	}
-	if err := d.agent(ev.User.Ref); err != nil {
+	if err := d.agent(tx, ev.User.Ref); err != nil {
 		return err
 	}
 	m, known, err := messages().First(tx, "chat", store.Key(string(ev.Message)))

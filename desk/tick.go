@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,31 +16,42 @@ const (
 	cardsAtOnce  = 1  // that one Tick brings up to date: Slack takes 50 edits a minute, and most are to be others
 )
 
+// due is the range of an index by time of what has come, up to a number.
+func due(most int) store.Range {
+	return store.Range{To: store.Key(now().Add(time.Microsecond)), Limit: most}
+}
+
 // Due reports whether Tick has something to do.
 func (d *Desk) Due(tx store.Tx) (bool, error) {
-	until := store.Range{To: store.Key(now()), Limit: 1}
+	until := due(1)
 	for _, index := range []string{"alarm", "fresh"} {
 		for _, err := range conversations().ByRange(tx, index, until) {
 			return err == nil, err
 		}
 	}
+	for _, err := range places().ByRange(tx, "next", until) {
+		return err == nil, err
+	}
+	for _, err := range groups().ByRange(tx, "next", until) {
+		return err == nil, err
+	}
 	return false, nil
 }
 
-// Tick does what the clock asks for: it ends snoozes, calls agents again, and
-// tells the waiting time on cards anew. It is to be called every few seconds;
+// Tick does what the clock asks for: it ends snoozes, calls agents again, tells
+// the waiting time on cards anew, and looks at channels and groups. It is to be called every few seconds;
 // more says that it should be called again at once.
 func (d *Desk) Tick(tx store.Tx) (more bool, err error) {
-	due, err := store.Collect(conversations().ByRange(tx, "alarm", store.Range{To: store.Key(now()), Limit: alarmsAtOnce}))
+	list, err := store.Collect(conversations().ByRange(tx, "alarm", due(alarmsAtOnce)))
 	if err != nil {
 		return false, err
 	}
-	for _, c := range due {
+	for _, c := range list {
 		if err := d.ring(tx, c); err != nil {
 			return false, err
 		}
 	}
-	stale, err := store.Collect(conversations().ByRange(tx, "fresh", store.Range{To: store.Key(now()), Limit: cardsAtOnce}))
+	stale, err := store.Collect(conversations().ByRange(tx, "fresh", due(cardsAtOnce)))
 	if err != nil {
 		return false, err
 	}
@@ -51,7 +63,7 @@ func (d *Desk) Tick(tx store.Tx) (more bool, err error) {
 			return false, err
 		}
 	}
-	return len(due) == alarmsAtOnce, nil
+	return len(list) == alarmsAtOnce, errors.Join(d.lookAtPlaces(tx), d.readGroups(tx))
 }
 
 // setClock says when the desk has to look at a conversation by itself.

@@ -58,7 +58,10 @@ func (d *Desk) Transfer(tx store.Tx, conversationID string, to Target, by bot.Us
 }
 
 func (d *Desk) transferToUser(tx store.Tx, c *Conversation, to Target, by bot.User) error {
-	if d.opt.Roles != nil && !d.opt.Roles.IsAgent(to.User) {
+	switch is, err := d.IsAgent(tx, to.User); {
+	case err != nil:
+		return err
+	case !is:
 		return problem(CodeNotAgent, "Only agents can answer customers, and this person is none.")
 	}
 	if to.User == c.Owner {
@@ -146,7 +149,7 @@ func (d *Desk) retireCard(tx store.Tx, c *Conversation, dep Department) error {
 	}
 	_, _, err = d.ob.Add(tx, outbox.Action{
 		Kind: bot.KindEdit, Key: fmt.Sprintf("desk:card-edit:%s:%d", c.ID, c.CardEdits), Order: order(*c),
-		Slot: "edit:" + cardKey(*c), After: after(*c), Subject: "conversation:" + c.ID, Payload: encode(e),
+		Slot: "edit:" + cardKey(*c), After: after(*c), Lanes: lanes(*c), Subject: "conversation:" + c.ID, Payload: encode(e),
 	})
 	if err != nil {
 		return fmt.Errorf("add edit of card: %w", err)

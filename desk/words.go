@@ -143,7 +143,7 @@ func (d *Desk) sayNote(tx store.Tx, ev bot.Event, c Conversation, rest string) e
 }
 
 func (d *Desk) sayTransfer(tx store.Tx, ev bot.Event, c Conversation, rest string) error {
-	if err := d.agent(ev.User.Ref); err != nil {
+	if err := d.agent(tx, ev.User.Ref); err != nil {
 		return err
 	}
 	targets, err := d.targets(tx, c)

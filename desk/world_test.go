@@ -63,6 +63,11 @@ type chat struct {
 	down  bool
 	forms []bot.Form
 	n     int
+
+	refuse   bool // every post
+	channels map[bot.ChannelRef]bot.Channel
+	members  map[bot.GroupRef][]bot.User
+	looks    int // at channels
 }
 
 func (c *chat) find(ref bot.MessageRef, key string) (*post, error) {
@@ -81,7 +86,12 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "down", Message: "The chat is down."}}
 	}
 	switch a.Kind {
+	case bot.KindInspect, bot.KindMembers:
+		return c.look(a)
 	case bot.KindPost:
+		if c.refuse {
+			return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "not_in_channel", Message: "No."}}
+		}
 		p := decode[bot.Post](a)
 		if p.ThreadOf != "" {
 			root, err := c.find("", p.ThreadOf)
@@ -243,7 +253,7 @@ func newWorld(t *testing.T, s Settings) *world {
 	w.d = New(w.ob, Options{Roles: roles{}, Accounts: handles{}, Settings: s})
 	w.ob.OnChange(w.d.ActionChanged)
 	w.ob.OnHold(w.d.HoldChanged)
-	for _, k := range []string{bot.KindPost, bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindUpload, bot.KindOpen} {
+	for _, k := range []string{bot.KindPost, bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindUpload, bot.KindOpen, bot.KindInspect, bot.KindMembers} {
 		w.ob.Register(k, w.chat)
 	}
 	w.ob.Register(accounts.KindDM, w.x)
