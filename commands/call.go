@@ -28,12 +28,22 @@ func (c *call) by() incident.Person {
 	return incident.Person{Ref: string(c.ev.User.Ref), Name: c.ev.User.Name}
 }
 
+// isAgent reports whether the person may answer customers: by the
+// configuration, or as a member of a department's user group.
+func (r *Router) isAgent(tx store.Tx, u bot.UserRef) bool {
+	if r.Roles.IsAgent(u) {
+		return true
+	}
+	in, err := r.Desk.IsMember(tx, u)
+	return err == nil && in
+}
+
 // need refuses people who lack the role and tells them whom to ask.
 func (c *call) need(r role) error {
 	u := c.ev.User.Ref
 	switch {
 	case r == anybody, r == admin && c.Roles.IsAdmin(u), r == responder && (c.Roles.IsResponder(u) || c.Roles.IsAdmin(u)),
-		r == agent && c.Roles.IsAgent(u):
+		r == agent && c.isAgent(c.tx, u):
 		return nil
 	case r == agent && c.Roles.IsAdmin(u): // nobody else to ask
 		return refuse("Only support agents can do this. Whoever runs Perch adds people under team.agents in its configuration.")

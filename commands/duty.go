@@ -106,6 +106,13 @@ func dutyOff(c *call) error {
 	if len(left) == 0 {
 		return c.reply(text("You are off duty. ⚠ Nobody is on duty now: customers are told that nobody is here."))
 	}
+	in, err := c.Desk.IsMember(c.tx, c.ev.User.Ref)
+	if err != nil {
+		return err
+	}
+	if in {
+		return c.done("You are off duty until you say /duty on, or until your user group takes you in again.")
+	}
 	return c.done("You are off duty.")
 }
 

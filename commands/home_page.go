@@ -200,7 +200,7 @@ func (p *page) conversations() error {
 	if err != nil {
 		return err
 	}
-	if waiting := p.data.waiting; len(waiting) > 0 && p.Roles.IsAgent(p.user) {
+	if waiting := p.data.waiting; len(waiting) > 0 && p.isAgent(p.tx, p.user) {
 		p.add(bot.Header("Wait for an agent"))
 		for _, c := range waiting[:min(len(waiting), maxWaiting)] {
 			if err := p.conversation(c, bot.Button{ID: "desk.claim", Label: "Claim", Value: c.ID, Style: bot.ButtonPrimary}); err != nil {
@@ -325,7 +325,7 @@ func (p *page) onDuty() {
 			spans = append(spans, bot.Plain("nobody"))
 		}
 		p.add(bot.Para(spans...))
-		if !p.Roles.IsAgent(p.user) {
+		if !p.isAgent(p.tx, p.user) {
 			continue
 		}
 		b := bot.Button{ID: btnDutyOn, Label: "Go on duty", Value: d.ID}

@@ -132,7 +132,7 @@ func (d *Desk) On(tx store.Tx, department string, user bot.User, by string) (Dut
 		return old, err
 	}
 	duty := Duty{Department: dep.ID, User: user.Ref, Name: user.Name, Since: now(), By: by}
-	switch in, err := d.InGroup(tx, dep, user.Ref); {
+	switch in, err := d.inGroup(tx, dep, user.Ref); {
 	case err != nil:
 		return Duty{}, err
 	case in:

@@ -54,6 +54,11 @@ func (d *Desk) IsAgent(tx store.Tx, user bot.UserRef) (bool, error) {
 	if d.opt.Roles == nil || d.opt.Roles.IsAgent(user) {
 		return true, nil
 	}
+	return d.IsMember(tx, user)
+}
+
+// IsMember reports whether the person is in the group of a department.
+func (d *Desk) IsMember(tx store.Tx, user bot.UserRef) (bool, error) {
 	for g, err := range groups().Scan(tx, store.Range{}) {
 		if err != nil {
 			return false, err
@@ -69,9 +74,9 @@ func (g group) has(user bot.UserRef) bool {
 	return user != "" && slices.ContainsFunc(g.Members, func(m bot.User) bool { return m.Ref == user })
 }
 
-// InGroup reports whether the person is on duty by being in the group of a
+// inGroup reports whether the person is on duty by being in the group of a
 // department, or would be.
-func (d *Desk) InGroup(tx store.Tx, dep Department, user bot.UserRef) (bool, error) {
+func (d *Desk) inGroup(tx store.Tx, dep Department, user bot.UserRef) (bool, error) {
 	if dep.Group == "" {
 		return false, nil
 	}

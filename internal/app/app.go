@@ -194,6 +194,7 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 	a.Desk = desk.New(a.Outbox, desk.Options{
 		Log: a.log.With("part", "desk"), Roles: a.Roles, Accounts: a.Accounts, Settings: deskSettings(c),
 		Remind: time.Duration(c.Desk.Remind), Emoji: desk.Emoji(c.Desk.Emoji),
+		PublicChannels: c.Desk.PublicChannels, Can: a.chatCan, Attention: a.tellAdmins,
 	})
 	a.poll = newPoller(a.xs(), a.DB, a.Inbox, time.Duration(c.X.PollInterval), a.log.With("part", "poll"))
 	a.Commands = commands.New(commands.Deps{
@@ -272,7 +273,7 @@ func (a *App) seed(tx store.Tx) error {
 		return err
 	}
 	for _, d := range departments {
-		dep := desk.Department{ID: departmentID(d.Name), Name: d.Name, Channel: bot.ChannelRef(d.Channel)}
+		dep := desk.Department{ID: departmentID(d.Name), Name: d.Name, Channel: bot.ChannelRef(d.Channel), Group: bot.GroupRef(d.UserGroup)}
 		_, err := a.Desk.Department(tx, dep.ID)
 		known := err == nil
 		if err := a.Desk.SetDepartment(tx, dep); err != nil {
@@ -286,6 +287,9 @@ func (a *App) seed(tx store.Tx) error {
 				return err
 			}
 		}
+	}
+	if err := a.keepDepartments(tx, departments); err != nil {
+		return err
 	}
 	if err := a.afterRestore(tx); err != nil {
 		return err

@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/perch-chat/perch/bot"
@@ -11,6 +12,7 @@ import (
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/config"
 	"github.com/perch-chat/perch/internal/inbox"
+	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
 
@@ -96,4 +98,63 @@ func (a *App) name(ref string) string {
 	}
 	_, id, _ := strings.Cut(ref, ":")
 	return id
+}
+
+// keepDepartments looks after those that the configuration names no more: their
+// conversations go on, but nobody is on duty there by a user group.
+func (a *App) keepDepartments(tx store.Tx, named []config.Department) error {
+	all, err := a.Desk.Departments(tx)
+	if err != nil {
+		return err
+	}
+	for _, dep := range all {
+		if slices.ContainsFunc(named, func(d config.Department) bool { return departmentID(d.Name) == dep.ID }) {
+			continue
+		}
+		dep.Group = ""
+		if err := a.Desk.SetDepartment(tx, dep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chatCan reports whether the chat of a ref can do what an action asks for.
+func (a *App) chatCan(ref, kind string) bool {
+	for _, p := range a.o.Platforms {
+		if !strings.HasPrefix(ref, p.Name()+":") {
+			continue
+		}
+		var can bool
+		switch kind {
+		case bot.KindInspect:
+			_, can = p.(bot.Inspector)
+		case bot.KindMembers:
+			_, can = p.(bot.Grouper)
+		case bot.KindPerson:
+			_, can = p.(bot.Directory)
+		case bot.KindHistory:
+			_, can = p.(bot.Historian)
+		}
+		return can
+	}
+	return false
+}
+
+// tellAdmins says in the setup channel what needs somebody.
+func (a *App) tellAdmins(tx store.Tx, key string, m bot.Message) (bool, error) {
+	setup, err := a.Commands.Setup(tx)
+	if err != nil || setup == "" {
+		return false, err
+	}
+	m.Channel = setup
+	raw, err := json.Marshal(bot.Post{Message: m})
+	if err != nil {
+		return false, fmt.Errorf("encode warning: %w", err)
+	}
+	_, _, err = a.Outbox.Add(tx, outbox.Action{Kind: bot.KindPost, Key: key, Order: "chat:" + string(setup), Payload: raw})
+	if err != nil {
+		return false, fmt.Errorf("add warning: %w", err)
+	}
+	return true, nil
 }
