@@ -21,7 +21,7 @@ func (r *Router) incident() command {
 	return command{
 		name: "incident", about: "Declare incidents and work on them", bare: "help",
 		words: []word{
-			{name: "new", aliases: []string{"create", "declare"}, usage: "[--severity sev1] title", about: "Declare an incident", role: responder, run: newIncident},
+			{name: "new", aliases: []string{"create", "declare"}, usage: "[--severity sev1] title", about: "Declare an incident", role: responder, run: newIncident, opens: opensNew},
 			{name: "status", aliases: []string{"show", "overview"}, usage: "[INC-1]", about: "Show an incident", run: showIncident},
 			{name: "list", about: "List the open incidents", run: listIncidents},
 			{name: "severity", aliases: []string{"sev"}, usage: "[INC-1] sev1|sev2|sev3|sev4", about: "Change the severity", role: responder, run: setSeverity},
@@ -52,8 +52,10 @@ func severityOptions() []bot.Option {
 	}
 }
 
+var incidentFlags = map[string]string{"severity": "severity", "sev": "severity", "private": "private"} //nolint:gochecknoglobals // a constant table
+
 func newIncident(c *call) error {
-	o, err := parseOptions(c.rest, map[string]string{"severity": "severity", "sev": "severity", "private": "private"})
+	o, err := parseOptions(c.rest, incidentFlags)
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (c *call) openNew(severity string) error {
 		return refuse("Tell what happened: /incident new --severity sev2 Checkout is slow")
 	}
 	return c.open(bot.Form{
-		ID: formNew, Title: "Declare an incident", Submit: "Declare",
+		ID: formNew, Title: titleNew, Submit: "Declare",
 		Inputs: []bot.Input{
 			{Name: "title", Label: "What is wrong?", Hint: "Checkout is slow in Europe", Max: incident.MaxTitle},
 			{Name: "severity", Label: "Severity", Options: severityOptions(), Initial: orDefault(severity, "none")},

@@ -112,7 +112,7 @@ func openText(c *call) error {
 		return refuse("This chat shows no forms. Discard this entry's post and add a new one: /timeline add")
 	}
 	return c.open(bot.Form{
-		ID: formText, Title: "Change the text", Submit: "Show preview", Value: previewValue(e),
+		ID: formText, Title: titleText, Submit: "Show preview", Value: previewValue(e),
 		Inputs: []bot.Input{{Name: "text", Label: "Text of the entry and of the post", Lines: 5, Initial: e.Text, Max: incident.MaxText}},
 	})
 }

@@ -92,6 +92,10 @@ type word struct {
 	about   string
 	role    role
 	run     func(*call) error
+
+	// opens is the title of the form that run shows for what follows the word,
+	// "" if it shows none. See Opens.
+	opens func(rest string) string
 }
 
 // New returns a router and has it watch accounts and incidents. It is to be
@@ -156,12 +160,24 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 // command runs the word that follows the slash command. The name may also be
 // the first word, as behind a mention of the bot: "@perch twitter help".
 func (r *Router) command(c *call) error {
-	name, text := strings.TrimPrefix(strings.ToLower(c.ev.Command), "/"), strings.TrimSpace(c.ev.Text)
+	var err error
+	if c.cmd, c.word, c.rest, err = r.words(c.ev); err != nil {
+		return err
+	}
+	if err := c.need(c.word.role); err != nil {
+		return err
+	}
+	return c.word.run(c)
+}
+
+// words finds the command and the word of an event, and what follows them.
+func (r *Router) words(ev bot.Event) (cmd command, w word, rest string, err error) {
+	name, text := strings.TrimPrefix(strings.ToLower(ev.Command), "/"), strings.TrimSpace(ev.Text)
 	cmd, ok := r.find(name)
 	if !ok {
 		first, rest := cutWord(text)
 		if cmd, ok = r.find(strings.TrimPrefix(strings.ToLower(first), "/")); !ok {
-			return r.unknownCommand(orDefault(name, first))
+			return cmd, w, "", r.unknownCommand(orDefault(name, first))
 		}
 		text = rest
 	}
@@ -169,15 +185,10 @@ func (r *Router) command(c *call) error {
 	if first == "" {
 		first = cmd.bare
 	}
-	w, ok := cmd.word(strings.ToLower(first))
-	if !ok {
-		return unknownWord(cmd, first)
+	if w, ok = cmd.word(strings.ToLower(first)); !ok {
+		return cmd, w, "", unknownWord(cmd, first)
 	}
-	if err := c.need(w.role); err != nil {
-		return err
-	}
-	c.cmd, c.word, c.rest = cmd, w, rest
-	return w.run(c)
+	return cmd, w, rest, nil
 }
 
 func (r *Router) find(name string) (command, bool) {

@@ -14,7 +14,7 @@ func (r *Router) timeline() command {
 	return command{
 		name: "timeline", about: "Keep an incident's timeline and share it", bare: "help",
 		words: []word{
-			{name: "add", usage: `[INC-1] [--visibility "status page + twitter"] text`, about: "Add an entry; visible to: internal, status page, status page + twitter", role: responder, run: addEntry},
+			{name: "add", usage: `[INC-1] [--visibility "status page + twitter"] text`, about: "Add an entry; visible to: internal, status page, status page + twitter", role: responder, run: addEntry, opens: opensEntry},
 			{name: "list", aliases: []string{"show"}, usage: "[INC-1]", about: "Show the newest entries", run: showIncident},
 			{name: "help", about: "Show this", run: help},
 		},
@@ -101,7 +101,7 @@ func (c *call) openEntry(inc incident.Incident, vis incident.Visibility) error {
 		return refuse("Write the entry behind the command: /timeline add %s We found the cause", inc.Name())
 	}
 	return c.open(bot.Form{
-		ID: formEntry, Title: "Add to the timeline", Submit: "Add", Value: inc.ID,
+		ID: formEntry, Title: titleEntry, Submit: "Add", Value: inc.ID,
 		Inputs: []bot.Input{
 			{Name: "text", Label: inc.Name() + ": " + clip(inc.Title), Hint: "What happened, in one or two sentences", Lines: 4, Max: incident.MaxText},
 			{Name: "visibility", Label: "Who sees it", Initial: string(vis), Options: []bot.Option{

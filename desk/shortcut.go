@@ -88,7 +88,7 @@ func (d *Desk) askReply(tx store.Tx, ev bot.Event, c Conversation) error {
 		send = "Reopen and send"
 	}
 	return d.open(tx, ev, c, bot.Form{
-		ID: "desk.reply", Title: "Reply to customer", Submit: send, Value: c.ID,
+		ID: "desk.reply", Title: titleReply, Submit: send, Value: c.ID,
 		Inputs: []bot.Input{{Name: "text", Label: label, Hint: "As " + d.handle(tx, c.Account) + ".", Lines: 5, Max: min(most, maxForm)}},
 	})
 }

@@ -109,7 +109,7 @@ func (d *Desk) askSnooze(tx store.Tx, ev bot.Event) error {
 		return d.tell(tx, ev, "How long? It comes back then, or when the customer writes. Any other time: @perch snooze 2h", buttons...)
 	}
 	return d.open(tx, ev, c, bot.Form{
-		ID: "desk.snooze", Title: "Snooze", Submit: "Snooze", Value: c.ID,
+		ID: "desk.snooze", Title: titleSnooze, Submit: "Snooze", Value: c.ID,
 		Inputs: []bot.Input{
 			{Name: "for", Label: "How long?", Options: choices, Initial: choices[0].Value},
 			{Name: "until", Label: "Or another time", Optional: true, Max: 40, Hint: "30m, 2h, 3d, 17:30, tomorrow 14:00, 2026-12-24. Times are UTC."},

@@ -231,7 +231,7 @@ func target(o bot.Option) Target {
 // transferForm asks where to.
 func transferForm(c Conversation, targets []bot.Option) bot.Form {
 	return bot.Form{
-		ID: "desk.transfer", Title: "Transfer", Submit: "Transfer", Value: c.ID,
+		ID: "desk.transfer", Title: titleTransfer, Submit: "Transfer", Value: c.ID,
 		Inputs: []bot.Input{{Name: "to", Label: "To", Options: targets}},
 	}
 }

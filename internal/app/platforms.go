@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/bot/slack"
@@ -52,14 +53,16 @@ func Chats(c config.Config, log *slog.Logger) ([]bot.Platform, Routes, error) {
 }
 
 func slackChat(c config.Slack, log *slog.Logger) (bot.Platform, Routes, error) {
+	var app atomic.Pointer[App]
 	s, err := slack.New(slack.Options{
 		BotToken: c.BotToken.Reveal(), AppToken: c.AppToken.Reveal(), SigningSecret: c.SigningSecret.Reveal(),
-		HTTPMode: c.HTTPMode, APIURL: c.APIURL, Log: log,
+		HTTPMode: c.HTTPMode, APIURL: c.APIURL, Log: log, Opens: opens(&app),
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return s, func(mux *http.ServeMux, _ *App) error {
+	return s, func(mux *http.ServeMux, a *App) error {
+		app.Store(a)
 		if c.HTTPMode {
 			mux.Handle("POST /slack/events", s.Handler())
 		}

@@ -27,6 +27,7 @@ func slackWorkspaces(c config.Slack, log *slog.Logger) (bot.Platform, Routes, er
 	kept := &keptWorkspaces{}
 	w, err := slack.NewWorkspaces(slack.WorkspacesOptions{
 		AppToken: c.AppToken.Reveal(), SigningSecret: c.SigningSecret.Reveal(), HTTPMode: c.HTTPMode, APIURL: c.APIURL, Log: log, Installations: kept,
+		Opens: opens(&kept.app),
 	})
 	if err != nil {
 		return nil, nil, err
