@@ -11,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/perch-chat/perch/bot/webchat"
 	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/incident"
 	"github.com/perch-chat/perch/internal/accounts"
@@ -133,14 +135,18 @@ func (c *xControl) State(context.Context) (sandbox.XState, error) {
 			if p.Deleted {
 				continue
 			}
-			s.Posts = append(s.Posts, sandbox.XPost{ID: p.ID, Author: profile(u), Text: p.Text, At: p.At, ReplyTo: p.InReplyTo})
+			s.Posts = append(s.Posts, sandbox.XPost{
+				ID: p.ID, Author: profile(u), Text: p.Text, At: p.At, ReplyTo: p.InReplyTo, Files: c.shown(p.MediaIDs),
+			})
 		}
 		if u.ID == c.account.ID {
 			continue
 		}
 		cust := sandbox.XCustomer{XProfile: profile(u)}
 		for _, m := range c.x.DMs(u.ID, c.account.ID) {
-			cust.Messages = append(cust.Messages, sandbox.XMessage{ID: m.ID, Mine: m.From == u.ID, Text: m.Text, At: m.At})
+			cust.Messages = append(cust.Messages, sandbox.XMessage{
+				ID: m.ID, Mine: m.From == u.ID, Text: m.Text, At: m.At, Files: c.shown(m.MediaIDs),
+			})
 		}
 		s.Customers = append(s.Customers, cust)
 	}
@@ -157,9 +163,40 @@ func profile(u xfake.User) sandbox.XProfile {
 	return sandbox.XProfile{ID: u.ID, Handle: u.Handle, Name: u.Name}
 }
 
-// SendDM implements sandbox.XControl.
-func (c *xControl) SendDM(_ context.Context, customer, text string) error {
-	_, err := c.x.SendDMAs(customer, c.account.ID, text) //nolint:contextcheck // the stand-in delivers by itself
+// shown are the files of a post or a message.
+func (c *xControl) shown(ids []string) (out []sandbox.XFile) {
+	for _, id := range ids {
+		f, ok := c.x.Media(id)
+		if !ok {
+			continue
+		}
+		show, _, _ := strings.Cut(f.Type, "/")
+		out = append(out, sandbox.XFile{URL: sandbox.MediaURL(id), Name: f.Name, Show: show, Size: int64(len(f.Data))})
+	}
+	return out
+}
+
+// Media implements sandbox.XControl.
+func (c *xControl) Media(_ context.Context, id string) (sandbox.XMedia, bool) {
+	f, ok := c.x.Media(id)
+	return sandbox.XMedia{Name: f.Name, Type: f.Type, Data: f.Data}, ok
+}
+
+// SendDM implements sandbox.XControl. X's own apps take pictures and videos,
+// and one of them a message.
+func (c *xControl) SendDM(_ context.Context, customer, text string, attached ...webchat.Attach) error {
+	if len(attached) > 1 {
+		return &sandbox.Refusal{Message: "X takes one picture or video a message."}
+	}
+	var files []xfake.File
+	for _, f := range attached {
+		typ := sniff(f.Data[:min(sniffed, len(f.Data))])
+		if typ == "" {
+			return &sandbox.Refusal{Message: "X takes pictures and videos only."}
+		}
+		files = append(files, xfake.File{Type: typ, Data: f.Data})
+	}
+	_, err := c.x.SendDMAs(customer, c.account.ID, text, files...) //nolint:contextcheck // the stand-in delivers by itself
 	return refusal(err)
 }
 

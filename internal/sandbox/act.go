@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/perch-chat/perch/bot/webchat"
 )
 
 // Limits of the page.
@@ -25,8 +27,11 @@ type order struct {
 	ID       string `json:"id"` // the browser's own; asked twice it is done once
 	Customer string `json:"customer,omitempty"`
 	Text     string `json:"text,omitempty"`
-	Fault    string `json:"fault,omitempty"`
-	On       bool   `json:"on,omitempty"`
+
+	Files []webchat.Attach `json:"files,omitempty"`
+
+	Fault string `json:"fault,omitempty"`
+	On    bool   `json:"on,omitempty"`
 }
 
 func (h *Handler) post(do func(context.Context, order) error) http.HandlerFunc {
@@ -43,7 +48,7 @@ func (h *Handler) post(do func(context.Context, order) error) http.HandlerFunc {
 		case q.ID == "" || len(q.ID) > 100:
 			h.fail(w, r, &Refusal{"The request needs an id of its own."})
 			return
-		case q.Fault == "" && q.Text == "":
+		case q.Fault == "" && q.Text == "" && len(q.Files) == 0:
 			h.fail(w, r, &Refusal{"Write something first."})
 			return
 		case utf8.RuneCountInString(q.Text) > maxText:

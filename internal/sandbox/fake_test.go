@@ -27,12 +27,13 @@ type scripted struct {
 	tour  sandbox.Tour
 	fail  error
 	calls []string
+	media map[string]sandbox.XMedia
 }
 
 var acme = sandbox.XProfile{ID: "1", Handle: "acme_status", Name: "Acme"}
 
 func newScripted() *scripted {
-	return &scripted{state: sandbox.XState{
+	return &scripted{media: map[string]sandbox.XMedia{}, state: sandbox.XState{
 		Account: acme,
 		Customers: []sandbox.XCustomer{
 			{XProfile: sandbox.XProfile{ID: "7", Handle: "casey_r", Name: "Casey Rivera"}},
@@ -68,15 +69,34 @@ func (s *scripted) dm(customer, text string, mine bool) bool {
 	return false
 }
 
-func (s *scripted) SendDM(_ context.Context, customer, text string) error {
+func (s *scripted) Media(_ context.Context, id string) (sandbox.XMedia, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.media[id]
+	return m, ok
+}
+
+func (s *scripted) SendDM(_ context.Context, customer, text string, files ...webchat.Attach) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
 		return s.fail
 	}
+	var shown []sandbox.XFile
+	for _, f := range files {
+		text += " [" + f.Name + "]"
+		id := fmt.Sprint(len(s.media) + 1)
+		s.media[id] = sandbox.XMedia{Name: f.Name, Type: "image/png", Data: f.Data}
+		shown = append(shown, sandbox.XFile{URL: sandbox.MediaURL(id), Name: f.Name, Show: "image", Size: int64(len(f.Data))})
+	}
 	s.calls = append(s.calls, "dm "+customer+" "+text)
 	if !s.dm(customer, text, true) {
 		return &sandbox.Refusal{Message: "There is no such customer."}
+	}
+	for i, c := range s.state.Customers {
+		if c.ID == customer && len(shown) > 0 {
+			s.state.Customers[i].Messages[len(c.Messages)-1].Files = shown
+		}
 	}
 	s.tour.Wrote = true
 	return nil

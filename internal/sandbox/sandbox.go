@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -27,8 +28,12 @@ type XControl interface {
 	// State is what the page shows of X.
 	State(ctx context.Context) (XState, error)
 
-	// SendDM has a customer write to the company's account.
-	SendDM(ctx context.Context, customer, text string) error
+	// SendDM has a customer write to the company's account, with a picture or
+	// a video if there is one.
+	SendDM(ctx context.Context, customer, text string, files ...webchat.Attach) error
+
+	// Media returns a file that is on X.
+	Media(ctx context.Context, id string) (XMedia, bool)
 
 	// Mention has a customer mention the account in public.
 	Mention(ctx context.Context, customer, text string) error
@@ -62,6 +67,7 @@ type XPost struct {
 	At      time.Time `json:"at"`
 	ReplyTo string    `json:"reply_to,omitempty"`
 	URL     string    `json:"url,omitempty"`
+	Files   []XFile   `json:"files,omitempty"`
 }
 
 // XCustomer is a customer and their direct messages with the account.
@@ -76,7 +82,26 @@ type XMessage struct {
 	Mine bool      `json:"mine"` // the customer wrote it
 	Text string    `json:"text"`
 	At   time.Time `json:"at"`
+
+	Files []XFile `json:"files,omitempty"`
 }
+
+// XFile is a file of a post or a message as the page shows it.
+type XFile struct {
+	URL  string `json:"url"`
+	Name string `json:"name"`
+	Show string `json:"show,omitempty"` // "image" or "video"
+	Size int64  `json:"size"`
+}
+
+// XMedia is a file on X.
+type XMedia struct {
+	Name, Type string
+	Data       []byte
+}
+
+// MediaURL is where the page finds a file that is on X.
+func MediaURL(id string) string { return "/sandbox/media/" + url.PathEscape(id) }
 
 // XCall is one call of the API as X saw it.
 type XCall struct {
@@ -165,7 +190,7 @@ var pageSource string
 //go:embed assets
 var assets embed.FS
 
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; connect-src 'self'; " +
 	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 // New returns the page.
@@ -196,8 +221,14 @@ func New(d Deps) (*Handler, error) {
 	if d.X != nil {
 		mux.HandleFunc("GET /sandbox/state", h.serveState)
 		mux.HandleFunc("GET /sandbox/events", h.serveEvents)
-		mux.HandleFunc("POST /sandbox/dm", h.post(func(ctx context.Context, q order) error { return d.X.SendDM(ctx, q.Customer, q.Text) }))
-		mux.HandleFunc("POST /sandbox/mention", h.post(func(ctx context.Context, q order) error { return d.X.Mention(ctx, q.Customer, q.Text) }))
+		mux.HandleFunc("GET /sandbox/media/{id}", h.serveMedia)
+		mux.HandleFunc("POST /sandbox/dm", h.post(func(ctx context.Context, q order) error { return d.X.SendDM(ctx, q.Customer, q.Text, q.Files...) }))
+		mux.HandleFunc("POST /sandbox/mention", h.post(func(ctx context.Context, q order) error {
+			if len(q.Files) > 0 {
+				return &Refusal{"Here only direct messages take pictures."}
+			}
+			return d.X.Mention(ctx, q.Customer, q.Text)
+		}))
 		mux.HandleFunc("POST /sandbox/fault", h.post(func(ctx context.Context, q order) error { return d.X.SetFault(ctx, q.Fault, q.On) }))
 	}
 	guarded := webchat.Guard(d.Hosts, mux)
@@ -286,6 +317,16 @@ func (h *Handler) serveState(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(b) // the browser is gone: nothing to do
+}
+
+// serveMedia shows what is on X: pictures and films only.
+func (h *Handler) serveMedia(w http.ResponseWriter, r *http.Request) {
+	m, ok := h.d.X.Media(r.Context(), r.PathValue("id"))
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	webchat.ServeFile(w, r, m.Name, m.Type, bytes.NewReader(m.Data))
 }
 
 // Refusal is a control's answer that says to the person what to do instead.

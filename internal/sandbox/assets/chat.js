@@ -1,5 +1,5 @@
 // The team's chat: channels, messages, threads.
-import { $, h, icon, avatar, clock, when, dayName, emojiOf, signs, plain, say, toast, rove } from "./dom.js";
+import { $, h, icon, avatar, files, clock, when, dayName, emojiOf, signs, plain, say, toast, rove } from "./dom.js";
 import { get, post, press, watch } from "./net.js";
 import { draw } from "./blocks.js";
 import { composer } from "./composer.js";
@@ -28,10 +28,10 @@ const readKey = (ch) => `read.${epoch()}.${me}.${ch}`;
 
 export function startChat(changed) {
   onChange = changed;
-  boxes.main = composer($("composer"), { id: "composer-text", label: "Message", placeholder: "Message", commands: true, send: (text) => { acted = Date.now(); return post("/chat/message", { as: me, channel, text }); } });
+  boxes.main = composer($("composer"), { id: "composer-text", label: "Message", placeholder: "Message", commands: true, files: 4, send: (text, list) => { acted = Date.now(); return post("/chat/message", { as: me, channel, text, files: list }); } });
   boxes.thread = composer($("thread-composer"), {
-    id: "thread-text", label: "Answer in the thread", placeholder: "Answer in the thread", commands: true,
-    send: (text) => post("/chat/message", { as: me, channel: messages.get(thread)?.channel || channel, thread, text }),
+    id: "thread-text", label: "Answer in the thread", placeholder: "Answer in the thread", commands: true, files: 4,
+    send: (text, list) => post("/chat/message", { as: me, channel: messages.get(thread)?.channel || channel, thread, text, files: list }),
   });
   $("thread-close").append(icon("close"));
   $("thread-close").addEventListener("click", () => closeThread(true));
@@ -135,7 +135,7 @@ function answersMe(m) {
   return m.only || mentioned;
 }
 
-const summary = (m) => (m.text || "").replace(/\s+/g, " ").slice(0, 160);
+const summary = (m) => (m.text || (m.files || []).map((f) => f.name).join(", ")).replace(/\s+/g, " ").slice(0, 160);
 const atEnd = (el) => el.scrollHeight - el.scrollTop - el.clientHeight < 60;
 const toEnd = (el) => { el.scrollTop = el.scrollHeight; };
 
@@ -289,7 +289,7 @@ function message(m, joined, kids, where) {
     m.only ? h("p", { class: "only-note" }, icon("eye"), "Only you can see this") : "",
     joined ? "" : h("p", { class: "msg-by" }, h("bdi", { class: "msg-name" }, name),
       m.author ? [m.author.handle ? h("bdi", { class: "msg-handle" }, "@" + m.author.handle) : "", h("span", { class: "tag via" }, "customer on X")] : h("span", { class: "tag" }, isBot(m.user) ? "app" : p.title || ""), when(m.at)),
-    h("div", { class: "msg-body" }, isBot(m.user) ? draw(m, ctx) : h("p", { class: "text", dir: "auto" }, plain(m.text || "")),
+    h("div", { class: "msg-body" }, !m.text && !m.blocks?.length ? "" : isBot(m.user) ? draw(m, ctx) : h("p", { class: "text", dir: "auto" }, plain(m.text || "")), files(m.files),
       m.edited && !m.edited.startsWith("0001") && !isBot(m.user) ? h("span", { class: "edited" }, "edited") : ""),
     reactionsOf(m), answersOf(m, kids)),
   tools(m, where));

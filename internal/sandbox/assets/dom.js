@@ -28,6 +28,8 @@ const paths = {
   check: "M5 12.500l4.500 4.500L19 7.500",
   wait: "M12 5a7 7 0 100 14 7 7 0 000-14zM12 8.500V12l2.500 2",
   warn: "M12 5l8 14H4zM12 10v4M12 16.300v.4",
+  clip: "M8 12.500l6-6a2.800 2.800 0 014 4l-8 8a4.500 4.500 0 01-6.400-6.400l7.400-7.400",
+  file: "M7 4h7l4 4v12H7zM14 4v4h4",
   globe: "M12 4a8 8 0 100 16 8 8 0 000-16zM4 12h16M12 4c-5 5-5 11 0 16M12 4c5 5 5 11 0 16",
 };
 
@@ -132,6 +134,24 @@ export function plain(text) {
 export function link(label, url) {
   const own = url.startsWith(location.origin + "/#");
   return h("a", { href: url, target: own ? undefined : "_blank", rel: own ? undefined : "noopener noreferrer" }, label);
+}
+
+const bytes = (n) => (n >= 1 << 20 ? `${Math.ceil(n / (1 << 20))} MB` : n >= 1024 ? `${Math.ceil(n / 1024)} KB` : `${n} bytes`);
+
+// grown keeps the end of a list in sight, where a picture has just got its size.
+function grown(e) {
+  const box = e.target.closest(".log, .bubbles");
+  if (box && box.scrollHeight - box.scrollTop - box.clientHeight < e.target.offsetHeight + 80) box.scrollTop = box.scrollHeight;
+}
+
+// files shows pictures and films, and offers all else to be saved.
+export function files(list) {
+  if (!list || list.length === 0) return "";
+  return h("div", { class: "files" }, list.map((f) => {
+    if (f.show === "image") return h("a", { class: "picture", href: f.url, target: "_blank", rel: "noopener noreferrer", title: f.name }, h("img", { src: f.url, alt: f.alt || `Picture: ${f.name}`, onload: grown }));
+    if (f.show === "video") return h("video", { src: f.url, controls: true, preload: "metadata", "aria-label": f.alt || `Video: ${f.name}` });
+    return h("a", { class: "document", href: f.url, download: f.name }, icon("file"), h("span", { dir: "auto" }, f.name), h("i", {}, bytes(f.size)));
+  }));
 }
 
 export function say(text) {

@@ -1,5 +1,5 @@
 // X, as the outside world sees it.
-import { $, h, avatar, when, toast, say, rove } from "./dom.js";
+import { $, h, avatar, files, when, toast, say, rove } from "./dom.js";
 import { post, press, watch, get } from "./net.js";
 import { xText } from "./blocks.js";
 import { composer } from "./composer.js";
@@ -17,8 +17,8 @@ export async function startX(changed) {
     ["Direct message", "Mention publicly"].map((label, i) => h("button", { type: "button", role: "radio", "aria-checked": String(i === 0), tabindex: i === 0 ? 0 : -1, onclick: () => how(i === 1) }, label)));
   rove(toggle, "button", { pick: (el) => el.click() });
   box = composer($("dm-composer"), {
-    id: "dm-text", label: "Write as the customer", placeholder: "Write as the customer", extra: toggle,
-    send: (text) => post(publicly ? "/sandbox/mention" : "/sandbox/dm", { customer, text: publicly && !text.includes("@" + state.account.handle) ? `@${state.account.handle} ${text}` : text })
+    id: "dm-text", label: "Write as the customer", placeholder: "Write as the customer", extra: toggle, files: 1, accept: "image/*,video/*",
+    send: (text, list) => post(publicly ? "/sandbox/mention" : "/sandbox/dm", { customer, files: list, text: publicly && !text.includes("@" + state.account.handle) ? `@${state.account.handle} ${text}` : text })
       .then(() => { if (publicly) { toast("Posted in public. It is among the public posts."); how(false); } }),
   });
   for (const name of tabs) $("tab-" + name).addEventListener("click", () => show(name));
@@ -46,6 +46,7 @@ function how(isPublic) {
     el.setAttribute("aria-checked", String((i === 1) === publicly));
     el.tabIndex = (i === 1) === publicly ? 0 : -1;
   });
+  box?.attachable(!publicly);
   label();
 }
 
@@ -147,7 +148,7 @@ function post1(p, joined) {
     avatar(p.author.name, own ? "#12675f" : undefined, "round"),
     h("div", { class: "post-main" },
       h("p", { class: "post-by" }, h("bdi", { class: "post-name" }, p.author.name), h("bdi", { class: "post-handle" }, "@" + p.author.handle), when(p.at)),
-      h("p", { class: "post-text", dir: "auto" }, xText(p.text))));
+      h("p", { class: "post-text", dir: "auto" }, xText(p.text)), files(p.files)));
 }
 
 function renderCustomers() {
@@ -169,7 +170,7 @@ function renderBubbles() {
   const el = $("bubbles");
   const list = c ? c.messages : [];
   el.replaceChildren(...(list.length ? list.map((m) => h("li", { class: m.mine ? "mine" : "theirs" },
-    h("span", { class: "unseen" }, m.mine ? `${c.name}: ` : `${state.account.name}: `), h("p", { dir: "auto" }, xText(m.text)), when(m.at))) :
+    h("span", { class: "unseen" }, m.mine ? `${c.name}: ` : `${state.account.name}: `), files(m.files), m.text ? h("p", { dir: "auto" }, xText(m.text)) : "", when(m.at))) :
     [h("li", { class: "nothing" }, h("p", {}, `You hold ${c ? c.name + "’s" : "the customer’s"} phone.`), h("p", {}, "Write to the company and watch the team’s chat."),
       h("div", { class: "starters" }, starters.map((s) => h("button", { type: "button", class: "btn", onclick: () => { how(false); box.set(s); } }, s))))]));
   el.scrollTop = el.scrollHeight;
