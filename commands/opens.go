@@ -8,9 +8,10 @@ import (
 
 // The titles of the forms.
 const (
-	titleNew   = "Declare an incident"
-	titleEntry = "Add to the timeline"
-	titleText  = "Change the text"
+	titleNew     = "Declare an incident"
+	titleEntry   = "Add to the timeline"
+	titleMessage = "Add to timeline"
+	titleText    = "Change the text"
 )
 
 // Opens says whether an event will be answered by a form or, at the worst, by
@@ -20,8 +21,17 @@ const (
 func (r *Router) Opens(ev bot.Event) (title string, ok bool) {
 	switch ev.Kind {
 	case bot.EventAction:
-		title, ok = map[string]string{btnDeclare: titleNew, btnUpdate: titleEntry, btnEdit: titleText}[ev.Action]
-		return title, ok
+		switch ev.Action {
+		case btnDeclare:
+			return titleNew, true
+		case btnUpdate:
+			return titleEntry, true
+		case "timeline.message": // the shortcut on a message
+			return titleMessage, true
+		case btnEdit:
+			return titleText, true
+		}
+		return "", false
 	case bot.EventCommand:
 		_, w, rest, err := r.words(ev)
 		if err != nil || w.opens == nil {
