@@ -79,9 +79,20 @@ func (d decoder) person(id string) bot.User {
 	return bot.User{Ref: d.refs.user(id), Name: orWord(e.name, id), Handle: e.handle}
 }
 
-// actor is a user whom the delivery itself names. Nobody waits for a better name.
+// nameTimeout is how long the name of somebody who acts is waited for. They
+// wait for the acknowledgement meanwhile.
+const nameTimeout = 250 * time.Millisecond
+
+// actor is a user whom the delivery itself names, by handle only. The name that
+// people see, and customers may, is asked for once an hour.
 func (d decoder) actor(id, handle string) bot.User {
-	if e, ok := d.people.known(id); ok && e.name != "" {
+	e, ok := d.people.known(id)
+	if !ok {
+		ctx, cancel := context.WithTimeout(d.ctx, nameTimeout)
+		defer cancel()
+		e = d.people.get(ctx, id)
+	}
+	if e.name != "" {
 		return bot.User{Ref: d.refs.user(id), Name: e.name, Handle: e.handle}
 	}
 	return bot.User{Ref: d.refs.user(id), Name: orWord(handle, id), Handle: handle}
