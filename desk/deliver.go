@@ -209,6 +209,8 @@ func (d *Desk) looksChanged(tx store.Tx, a outbox.Action) (handled bool, err err
 	switch a.Kind {
 	case bot.KindInspect:
 		return true, d.looked(tx, bot.ChannelRef(strings.TrimPrefix(a.Subject, "channel:")), a)
+	case bot.KindPerson:
+		return true, d.learned(tx, a)
 	case bot.KindMembers:
 		return true, d.read(tx, bot.GroupRef(strings.TrimPrefix(a.Subject, "group:")), a)
 	}

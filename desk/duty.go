@@ -65,6 +65,9 @@ func (d *Desk) SetDepartment(tx store.Tx, dep Department) error {
 	if err := d.watch(tx, dep.Channel); err != nil {
 		return err
 	}
+	if err := d.askNames(tx, dep.ID); err != nil {
+		return err
+	}
 	return d.follow(tx, was.Group, dep.Group, dep.ID)
 }
 
@@ -137,6 +140,11 @@ func (d *Desk) On(tx store.Tx, department string, user bot.User, by string) (Dut
 		return Duty{}, err
 	case in:
 		duty.Group = dep.Group
+	}
+	if nameless(user.Ref, user.Name) {
+		if err := d.askName(tx, user.Ref); err != nil {
+			return Duty{}, err
+		}
 	}
 	return duty, duties().Put(tx, duty)
 }

@@ -266,16 +266,24 @@ func TestGroupOnDuty(t *testing.T) {
 
 func (c *chat) look(a outbox.Action) (outbox.Receipt, error) {
 	gone := &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "not_found", Message: "Please invite me."}}
-	c.looks++
 	switch a.Kind {
+	case bot.KindHistory:
+		c.histories = append(c.histories, decode[bot.History](a))
+		return outbox.Receipt{Result: encode(bot.HistoryResult{})}, nil
+	case bot.KindPerson:
+		u, ok := c.people[decode[bot.Person](a).User]
+		if !ok {
+			return outbox.Receipt{}, gone
+		}
+		return outbox.Receipt{Result: encode(u)}, nil
 	case bot.KindInspect:
+		c.looks++
 		ch, ok := c.channels[decode[bot.Inspect](a).Channel]
 		if !ok {
 			return outbox.Receipt{}, gone
 		}
 		return outbox.Receipt{Result: encode(ch)}, nil
 	case bot.KindMembers:
-		c.looks--
 		users, ok := c.members[decode[bot.Members](a).Group]
 		if !ok {
 			return outbox.Receipt{}, gone

@@ -14,8 +14,9 @@ import (
 type Inbound struct {
 	Account       string // X user id of ours
 	Kind          Kind
-	XID           string // the event's or the post's id
-	XConversation string // X's id of the conversation; for a mention the thread's first post
+	XID           string   // the event's or the post's id
+	Versions      []string // the ids of all versions of a post, which may have been edited
+	XConversation string   // X's id of the conversation; for a mention the thread's first post
 	From          Contact
 	Text          string
 	Files         []File
@@ -35,6 +36,13 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 		in.At = now()
 	}
 	in.At = in.At.UTC()
+	was, known, err := d.older(tx, in)
+	if err != nil {
+		return err
+	}
+	if known {
+		return d.edited(tx, was, in)
+	}
 	who, err := d.meet(tx, in.Account, in.From, in.At)
 	if err != nil {
 		return err
@@ -49,7 +57,7 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 	}
 	m := Message{
 		ID: id.New(), Conversation: c.ID, Account: in.Account, Kind: in.Kind, Direction: In, Origin: Customer,
-		XID: in.XID, Text: in.Text, Files: in.Files, Encrypted: in.Encrypted, At: in.At,
+		XID: in.XID, Versions: versions(in.Versions, in.XID), Text: in.Text, Files: in.Files, Encrypted: in.Encrypted, At: in.At,
 	}
 	m.ChatKey = "desk:in:" + m.ID
 	if err := messages().Put(tx, m); err != nil {
@@ -272,6 +280,9 @@ func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings, late bo
 	}
 	if late {
 		small = append(small, "Written at "+clock(m.At)+", delivered late by X.")
+	}
+	if !m.EditedAt.IsZero() {
+		small = append(small, "Edited on X by its author at "+clock(m.EditedAt)+".")
 	}
 	open := m.Encrypted || c.Kind == Mention || missing
 	if len(small) == 0 && !open {

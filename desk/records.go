@@ -84,6 +84,9 @@ type Conversation struct {
 	Previous     bot.UserRef `json:"previous_owner,omitempty"` // who owned it when it was closed
 	PreviousName string      `json:"previous_owner_name,omitempty"`
 
+	// Seen is when what came last from the thread was written.
+	Seen time.Time `json:"seen,omitzero"`
+
 	SnoozedUntil time.Time `json:"snoozed_until,omitzero"`
 	Called       time.Time `json:"called,omitzero"`    // when those on duty were called, or would have been, for what waits
 	Reminded     bool      `json:"reminded,omitempty"` // they were called again
@@ -143,7 +146,10 @@ type Message struct {
 	Files        []File    `json:"files,omitempty"`
 	Encrypted    bool      `json:"encrypted,omitempty"`
 	At           time.Time `json:"at"`
-	Deleted      bool      `json:"deleted,omitempty"` // on X, by its author: the words are gone
+	Deleted      bool      `json:"deleted,omitempty"`     // on X, by its author: the words are gone
+	EditedAt     time.Time `json:"edited_at,omitzero"`    // on X, by its author
+	Versions     []string  `json:"x_versions,omitempty"`  // the ids of what it was before
+	EditedText   string    `json:"edited_text,omitempty"` // what its author made of it in chat after it was sent
 
 	Author       bot.UserRef `json:"author,omitempty"`
 	AuthorName   string      `json:"author_name,omitempty"`
@@ -258,12 +264,15 @@ func messages() store.Table[Message] {
 		Name: "desk_messages",
 		Key:  func(m Message) []byte { return store.Key(m.ID) },
 		Indexes: []store.Index[Message]{
-			one("x", true, func(m Message) []byte {
-				if m.XID == "" {
-					return nil
+			{Name: "x", Unique: true, Keys: func(m Message) (keys [][]byte) {
+				if m.XID != "" {
+					keys = append(keys, store.Key(m.Account, string(m.Kind), m.XID))
 				}
-				return store.Key(m.Account, string(m.Kind), m.XID)
-			}),
+				for _, x := range m.Versions {
+					keys = append(keys, store.Key(m.Account, string(m.Kind), x))
+				}
+				return keys
+			}},
 			one("chat", true, func(m Message) []byte {
 				if m.ChatRef == "" {
 					return nil

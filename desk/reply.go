@@ -20,6 +20,8 @@ func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) 
 		return d.onCommand(tx, ev)
 	case bot.EventReaction:
 		return d.onReaction(tx, ev)
+	case bot.EventGap:
+		return false, d.onGap(tx, ev)
 	case bot.EventGroup:
 		return false, d.onGroup(tx, ev)
 	case bot.EventMessage:
@@ -71,6 +73,9 @@ func (d *Desk) onMessage(tx store.Tx, ev bot.Event) (bool, error) {
 		return false, err
 	}
 	if _, known, err := messages().First(tx, "chat", store.Key(string(ev.Message))); err != nil || known {
+		return true, err
+	}
+	if err := d.seen(tx, &c, ev.At); err != nil {
 		return true, err
 	}
 	m := newMessage(c, ev)
@@ -248,6 +253,13 @@ func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 		}
 		return true, d.tell(tx, ev, "Changed. Press Retry to send the new text.")
 	case Sent:
+		if text == m.EditedText {
+			return true, nil // it was told
+		}
+		m.EditedText = text
+		if err := messages().Put(tx, m); err != nil {
+			return true, err
+		}
 		return true, d.tell(tx, ev, "The customer still sees your first text: “"+short(m.Text)+"”. "+
 			"X can't change a message that was sent. Write a new one to correct it.")
 	case Withdrawn:

@@ -75,6 +75,9 @@ func (d *Desk) onCommand(tx store.Tx, ev bot.Event) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
+	if err := d.seen(tx, &c, ev.At); err != nil {
+		return true, err
+	}
 	if i < 0 {
 		return true, d.tell(tx, ev, "I don't know “"+short(name)+"”. Did you mean @perch "+best+"? All words: @perch help. The customer did not get this.")
 	}

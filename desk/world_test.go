@@ -68,6 +68,9 @@ type chat struct {
 	channels map[bot.ChannelRef]bot.Channel
 	members  map[bot.GroupRef][]bot.User
 	looks    int // at channels
+
+	histories []bot.History
+	people    map[bot.UserRef]bot.User
 }
 
 func (c *chat) find(ref bot.MessageRef, key string) (*post, error) {
@@ -86,7 +89,7 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "down", Message: "The chat is down."}}
 	}
 	switch a.Kind {
-	case bot.KindInspect, bot.KindMembers:
+	case bot.KindInspect, bot.KindMembers, bot.KindHistory, bot.KindPerson:
 		return c.look(a)
 	case bot.KindPost:
 		if c.refuse {
@@ -253,7 +256,7 @@ func newWorld(t *testing.T, s Settings) *world {
 	w.d = New(w.ob, Options{Roles: roles{}, Accounts: handles{}, Settings: s})
 	w.ob.OnChange(w.d.ActionChanged)
 	w.ob.OnHold(w.d.HoldChanged)
-	for _, k := range []string{bot.KindPost, bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindUpload, bot.KindOpen, bot.KindInspect, bot.KindMembers} {
+	for _, k := range []string{bot.KindPost, bot.KindEdit, bot.KindDelete, bot.KindReact, bot.KindUpload, bot.KindOpen, bot.KindInspect, bot.KindMembers, bot.KindHistory, bot.KindPerson} {
 		w.ob.Register(k, w.chat)
 	}
 	w.ob.Register(accounts.KindDM, w.x)

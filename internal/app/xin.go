@@ -30,6 +30,7 @@ type xEvent struct {
 	From         desk.Contact    `json:"from,omitzero"`
 	To           string          `json:"to,omitempty"` // X user id, of what the account sent itself
 	Conversation string          `json:"conversation,omitempty"`
+	Versions     []string        `json:"versions,omitempty"` // the ids of a post that was edited
 	Text         string          `json:"text,omitempty"`
 	Files        []desk.File     `json:"files,omitempty"`
 	Raw          json.RawMessage `json:"raw,omitempty"`
@@ -77,6 +78,9 @@ func record(e xapi.Event) xEvent {
 			x.From = contact(*e.Post.Author)
 		}
 		x.Text, x.Conversation = e.Post.Text, e.Post.ConversationID
+		if len(e.Post.EditHistory) > 1 {
+			x.Versions = e.Post.EditHistory
+		}
 		x.Files = files(e.Post.Media)
 		for i, m := range e.Post.Media {
 			if m.URL == "" && m.Key != "" { // a delivery only names it
@@ -170,7 +174,7 @@ func (h xHandler) handle(tx store.Tx, it inbox.Item) error {
 		return nil //nolint:nilerr // nobody waits for it
 	}
 	in := desk.Inbound{
-		Account: x.Account, Kind: desk.DM, XID: x.ID, XConversation: x.Conversation,
+		Account: x.Account, Kind: desk.DM, XID: x.ID, Versions: x.Versions, XConversation: x.Conversation,
 		From: x.From, Text: x.Text, Files: x.Files, At: x.At,
 	}
 	switch x.Kind {
