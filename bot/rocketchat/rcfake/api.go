@@ -1,0 +1,323 @@
+package rcfake
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxBody is how much of a body is read, files aside.
+const maxBody = 1 << 20
+
+// Call is one call of the API, as the server saw it.
+type Call struct {
+	Route  string // "POST livechat/message"
+	Path   string
+	Query  url.Values
+	Header http.Header
+	Body   json.RawMessage // of a JSON body
+	Status int
+	At     time.Time
+}
+
+// Calls returns the calls so far, of the named routes or all.
+func (s *Server) Calls(routes ...string) (out []Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.calls {
+		if len(routes) == 0 || slices.Contains(routes, c.Route) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ForgetCalls empties the list of calls.
+func (s *Server) ForgetCalls() { _ = s.do(func() error { s.calls = nil; return nil }) }
+
+// route is one way to call the server.
+type route struct {
+	method, path string   // "livechat/message/:id"
+	auth         bool     // needs a logged in user
+	perms        []string // roles of which one is needed; none: any user
+	limit        int      // calls a minute that no setting changes
+	body         []string // the keys that a JSON body may have; a "!" in front: must have
+	free         bool     // takes any keys (what it takes is checked by its handler)
+	run          func(*call) (obj, *failure)
+}
+
+func (r route) name() string { return r.method + " " + r.path }
+
+// match returns the parts of a path that the route names.
+func (r route) match(method, path string) (map[string]string, bool) {
+	want, got := strings.Split(r.path, "/"), strings.Split(path, "/")
+	if r.method != method || len(want) != len(got) {
+		return nil, false
+	}
+	var vars map[string]string
+	for i, w := range want {
+		if name, ok := strings.CutPrefix(w, ":"); ok && got[i] != "" {
+			if vars == nil {
+				vars = map[string]string{}
+			}
+			vars[name] = got[i]
+			continue
+		}
+		if w != got[i] {
+			return nil, false
+		}
+	}
+	return vars, true
+}
+
+// call is a call being answered. Its handler runs with the lock held.
+type call struct {
+	*Server
+	rt   route
+	vars map[string]string
+	q    url.Values
+	body obj
+	user *user
+	r    *http.Request
+	raw  []byte
+}
+
+func (c *call) str(key string) string {
+	if v, ok := c.body[key].(string); ok {
+		return v
+	}
+	return c.q.Get(key)
+}
+
+func (c *call) obj(key string) obj {
+	o, _ := c.body[key].(map[string]any)
+	return o
+}
+
+// failure is a refusal.
+type failure struct {
+	status        int
+	error, kind   string
+	details       obj
+	reason        bool // "reason" in place of "error", as uploads have it
+	unprocessable bool
+}
+
+func bad(text string) *failure { return &failure{status: http.StatusBadRequest, error: text} }
+
+// meteor is an error as the server's methods throw it.
+func meteor(kind, text string) *failure {
+	return &failure{status: http.StatusBadRequest, error: text + " [" + kind + "]", kind: kind}
+}
+
+func (s *Server) forbidden() *failure {
+	if s.major >= 8 {
+		return &failure{status: http.StatusForbidden, error: "User does not have the permissions required for this action [error-forbidden]", kind: "error-forbidden"}
+	}
+	return &failure{status: http.StatusForbidden, error: "User does not have the permissions required for this action [error-unauthorized]", kind: "error-unauthorized"}
+}
+
+func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
+	path, ok := strings.CutPrefix(r.URL.EscapedPath(), "/api/v1/")
+	if r.URL.Path == "/api/info" {
+		path, ok = "info", true
+	}
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	var rt route
+	var vars map[string]string
+	found := false
+	for _, x := range s.routes {
+		if v, ok := x.match(r.Method, path); ok {
+			// A fixed path counts before one with a name in it.
+			if !found || len(v) < len(vars) {
+				rt, vars, found = x, v, true
+			}
+		}
+	}
+	if !found {
+		write(w, http.StatusNotFound, nil, obj{"success": false, "error": "API endpoint not found"})
+		return
+	}
+	for k, v := range vars {
+		if u, err := url.PathUnescape(v); err == nil {
+			vars[k] = u
+		}
+	}
+	limit := int64(maxBody)
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		limit = 200 << 20
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		write(w, http.StatusRequestEntityTooLarge, nil, obj{"success": false, "error": "request entity too large"})
+		return
+	}
+	s.mu.Lock()
+	f := s.takeFault(rt.name())
+	s.mu.Unlock()
+	if f != nil && f.Delay > 0 {
+		t := time.NewTimer(f.Delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-r.Context().Done():
+		case <-s.ctx.Done():
+		}
+	}
+	if f != nil && f.Drop == DropBefore {
+		cut(w)
+		return
+	}
+	status, header, answer := 0, http.Header(nil), obj(nil)
+	if f == nil || f.Effect || f.Delay > 0 && f.Status == 0 && f.Drop == NoDrop {
+		status, header, answer = s.answer(rt, vars, r, raw)
+	}
+	if f != nil && f.Drop == DropAfter {
+		cut(w)
+		return
+	}
+	if f != nil && (f.Status != 0 || status == 0) {
+		st := f.Status
+		if st == 0 {
+			st = http.StatusServiceUnavailable
+		}
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(st)
+		_, _ = io.WriteString(w, f.Body)
+		return
+	}
+	write(w, status, header, answer)
+}
+
+// cut ends the connection without an answer.
+func cut(w http.ResponseWriter) {
+	if hj, ok := w.(http.Hijacker); ok {
+		if conn, _, err := hj.Hijack(); err == nil {
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0)
+			}
+			_ = conn.Close()
+		}
+	}
+}
+
+func write(w http.ResponseWriter, status int, header http.Header, answer obj) {
+	maps.Copy(w.Header(), header)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// answer checks a call and carries it out.
+func (s *Server) answer(rt route, vars map[string]string, r *http.Request, raw []byte) (int, http.Header, obj) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &call{Server: s, rt: rt, vars: vars, q: r.URL.Query(), r: r, raw: raw}
+	note := Call{Route: rt.name(), Path: r.URL.Path, Query: c.q, Header: r.Header.Clone(), At: time.Now()}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		note.Body = raw
+	}
+	status, header, answer := s.checked(c)
+	note.Status = status
+	s.calls = append(s.calls, note)
+	s.changed()
+	return status, header, answer
+}
+
+func (s *Server) checked(c *call) (int, http.Header, obj) {
+	for _, u := range s.st.users {
+		if u.Token != "" && u.Token == c.r.Header.Get("X-Auth-Token") && u.ID == c.r.Header.Get("X-User-Id") {
+			c.user = u
+		}
+	}
+	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	if err != nil {
+		host = c.r.RemoteAddr
+	}
+	// The limiter counts before the login is looked at: the address alone.
+	exempt := c.user != nil && (c.user.is("bot") || c.user.is("admin"))
+	header, wait := s.limits.take(time.Now(), c.rt, host, exempt)
+	if wait > 0 {
+		return http.StatusTooManyRequests, header, obj{
+			"success": false,
+			"error":   fmt.Sprintf("Error, too many requests. Please slow down. You must wait %d seconds before trying this endpoint again. [error-too-many-requests]", int(wait.Seconds())+1),
+		}
+	}
+	if c.rt.auth && c.user == nil {
+		if s.major >= 8 {
+			return http.StatusUnauthorized, header, obj{"success": false, "error": "You must be logged in to do this."}
+		}
+		return http.StatusUnauthorized, header, obj{"status": "error", "message": "You must be logged in to do this."}
+	}
+	if len(c.rt.perms) > 0 && !slices.ContainsFunc(c.rt.perms, c.user.is) && !c.user.is("admin") {
+		return s.refusal(s.forbidden(), header)
+	}
+	if f := c.decode(); f != nil {
+		return s.refusal(f, header)
+	}
+	out, f := c.rt.run(c)
+	if f != nil {
+		return s.refusal(f, header)
+	}
+	if out == nil {
+		out = obj{}
+	}
+	out["success"] = true
+	return http.StatusOK, header, out
+}
+
+func (s *Server) refusal(f *failure, header http.Header) (int, http.Header, obj) {
+	o := obj{"success": false}
+	key := "error"
+	if f.reason {
+		key = "reason"
+	}
+	o[key] = f.error
+	if f.kind != "" {
+		o["errorType"] = f.kind
+	}
+	if f.details != nil {
+		o["details"] = f.details
+	}
+	return f.status, header, o
+}
+
+// decode reads a JSON body, and refuses keys that the server does not know.
+func (c *call) decode() *failure {
+	if c.rt.method == http.MethodGet || strings.HasPrefix(c.r.Header.Get("Content-Type"), "multipart/") {
+		return nil
+	}
+	c.body = obj{}
+	if len(c.raw) > 0 {
+		if err := json.Unmarshal(c.raw, &c.body); err != nil {
+			return bad("invalid json")
+		}
+	}
+	var known []string
+	for _, k := range c.rt.body {
+		name, must := strings.CutPrefix(k, "!")
+		known = append(known, name)
+		if _, ok := c.body[name]; must && !ok {
+			return meteor("invalid-params", fmt.Sprintf("must have required property '%s'", name))
+		}
+	}
+	if c.rt.free {
+		return nil
+	}
+	for k := range c.body {
+		if !slices.Contains(known, k) {
+			return meteor("invalid-params", "must NOT have additional properties")
+		}
+	}
+	return nil
+}

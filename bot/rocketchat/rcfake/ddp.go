@@ -1,0 +1,391 @@
+package rcfake
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// session is one realtime connection.
+type session struct {
+	id     string
+	conn   *websocket.Conn
+	out    chan obj
+	cancel context.CancelFunc
+
+	// With the server's lock held.
+	user *user
+	subs map[string]*sub
+	deaf bool // see HalfOpen
+}
+
+// sub is one subscription.
+type sub struct {
+	id, stream, key string
+	token           string // the visitor's, of those who read as a visitor
+}
+
+func (s *Server) serveDDP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	f := s.takeFault("GET websocket")
+	s.mu.Unlock()
+	if f != nil {
+		if f.Drop != NoDrop {
+			cut(w)
+			return
+		}
+		http.Error(w, f.Body, max(f.Status, http.StatusServiceUnavailable))
+		return
+	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	conn.SetReadLimit(1 << 20)
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	ses := &session{conn: conn, out: make(chan obj, 1024), cancel: cancel, subs: map[string]*sub{}}
+	s.mu.Lock()
+	ses.id = s.newID()
+	s.sessions[ses] = true
+	s.changed()
+	s.mu.Unlock()
+	s.bg.Go(func() { ses.write(ctx) })
+	s.read(ctx, ses)
+	_ = s.do(func() error { delete(s.sessions, ses); return nil })
+	_ = conn.CloseNow()
+}
+
+// write sends what is queued. A client that does not read is cut off.
+func (ses *session) write(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-ses.out:
+			b, err := json.Marshal(o)
+			if err != nil {
+				return
+			}
+			wctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+			err = ses.conn.Write(wctx, websocket.MessageText, b)
+			cancel()
+			if err != nil {
+				ses.cancel()
+				return
+			}
+		}
+	}
+}
+
+// send queues a frame. The server's lock is held, or nobody else knows the session.
+func (ses *session) send(o obj) {
+	if ses.deaf {
+		return
+	}
+	select {
+	case ses.out <- o:
+	default:
+		ses.cancel() // too slow
+	}
+}
+
+func (s *Server) read(ctx context.Context, ses *session) {
+	connected := false
+	for {
+		_, raw, err := ses.conn.Read(ctx)
+		if err != nil {
+			return
+		}
+		var in struct {
+			Msg, ID, Name, Method string
+			Params                []json.RawMessage
+		}
+		if json.Unmarshal(raw, &in) != nil {
+			s.mu.Lock()
+			ses.send(obj{"msg": "error", "reason": "Parse error"})
+			s.mu.Unlock()
+			continue
+		}
+		s.mu.Lock()
+		switch {
+		case in.Msg == "connect":
+			connected = true
+			ses.send(obj{"msg": "connected", "session": ses.id})
+		case !connected:
+			ses.send(obj{"msg": "error", "reason": "Must connect first"})
+		case in.Msg == "ping":
+			o := obj{"msg": "pong"}
+			if in.ID != "" {
+				o["id"] = in.ID
+			}
+			ses.send(o)
+		case in.Msg == "pong":
+		case in.Msg == "method":
+			s.method(ses, in.ID, in.Method, in.Params)
+		case in.Msg == "sub":
+			s.subscribe(ses, in.ID, in.Name, in.Params)
+		case in.Msg == "unsub":
+			delete(ses.subs, in.ID)
+			ses.send(obj{"msg": "nosub", "id": in.ID})
+		}
+		s.changed()
+		s.mu.Unlock()
+	}
+}
+
+func refused(code any, reason string) obj {
+	return obj{"isClientSafe": true, "error": code, "reason": reason, "message": reason, "errorType": "Meteor.Error"}
+}
+
+// method answers a method call. The lock is held.
+func (s *Server) method(ses *session, id, name string, params []json.RawMessage) {
+	answer := func(result any, err any) {
+		o := obj{"msg": "result", "id": id}
+		if err != nil {
+			o["error"] = err
+		} else {
+			o["result"] = result
+		}
+		ses.send(o)
+		ses.send(obj{"msg": "updated", "methods": []string{id}})
+	}
+	switch name {
+	case "login":
+		var p struct{ Resume string }
+		if len(params) > 0 {
+			_ = json.Unmarshal(params[0], &p)
+		}
+		for _, u := range s.st.users {
+			if u.Token != "" && u.Token == p.Resume {
+				ses.user = u
+				answer(obj{"id": u.ID, "token": u.Token, "tokenExpires": obj{"$date": time.Now().Add(90 * 24 * time.Hour).UnixMilli()}, "type": "resume"}, nil)
+				return
+			}
+		}
+		answer(nil, refused(403, "You've been logged out by the server. Please log in again."))
+	case "updateMessage":
+		if ses.user == nil || len(params) == 0 {
+			answer(nil, refused("error-invalid-user", "Invalid user"))
+			return
+		}
+		if f := s.updateWhole(ses.user, params[0]); f != nil {
+			answer(nil, refused(f.kind, f.error))
+			return
+		}
+		answer(nil, nil)
+	default:
+		answer(nil, refused(404, "Method '"+name+"' not found"))
+	}
+}
+
+// updateWhole is the method with which clients change a message, attachments too.
+func (s *Server) updateWhole(u *user, raw json.RawMessage) *failure {
+	var in struct {
+		ID          string `json:"_id"`
+		RID         string `json:"rid"`
+		Msg         string
+		Attachments []any
+		Blocks      []any
+	}
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return bad("invalid message")
+	}
+	r := s.st.rooms[in.RID]
+	if r == nil {
+		return meteor("error-invalid-room", "Invalid room")
+	}
+	m := r.find(in.ID)
+	if m == nil {
+		return meteor("error-action-not-allowed", "Message not found")
+	}
+	if m.user["_id"] != u.ID && !u.is("admin") {
+		return meteor("error-action-not-allowed", "Message editing not allowed")
+	}
+	if f := checkAttachments(in.Attachments); f != nil {
+		return f
+	}
+	m.msg, m.edited, m.editor = in.Msg, s.now(), u.ref()
+	if in.Attachments != nil {
+		m.attachments = in.Attachments
+	}
+	if in.Blocks != nil {
+		m.blocks = in.Blocks
+	}
+	s.touched(r, m)
+	return nil
+}
+
+// methodCall is a method over REST: its message is a DDP frame in a string.
+func methodCall(c *call) (obj, *failure) {
+	raw, _ := c.body["message"].(string)
+	var in struct {
+		ID, Method string
+		Params     []json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(raw), &in); err != nil || in.Method != c.vars["method"] {
+		return nil, bad("Invalid method call")
+	}
+	out := obj{"msg": "result", "id": in.ID}
+	switch {
+	case in.Method != "updateMessage" || len(in.Params) == 0:
+		out["error"] = refused(404, "Method '"+in.Method+"' not found")
+	default:
+		if f := c.updateWhole(c.user, in.Params[0]); f != nil {
+			out["error"] = refused(f.kind, f.error)
+		}
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return nil, bad("result can't be written")
+	}
+	return obj{"message": string(b)}, nil
+}
+
+// subscribe opens a subscription. The lock is held.
+func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessage) {
+	var key string
+	var opts struct {
+		Args []struct{ Token, VisitorToken string }
+	}
+	if len(params) > 0 {
+		_ = json.Unmarshal(params[0], &key)
+	}
+	if len(params) > 1 {
+		_ = json.Unmarshal(params[1], &opts)
+	}
+	x := &sub{id: id, stream: name, key: key}
+	if len(opts.Args) > 0 {
+		x.token = opts.Args[0].VisitorToken
+		if x.token == "" {
+			x.token = opts.Args[0].Token
+		}
+	}
+	if !s.listens(ses, x) {
+		ses.send(obj{"msg": "nosub", "id": id, "error": refused("not-allowed", "Not allowed")})
+		return
+	}
+	ses.subs[id] = x
+	ses.send(obj{"msg": "ready", "subs": []string{id}})
+}
+
+// listens reports whether a session may have a subscription. The lock is held.
+func (s *Server) listens(ses *session, x *sub) bool {
+	rid, _, _ := strings.Cut(x.key, "/")
+	r := s.st.rooms[rid]
+	mine := ses.user != nil
+	switch x.stream {
+	case "stream-notify-user":
+		return mine && rid == ses.user.ID
+	case "stream-room-messages":
+		if x.key == "__my_messages__" {
+			return mine
+		}
+	case "stream-notify-room", "stream-livechat-room":
+	default:
+		return false
+	}
+	if r == nil {
+		return false
+	}
+	if r.visitor != nil && x.token != "" && x.token == r.visitor.token {
+		return true
+	}
+	if !mine {
+		return false
+	}
+	c := &call{Server: s, user: ses.user}
+	return c.reads(r)
+}
+
+// emit sends an event to those who subscribed to it. The lock is held.
+func (s *Server) emit(stream, key string, may func(*session) bool, args ...any) {
+	for ses := range s.sessions {
+		for _, x := range ses.subs {
+			if x.stream == stream && x.key == key && (may == nil || may(ses)) {
+				ses.send(obj{"msg": "changed", "collection": stream, "id": "id", "fields": obj{"eventName": key, "args": args}})
+			}
+		}
+	}
+}
+
+// publish tells of a message. The lock is held.
+func (s *Server) publish(r *room, m *message) {
+	if m.hidden {
+		return
+	}
+	s.emit("stream-room-messages", r.id, nil, m.json(true))
+	s.emit("stream-room-messages", "__my_messages__", func(ses *session) bool {
+		c := &call{Server: s, user: ses.user}
+		return ses.user != nil && c.reads(r)
+	}, m.json(true), obj{"roomParticipant": true, "roomType": r.kind, "roomName": r.name})
+}
+
+func (s *Server) notifyRoom(r *room, event string, args ...any) {
+	s.emit("stream-notify-room", r.id+"/"+event, nil, args...)
+}
+
+func (s *Server) notifyUser(id, event string, args ...any) {
+	s.emit("stream-notify-user", id+"/"+event, nil, args...)
+}
+
+func (s *Server) notifyLivechat(r *room, args ...any) {
+	s.emit("stream-livechat-room", r.id, nil, args...)
+}
+
+// Sessions is how many realtime connections are open.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// Subscribed reports whether anybody has a subscription.
+func (s *Server) Subscribed(stream, key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ses := range s.sessions {
+		for _, x := range ses.subs {
+			if x.stream == stream && x.key == key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// DropAll cuts every realtime connection.
+func (s *Server) DropAll() {
+	_ = s.do(func() error {
+		for ses := range s.sessions {
+			ses.cancel()
+			_ = ses.conn.CloseNow()
+		}
+		return nil
+	})
+}
+
+// HalfOpen makes the connections that are open now say nothing more, pongs
+// included, without an end.
+func (s *Server) HalfOpen() {
+	_ = s.do(func() error {
+		for ses := range s.sessions {
+			ses.deaf = true
+		}
+		return nil
+	})
+}
+
+// PingAll pings every connection, as the server does after silence.
+func (s *Server) PingAll() {
+	_ = s.do(func() error {
+		for ses := range s.sessions {
+			ses.send(obj{"msg": "ping"})
+		}
+		return nil
+	})
+}

@@ -1,0 +1,68 @@
+package rcfake
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Drop says when a fault cuts the connection.
+type Drop int
+
+// The moments at which a connection can be cut.
+const (
+	NoDrop     Drop = iota
+	DropBefore      // before the call had any effect
+	DropAfter       // the effect happens, the answer is lost
+)
+
+// Fault makes matching calls fail. The zero Fault answers 503 once to any call.
+type Fault struct {
+	Route  string // "POST livechat/message"; empty is any. A prefix does.
+	Times  int    // how often it strikes: 0 is once, negative until ClearFaults
+	Skip   int    // this many matching calls pass first
+	Delay  time.Duration
+	Effect bool // does what was asked before failing
+	Status int  // 503 unless Drop is set
+	Body   string
+	Drop   Drop
+}
+
+type fault struct {
+	Fault
+	left int
+}
+
+// AddFault orders a fault; the first that matches strikes.
+func (s *Server) AddFault(f Fault) {
+	if f.Drop == DropAfter {
+		f.Effect = true
+	}
+	_ = s.do(func() error {
+		s.faults = append(s.faults, &fault{Fault: f, left: max(f.Times, 1)})
+		return nil
+	})
+}
+
+// ClearFaults ends all faults.
+func (s *Server) ClearFaults() { _ = s.do(func() error { s.faults = nil; return nil }) }
+
+// takeFault returns the fault that strikes a call. The lock is held.
+func (s *Server) takeFault(route string) *fault {
+	for i, f := range s.faults {
+		if f.Route != "" && !strings.HasPrefix(route, f.Route) {
+			continue
+		}
+		if f.Skip > 0 {
+			f.Skip--
+			continue
+		}
+		if f.Times >= 0 {
+			if f.left--; f.left == 0 {
+				s.faults = slices.Delete(s.faults, i, i+1)
+			}
+		}
+		return f
+	}
+	return nil
+}

@@ -1,0 +1,412 @@
+package rcfake
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (s *Server) enabled() bool { on, _ := s.st.settings["Livechat_enabled"].(bool); return on }
+
+// registerVisitor makes a visitor, or changes the one with the token.
+func registerVisitor(c *call) (obj, *failure) {
+	in := c.obj("visitor")
+	str := func(k string) string { v, _ := in[k].(string); return v }
+	if strings.TrimSpace(str("token")) == "" {
+		return nil, meteor("error-invalid-token", "Token cannot be empty")
+	}
+	for k := range in {
+		if !slices.Contains([]string{"token", "name", "username", "email", "phone", "department", "customFields", "id", "connectionData", "status"}, k) {
+			return nil, meteor("invalid-params", "must NOT have additional properties")
+		}
+	}
+	v := c.st.visitors[str("token")]
+	if v == nil {
+		v = &visitor{id: c.newID(), token: str("token"), username: str("username"), fields: obj{}}
+		if v.username == "" {
+			v.username = "guest-" + strconv.Itoa(len(c.st.visitors)+1)
+		}
+		c.st.visitors[v.token] = v
+	}
+	if d := str("department"); d != "" {
+		dep := c.st.dep(d)
+		if dep == nil {
+			return nil, meteor("error-invalid-department", "The provided department is invalid")
+		}
+		v.department = dep.id
+	}
+	if n := str("name"); n != "" {
+		v.name = n
+	}
+	v.name = cmp.Or(v.name, v.username)
+	list, _ := in["customFields"].([]any)
+	for _, x := range list {
+		f, _ := x.(map[string]any)
+		if k, ok := f["key"].(string); ok {
+			v.fields[k] = f["value"]
+		}
+	}
+	return obj{"visitor": v.json()}, nil
+}
+
+func getVisitor(c *call) (obj, *failure) {
+	v := c.st.visitors[c.vars["token"]]
+	if v == nil {
+		return nil, bad("invalid-token")
+	}
+	return obj{"visitor": v.json()}, nil
+}
+
+// available is an agent who may be given a conversation of the department.
+func (s *Server) available(dep string) *user {
+	var best *user
+	load := map[string]int{}
+	for _, r := range s.st.rooms {
+		if r.kind == "l" && r.open && r.agent != nil {
+			load[r.agent.ID]++
+		}
+	}
+	for _, u := range s.st.users {
+		if !u.Agent || u.Offline || dep != "" && !slices.Contains(u.Departments, dep) {
+			continue
+		}
+		if best == nil || load[u.ID] < load[best.ID] || load[u.ID] == load[best.ID] && u.ID < best.ID {
+			best = u
+		}
+	}
+	return best
+}
+
+// getRoom returns the visitor's open room, or makes one: a GET that writes. It
+// looks and makes in two steps, as the server does: two calls at once make two.
+func getRoom(c *call) (obj, *failure) {
+	if !c.enabled() {
+		return nil, meteor("error-omnichannel-is-disabled", "error-omnichannel-is-disabled")
+	}
+	token := c.q.Get("token")
+	v := c.st.visitors[token]
+	if v == nil {
+		return nil, bad("invalid-token")
+	}
+	if rid := c.q.Get("rid"); rid != "" {
+		r := c.st.rooms[rid]
+		if r == nil || r.visitor != v || !r.open {
+			return nil, bad("invalid-room")
+		}
+		return obj{"room": r.json(), "newRoom": false}, nil
+	}
+	if r := c.st.openRoom(token); r != nil {
+		return obj{"room": r.json(), "newRoom": false}, nil
+	}
+	if gate := c.roomDelay; gate != nil {
+		c.mu.Unlock()
+		select {
+		case <-gate:
+		case <-c.r.Context().Done():
+		case <-time.After(time.Second):
+		}
+		c.mu.Lock()
+	}
+	agent := c.available(v.department)
+	accept, _ := c.st.settings["Livechat_accept_chats_with_no_agents"].(bool)
+	if agent == nil && !accept {
+		return nil, meteor("no-agent-online", "Sorry, no online agents")
+	}
+	r := &room{id: c.newID(), kind: "l", visitor: v, department: v.department, open: true, created: c.now()}
+	c.st.rooms[r.id] = r
+	c.insert(r, &message{t: "livechat-started", user: obj{"_id": v.id, "username": v.username}, token: token})
+	if c.st.settings["Livechat_Routing_Method"] == "Auto_Selection" && agent != nil {
+		c.take(r, agent)
+	}
+	return obj{"room": r.json(), "newRoom": true}, nil
+}
+
+// take gives a room to an agent. The lock is held.
+func (s *Server) take(r *room, agent *user) {
+	r.agent, r.hold = agent, false
+	if !r.member(agent.ID) {
+		r.members = append(r.members, agent.ID)
+	}
+	s.insert(r, &message{t: "uj", msg: agent.Username, user: agent.ref()})
+	s.notifyLivechat(r, obj{"type": "agentData", "data": agent.ref()})
+}
+
+// visitorRoom checks the token and room of a visitor's call.
+func (c *call) visitorRoom(token, rid string) (*visitor, *room, *failure) {
+	v := c.st.visitors[token]
+	if v == nil {
+		return nil, nil, bad("invalid-token")
+	}
+	r := c.st.rooms[rid]
+	if r == nil || r.visitor != v {
+		return nil, nil, bad("invalid-room")
+	}
+	return v, r, nil
+}
+
+func visitorSays(c *call) (obj, *failure) {
+	v, r, f := c.visitorRoom(c.str("token"), c.str("rid"))
+	if f != nil {
+		return nil, f
+	}
+	if !r.open {
+		return nil, bad("room-closed")
+	}
+	if on, _ := c.st.settings["Livechat_enable_message_character_limit"].(bool); on {
+		if most, ok := c.st.settings["Livechat_message_character_limit"].(int); ok && len([]rune(c.str("msg"))) > most {
+			return nil, bad("message-length-exceeds-character-limit")
+		}
+	}
+	if most, ok := c.st.settings["Message_MaxAllowedSize"].(int); ok && len([]rune(c.str("msg"))) > most {
+		return nil, meteor("error-message-size-exceeded", "Message size exceeds Message_MaxAllowedSize")
+	}
+	id := c.str("_id")
+	if id != "" && c.known(id) {
+		return nil, bad("Cannot read properties of undefined (reading '_id')")
+	}
+	m := &message{id: id, msg: c.str("msg"), token: v.token, alias: v.name, user: obj{"_id": v.id, "username": v.username, "name": v.name}}
+	r.hold = false
+	c.insert(r, m)
+	return obj{"message": m.json(false)}, nil
+}
+
+func visitorMessage(c *call) (obj, *failure) {
+	token, rid := c.str("token"), c.str("rid")
+	if c.rt.method == http.MethodGet {
+		token, rid = c.q.Get("token"), c.q.Get("rid")
+	}
+	v, r, f := c.visitorRoom(token, rid)
+	if f != nil {
+		return nil, f
+	}
+	m := r.find(c.vars["id"])
+	if m == nil {
+		return nil, bad("invalid-message")
+	}
+	switch c.rt.method {
+	case http.MethodPut:
+		if m.token != v.token {
+			return nil, bad("error-action-not-allowed")
+		}
+		m.msg, m.edited, m.editor = c.str("msg"), c.now(), m.user
+		c.touched(r, m)
+	case http.MethodDelete:
+		if m.token != v.token {
+			return nil, bad("error-action-not-allowed")
+		}
+		c.drop(r, m)
+		return obj{"message": obj{"_id": m.id, "ts": stamp(c.now())}}, nil
+	}
+	return obj{"message": m.json(false)}, nil
+}
+
+func visitorHistory(c *call) (obj, *failure) {
+	_, r, f := c.visitorRoom(c.q.Get("token"), c.vars["rid"])
+	if f != nil {
+		return nil, f
+	}
+	limit, err := strconv.Atoi(c.q.Get("limit"))
+	if err != nil {
+		limit = 20
+	}
+	out := []any{}
+	for _, m := range slices.Backward(r.msgs) {
+		if len(out) < limit && !m.hidden {
+			out = append(out, m.json(false))
+		}
+	}
+	return obj{"messages": out}, nil
+}
+
+// manyMessages writes a visitor's messages into their open room, one is made if
+// there is none. It knows no IDs: a repeat writes twice.
+func manyMessages(c *call) (obj, *failure) {
+	token, _ := c.obj("visitor")["token"].(string)
+	v := c.st.visitors[token]
+	if v == nil {
+		return nil, meteor("error-invalid-token", "error-invalid-token")
+	}
+	r := c.st.openRoom(token)
+	if r == nil {
+		r = &room{id: c.newID(), kind: "l", visitor: v, department: v.department, open: true, created: c.now()}
+		c.st.rooms[r.id] = r
+		if a := c.available(v.department); a != nil {
+			c.take(r, a)
+		}
+	}
+	list, _ := c.body["messages"].([]any)
+	out := []any{}
+	for _, x := range list {
+		o, _ := x.(map[string]any)
+		text, _ := o["msg"].(string)
+		m := &message{msg: text, token: v.token, alias: v.name, user: obj{"_id": v.id, "username": v.username, "name": v.name}}
+		c.insert(r, m)
+		out = append(out, obj{"username": v.username, "msg": m.msg, "ts": stamp(m.ts)})
+	}
+	return obj{"messages": out}, nil
+}
+
+func closeByVisitor(c *call) (obj, *failure) {
+	v, r, f := c.visitorRoom(c.str("token"), c.str("rid"))
+	if f != nil {
+		return nil, f
+	}
+	if on, _ := c.st.settings["Omnichannel_allow_visitors_to_close_conversation"].(bool); !on {
+		return nil, bad("error-not-allowed-to-close-conversation")
+	}
+	if !r.open {
+		return nil, bad("room-closed")
+	}
+	c.shut(r, obj{"_id": v.id, "username": v.username}, "Closed by visitor")
+	return obj{"rid": r.id, "comment": "Closed by visitor"}, nil
+}
+
+func closeByUser(c *call) (obj, *failure) {
+	r := c.st.rooms[c.str("rid")]
+	if r == nil || r.kind != "l" {
+		return nil, bad("error-invalid-room")
+	}
+	if !r.open {
+		return nil, bad("error-room-already-closed")
+	}
+	c.shut(r, c.user.ref(), c.str("comment"))
+	return nil, nil
+}
+
+// shut closes a customer's room. The lock is held.
+func (s *Server) shut(r *room, by obj, comment string) {
+	r.open, r.hold = false, false
+	r.closedBy, _ = by["username"].(string)
+	s.insert(r, &message{t: "livechat-close", msg: comment, user: by})
+	s.notifyLivechat(r, obj{"type": "queueData", "data": nil})
+}
+
+func forwardRoom(c *call) (obj, *failure) {
+	r := c.st.rooms[c.str("roomId")]
+	if r == nil || r.kind != "l" || !r.open {
+		return nil, bad("error-invalid-room")
+	}
+	u, d := c.st.users[c.str("userId")], c.st.dep(c.str("departmentId"))
+	if u == nil && d == nil {
+		return nil, bad("error-forwarding-chat")
+	}
+	c.forward(r, c.user, u, d, c.str("comment"))
+	return nil, nil
+}
+
+// forward hands a room to an agent or a department. The lock is held.
+func (s *Server) forward(r *room, by, to *user, d *department, comment string) {
+	data := obj{"transferredBy": by.ref(), "ts": stamp(s.now()), "scope": "agent", "comment": comment}
+	if d != nil {
+		r.department = d.id
+		data["scope"], data["nextDepartment"] = "department", obj{"_id": d.id, "name": d.name}
+		to = s.available(d.id)
+	} else {
+		data["transferredTo"] = to.ref()
+	}
+	s.insert(r, &message{t: "livechat_transfer_history", user: by.ref(), extra: obj{"transferData": data}})
+	r.agent = nil
+	if to != nil {
+		s.take(r, to)
+	}
+}
+
+func livechatConfig(c *call) (obj, *failure) {
+	dep := ""
+	if d := c.st.dep(c.q.Get("department")); d != nil {
+		dep = d.id
+	}
+	accept, _ := c.st.settings["Livechat_accept_chats_with_no_agents"].(bool)
+	var deps []any
+	for _, d := range c.st.departments {
+		if d.enabled {
+			deps = append(deps, obj{"_id": d.id, "name": d.name, "showOnRegistration": true, "showOnOfflineForm": true})
+		}
+	}
+	cfg := obj{"enabled": c.enabled(), "online": accept || c.available(dep) != nil, "settings": obj{"fileUpload": c.st.settings["Livechat_fileupload_enabled"]}, "departments": deps}
+	if v := c.st.visitors[c.q.Get("token")]; v != nil {
+		cfg["guest"] = v.json()
+		if r := c.st.openRoom(v.token); r != nil {
+			cfg["room"] = r.json()
+		}
+	}
+	return obj{"config": cfg}, nil
+}
+
+func agentInfo(c *call) (obj, *failure) {
+	_, r, f := c.visitorRoom(c.vars["token"], c.vars["rid"])
+	if f != nil {
+		return nil, f
+	}
+	if r.agent == nil {
+		return nil, bad("invalid-agent")
+	}
+	return obj{"agent": r.agent.ref()}, nil
+}
+
+func departments(c *call) (obj, *failure) {
+	var out []any
+	for _, d := range c.st.departments {
+		if t := c.q.Get("text"); t == "" || strings.Contains(strings.ToLower(d.name), strings.ToLower(t)) {
+			out = append(out, obj{"_id": d.id, "name": d.name, "enabled": d.enabled})
+		}
+	}
+	return page(c, "departments", out), nil
+}
+
+func departmentInfo(c *call) (obj, *failure) {
+	d := c.st.dep(c.vars["id"])
+	if d == nil || d.id != c.vars["id"] {
+		return obj{"department": nil, "agents": []any{}}, nil
+	}
+	agents := []any{}
+	for _, u := range c.st.users {
+		if u.Agent && slices.Contains(u.Departments, d.id) {
+			agents = append(agents, obj{"agentId": u.ID, "username": u.Username, "departmentId": d.id})
+		}
+	}
+	return obj{"department": obj{"_id": d.id, "name": d.name, "enabled": d.enabled}, "agents": agents}, nil
+}
+
+func agents(c *call) (obj, *failure) {
+	var out []any
+	for _, u := range c.st.users {
+		if u.Agent && (c.q.Get("onlyAvailable") != "true" || !u.Offline) {
+			status := "available"
+			if u.Offline {
+				status = "not-available"
+			}
+			out = append(out, obj{"_id": u.ID, "username": u.Username, "name": u.Name, "statusLivechat": status})
+		}
+	}
+	return page(c, "users", out), nil
+}
+
+func livechatRooms(c *call) (obj, *failure) {
+	var found []*room
+	for _, r := range c.st.rooms {
+		if r.kind != "l" || c.q.Get("open") == "true" && !r.open || c.q.Get("departmentId") != "" && r.department != c.q.Get("departmentId") {
+			continue
+		}
+		found = append(found, r)
+	}
+	slices.SortFunc(found, func(a, b *room) int { return b.created.Compare(a.created) })
+	var out []any
+	for _, r := range found {
+		out = append(out, r.json())
+	}
+	return page(c, "rooms", out), nil
+}
+
+func visitorRooms(c *call) (obj, *failure) {
+	out := []any{}
+	for _, r := range c.st.rooms {
+		if r.visitor != nil && r.visitor.token == c.vars["token"] && r.open {
+			out = append(out, r.json())
+		}
+	}
+	return obj{"rooms": out}, nil
+}

@@ -1,0 +1,70 @@
+package rcfake
+
+// table is every call that the stand-in knows. Keys of bodies are those that
+// the server's own schemas allow; it refuses others.
+func (s *Server) table() []route {
+	manager := []string{"livechat-manager", "livechat-agent"}
+	r := []route{
+		{method: "GET", path: "info", run: info},
+		{method: "GET", path: "me", auth: true, run: me},
+		{method: "POST", path: "login", free: true, run: login, limit: 5},
+		{method: "GET", path: "users.info", auth: true, run: userInfo},
+		{method: "GET", path: "settings.public", run: publicSettings},
+		{method: "GET", path: "settings/:id", auth: true, perms: []string{"admin"}, run: setting},
+
+		{method: "POST", path: "groups.create", auth: true, body: []string{"!name", "members", "readOnly", "excludeSelf", "customFields", "extraData"}, run: createRoom("p", "group")},
+		{method: "POST", path: "channels.create", auth: true, body: []string{"!name", "members", "readOnly", "excludeSelf", "customFields", "extraData"}, run: createRoom("c", "channel")},
+		{method: "GET", path: "rooms.info", auth: true, run: roomInfo("cpdl", "room")},
+		{method: "GET", path: "groups.info", auth: true, run: roomInfo("p", "group")},
+		{method: "GET", path: "channels.info", auth: true, run: roomInfo("c", "channel")},
+		{method: "POST", path: "groups.invite", auth: true, body: []string{"roomId", "roomName", "userId", "username", "userIds", "usernames"}, run: invite("p", "group")},
+		{method: "POST", path: "channels.invite", auth: true, body: []string{"roomId", "roomName", "userId", "username", "userIds", "usernames"}, run: invite("c", "channel")},
+		{method: "POST", path: "channels.join", auth: true, body: []string{"!roomId", "joinCode"}, run: joinChannel},
+		{method: "GET", path: "groups.members", auth: true, run: members("p")},
+		{method: "GET", path: "channels.members", auth: true, run: members("c")},
+		{method: "POST", path: "groups.archive", auth: true, body: []string{"roomId", "roomName"}, run: archive("p")},
+		{method: "POST", path: "channels.archive", auth: true, body: []string{"roomId", "roomName"}, run: archive("c")},
+		{method: "POST", path: "groups.setTopic", auth: true, body: []string{"roomId", "roomName", "topic"}, run: setTopic("p")},
+		{method: "POST", path: "channels.setTopic", auth: true, body: []string{"roomId", "roomName", "topic"}, run: setTopic("c")},
+		{method: "GET", path: "channels.history", auth: true, run: history("cl")},
+		{method: "GET", path: "groups.history", auth: true, run: history("p")},
+		{method: "POST", path: "im.create", auth: true, body: []string{"username", "usernames", "excludeSelf"}, run: createDirect},
+
+		{method: "POST", path: "chat.sendMessage", auth: true, body: []string{"!message", "previewUrls"}, run: sendMessage},
+		{method: "POST", path: "chat.postMessage", auth: true, body: []string{"roomId", "channel", "text", "alias", "emoji", "avatar", "attachments", "tmid", "parseUrls", "customFields"}, run: postMessage},
+		{method: "POST", path: "chat.update", auth: true, body: []string{"!roomId", "!msgId", "!text", "previewUrls", "customFields"}, run: updateMessage},
+		{method: "POST", path: "chat.delete", auth: true, body: []string{"msgId", "roomId", "fileId", "asUser"}, run: deleteMessage},
+		{method: "POST", path: "chat.react", auth: true, body: []string{"emoji", "reaction", "!messageId", "shouldReact"}, run: reactMessage},
+		{method: "GET", path: "chat.getMessage", auth: true, run: getMessage},
+		{method: "POST", path: "chat.pinMessage", auth: true, body: []string{"!messageId"}, run: pin(true)},
+		{method: "POST", path: "chat.unPinMessage", auth: true, body: []string{"!messageId"}, run: pin(false)},
+		{method: "GET", path: "chat.syncMessages", auth: true, run: syncMessages},
+		{method: "GET", path: "chat.getThreadMessages", auth: true, run: threadMessages},
+		{method: "POST", path: "method.call/:method", auth: true, body: []string{"!message"}, run: methodCall},
+
+		{method: "POST", path: "rooms.media/:rid", auth: true, run: roomMedia},
+		{method: "POST", path: "rooms.mediaConfirm/:rid/:file", auth: true, body: []string{"msg", "description", "tmid", "groupable", "alias", "avatar", "emoji", "t", "content", "fileName", "customFields"}, run: confirmMedia},
+
+		{method: "POST", path: "livechat/visitor", limit: 5, body: []string{"!visitor"}, run: registerVisitor},
+		{method: "GET", path: "livechat/visitor/:token", run: getVisitor},
+		{method: "GET", path: "livechat/visitor/:token/room", auth: true, perms: []string{"livechat-manager"}, run: visitorRooms},
+		{method: "GET", path: "livechat/room", limit: 5, run: getRoom},
+		{method: "POST", path: "livechat/message", body: []string{"!token", "!rid", "!msg", "_id", "agent"}, run: visitorSays},
+		{method: "GET", path: "livechat/message/:id", run: visitorMessage},
+		{method: "PUT", path: "livechat/message/:id", body: []string{"!token", "!rid", "!msg"}, run: visitorMessage},
+		{method: "DELETE", path: "livechat/message/:id", body: []string{"!token", "!rid"}, run: visitorMessage},
+		{method: "GET", path: "livechat/messages.history/:rid", run: visitorHistory},
+		{method: "POST", path: "livechat/messages", auth: true, perms: manager, body: []string{"!visitor", "!messages"}, run: manyMessages},
+		{method: "POST", path: "livechat/upload/:rid", run: visitorUpload},
+		{method: "POST", path: "livechat/room.close", body: []string{"!token", "!rid"}, run: closeByVisitor},
+		{method: "POST", path: "livechat/room.closeByUser", auth: true, perms: manager, body: []string{"!rid", "comment", "tags", "generateTranscriptPdf", "transcriptEmail", "forceClose"}, run: closeByUser},
+		{method: "POST", path: "livechat/room.forward", auth: true, perms: manager, body: []string{"!roomId", "userId", "departmentId", "comment", "clientAction"}, run: forwardRoom},
+		{method: "GET", path: "livechat/config", run: livechatConfig},
+		{method: "GET", path: "livechat/agent.info/:rid/:token", run: agentInfo},
+		{method: "GET", path: "livechat/department", auth: true, perms: manager, run: departments},
+		{method: "GET", path: "livechat/department/:id", auth: true, perms: manager, run: departmentInfo},
+		{method: "GET", path: "livechat/users/agent", auth: true, perms: manager, run: agents},
+		{method: "GET", path: "livechat/rooms", auth: true, perms: manager, run: livechatRooms},
+	}
+	return r
+}
