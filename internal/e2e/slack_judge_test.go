@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// findings are what the judge saw, in numbers.
+type findings struct {
+	commands, unacked, messages int
+	answered, again             int // answers by response_url, and those that came again
+	entries, posts              int
+}
+
+func (f findings) String() string {
+	return fmt.Sprintf("%d commands given (%d without an acknowledgement), %d messages written; %d mistakes answered (%d of them again), %d entries, %d posts",
+		f.commands, f.unacked, f.messages, f.answered, f.again, f.entries, f.posts)
+}
+
+var asked = regexp.MustCompile(`q-\d{6}`)
+
+// judge waits until all is as it has to be, and a while longer for what must
+// not come. kills are when Perch was killed.
+func (o *office) judge(t *testing.T, patience time.Duration, kills []time.Time) findings {
+	t.Helper()
+	end := time.Now().Add(patience)
+	for good := 0; ; {
+		f, wrong := o.look(kills)
+		pause := 250 * time.Millisecond
+		switch {
+		case len(wrong) == 0 && good == 1:
+			return f
+		case len(wrong) == 0:
+			good++
+			pause = 2 * time.Second
+		case time.Now().After(end) || good > 0: // late, or too much
+			for _, w := range wrong[:min(len(wrong), 20)] {
+				t.Error(w)
+			}
+			t.Errorf("%d things are wrong; %s", len(wrong), f)
+			return f
+		}
+		<-time.After(pause)
+	}
+}
+
+// look says what is not as it has to be.
+func (o *office) look(kills []time.Time) (f findings, wrong []string) {
+	o.mu.Lock()
+	given, written := o.given, o.written
+	for words, n := range o.refused {
+		wrong = append(wrong, fmt.Sprintf("%d times a person could not write: %s", n, words))
+	}
+	o.mu.Unlock()
+	f.commands, f.messages = len(given), len(written)
+	texts, err := o.entries()
+	if err != nil {
+		return f, []string{err.Error()}
+	}
+	f.entries = len(texts)
+	kept := map[string]int{}
+	for _, text := range texts {
+		kept[strings.TrimSuffix(text, ".")]++
+	}
+	answers := o.answers()
+	for _, c := range given {
+		_, acked := c.d.Acked()
+		if !acked {
+			f.unacked++
+		}
+		switch n := kept[c.word]; {
+		case !c.entry:
+			times := answers[c.word]
+			if len(times) > 0 {
+				f.answered++
+			}
+			if acked && len(times) == 0 {
+				wrong = append(wrong, c.word+" was acknowledged and never answered")
+			}
+			if len(times) > 1 {
+				f.again++
+				// Nobody can look up what one person alone saw. So an answer goes
+				// out again if Perch died before it knew that it had.
+				if !before(times[0], kills) {
+					wrong = append(wrong, fmt.Sprintf("%s was answered %d times, and no kill is the reason", c.word, len(times)))
+				}
+			}
+		case n > 1:
+			wrong = append(wrong, fmt.Sprintf("%s is %d times on the timeline", c.word, n))
+		case n == 0 && acked:
+			wrong = append(wrong, c.word+" was acknowledged and is not on the timeline")
+		}
+	}
+	for _, word := range written {
+		if n := kept[word]; n != 1 {
+			wrong = append(wrong, fmt.Sprintf("%s was written once and is %d times on the timeline", word, n))
+		}
+	}
+	keys := map[string]int{}
+	for _, m := range o.slack.Messages(o.incidents) {
+		var meta struct {
+			Payload struct{ Key string } `json:"event_payload"`
+		}
+		if json.Unmarshal(m.Metadata, &meta) == nil && meta.Payload.Key != "" {
+			f.posts++
+			if keys[meta.Payload.Key]++; keys[meta.Payload.Key] == 2 {
+				wrong = append(wrong, "two posts of "+meta.Payload.Key)
+			}
+		}
+	}
+	for _, e := range o.slack.Unacked() {
+		if e.Kind == "events_api" && !e.Lost {
+			wrong = append(wrong, fmt.Sprintf("event %s is not acknowledged", e.EventID))
+		}
+	}
+	return f, wrong
+}
+
+// before reports whether at is shortly before a kill.
+func before(at time.Time, kills []time.Time) bool {
+	for _, k := range kills {
+		if d := k.Sub(at); d > -100*time.Millisecond && d < 2*time.Second {
+			return true
+		}
+	}
+	return false
+}
+
+// answers are when each command's answer came by its response_url.
+func (o *office) answers() map[string][]time.Time {
+	out := map[string][]time.Time{}
+	for _, c := range o.slack.Calls("response_url") {
+		text, _ := c.Args["text"].(string)
+		if word := asked.FindString(text); word != "" && c.Status == http.StatusOK {
+			out[word] = append(out[word], c.At)
+		}
+	}
+	return out
+}
+
+// entries are the words on the timeline.
+func (o *office) entries() ([]string, error) {
+	secret, err := o.p.bearer()
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	var out []string
+	for page := 1; ; page++ {
+		req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/v1/incidents/INC-1/events?page[number]=%d&page[size]=100", o.p.url, page), nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+secret)
+		status, body, err := send(o.p.client, req)
+		if err != nil || status != http.StatusOK {
+			return nil, fmt.Errorf("entries: %d %s %w", status, body, err)
+		}
+		var doc struct {
+			Data []struct{ Attributes struct{ Event string } }
+		}
+		if err := json.Unmarshal(body, &doc); err != nil {
+			return nil, err
+		}
+		if len(doc.Data) == 0 {
+			return out, nil
+		}
+		for _, d := range doc.Data {
+			out = append(out, d.Attributes.Event)
+		}
+	}
+}
