@@ -14,6 +14,7 @@ type ManifestOptions struct {
 	Name       string     // shown to people, default Perch; up to 35 characters
 	Handle     string     // the bot's handle, default perch
 	RequestURL string     // where Handler is served, for HTTP mode; empty means Socket Mode
+	Redirect   string     // where Slack sends browsers back to after an installation, for several workspaces
 	Shortcuts  []Shortcut // default: those that Perch knows
 }
 
@@ -66,7 +67,8 @@ type Manifest struct {
 		Shortcuts []manifestShortcut `json:"shortcuts,omitempty"`
 	} `json:"features"`
 	OAuth struct {
-		Scopes struct {
+		Redirect []string `json:"redirect_urls,omitempty"`
+		Scopes   struct {
 			Bot []string `json:"bot"`
 		} `json:"scopes"`
 	} `json:"oauth_config"`
@@ -166,14 +168,17 @@ func NewManifest(o ManifestOptions) (Manifest, error) {
 		"app_home_opened", "app_mention", "app_uninstalled", "member_joined_channel", "message.channels", "message.groups", "message.im",
 		"reaction_added", "reaction_removed", "subteam_members_changed", "subteam_updated", "tokens_revoked",
 	}
+	if o.Redirect != "" {
+		m.OAuth.Redirect = []string{o.Redirect}
+	}
 	m.Settings.Events.URL = o.RequestURL
 	m.Settings.Interactivity.Enabled, m.Settings.Interactivity.URL = true, o.RequestURL
 	m.Settings.Socket = o.RequestURL == ""
-	return m, m.check(o.RequestURL)
+	return m, m.check(o.RequestURL, o.Redirect)
 }
 
 // check says what Slack would refuse.
-func (m Manifest) check(requestURL string) error {
+func (m Manifest) check(urls ...string) error {
 	var errs []error
 	bound := func(what, s string, n int) {
 		if s == "" || size(s) > n {
@@ -188,8 +193,8 @@ func (m Manifest) check(requestURL string) error {
 		bound("shortcut's ID", s.Callback, maxID)
 		bound("shortcut's description", s.Description, 150)
 	}
-	if requestURL != "" {
-		if u, err := url.Parse(requestURL); err != nil || u.Scheme != "https" || u.Host == "" {
+	for _, s := range urls {
+		if u, err := url.Parse(s); s != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 			errs = append(errs, errors.New("slack: manifest: Slack calls https addresses only"))
 		}
 	}

@@ -26,7 +26,7 @@ func manifest(t *testing.T, o ManifestOptions) Manifest {
 func TestManifestGolden(t *testing.T) {
 	m := manifest(t, ManifestOptions{})
 	golden(t, "manifest.json", m)
-	golden(t, "manifest_http.json", manifest(t, ManifestOptions{Name: "Acme", Handle: "acme", RequestURL: "https://perch.example/slack/events", Shortcuts: []Shortcut{
+	golden(t, "manifest_http.json", manifest(t, ManifestOptions{Name: "Acme", Handle: "acme", RequestURL: "https://perch.example/slack/events", Redirect: "https://perch.example/slack/oauth", Shortcuts: []Shortcut{
 		{ID: "timeline.shortcut", Name: "Add to timeline", Description: "Add this message to the incident's timeline", OnMessage: true},
 		{ID: "incident.shortcut", Name: "Declare incident", Description: "Open the form for a new incident"},
 	}}))

@@ -14,22 +14,20 @@ type slackCmd struct {
 }
 
 type slackManifestCmd struct {
-	HTTP      bool   `help:"For HTTP mode: Slack calls Perch. Without it Perch connects to Slack (Socket Mode)." name:"http"`
-	PublicURL string `help:"Where Slack reaches Perch, for HTTP mode." placeholder:"URL" env:"PERCH_PUBLIC_URL"`
-	JSON      bool   `help:"Print JSON instead of YAML." name:"json"`
+	HTTP       bool   `help:"For HTTP mode: Slack calls Perch. Without it Perch connects to Slack (Socket Mode)." name:"http"`
+	Workspaces bool   `help:"For several workspaces: the app is installed with links of Perch."`
+	PublicURL  string `help:"Where Slack and browsers reach Perch, for both of these." placeholder:"URL" env:"PERCH_PUBLIC_URL"`
+	JSON       bool   `help:"Print JSON instead of YAML." name:"json"`
 }
 
 // Run implements the command.
 func (c slackManifestCmd) Run(e *env) error {
-	url := ""
-	if c.HTTP {
-		url = strings.TrimRight(c.PublicURL, "/")
-		if url == "" {
-			_, _ = fmt.Fprintln(e.err, "perch: HTTP mode needs --public-url, such as --public-url https://perch.example.com")
-			return exitCode(2)
-		}
+	url := strings.TrimRight(c.PublicURL, "/")
+	if url == "" && (c.HTTP || c.Workspaces) {
+		_, _ = fmt.Fprintln(e.err, "perch: this needs --public-url, such as --public-url https://perch.example.com")
+		return exitCode(2)
 	}
-	text, err := app.SlackManifest(url, c.JSON)
+	text, err := app.SlackManifest{PublicURL: url, HTTP: c.HTTP, Workspaces: c.Workspaces, JSON: c.JSON}.Text()
 	if err != nil {
 		return err
 	}

@@ -70,18 +70,28 @@ func slackChat(c config.Slack, log *slog.Logger) (bot.Platform, Routes, error) {
 	}, nil
 }
 
-// SlackManifest is what a Slack admin makes Perch's app from. publicURL is
-// where Slack calls Perch; empty means Socket Mode.
-func SlackManifest(publicURL string, asJSON bool) ([]byte, error) {
+// SlackManifest says what a Slack admin makes Perch's app from.
+type SlackManifest struct {
+	PublicURL  string // Perch's own address, without a slash at the end
+	HTTP       bool   // Slack calls Perch
+	Workspaces bool   // the app is installed in several
+	JSON       bool   // instead of YAML
+}
+
+// Text is the manifest.
+func (s SlackManifest) Text() ([]byte, error) {
 	o := slack.ManifestOptions{}
-	if publicURL != "" {
-		o.RequestURL = publicURL + "/slack/events"
+	if s.HTTP {
+		o.RequestURL = s.PublicURL + "/slack/events"
+	}
+	if s.Workspaces {
+		o.Redirect = s.PublicURL + "/slack/oauth"
 	}
 	m, err := slack.NewManifest(o)
 	if err != nil {
 		return nil, err
 	}
-	if asJSON {
+	if s.JSON {
 		return m.JSON()
 	}
 	return m.YAML()
