@@ -127,8 +127,8 @@ func TestNamesAreAskedFor(t *testing.T) {
 	scene(t, func(t *testing.T, w *world) {
 		w.d.opt.Can = func(_, kind string) bool { return kind == bot.KindPerson }
 		sam, lee, _ := agents()
-		w.duty(bot.User{Ref: sam.Ref, Name: "U_sam"}, lee)
 		w.chat.people = map[bot.UserRef]bot.User{sam.Ref: {Ref: sam.Ref, Name: "Sam Lindqvist", Handle: "sam"}}
+		w.duty(bot.User{Ref: sam.Ref, Name: "U_sam"}, lee)
 		w.settle()
 		w.in("100", "hi")
 		contains(t, "call", w.thread()[0], "Lee, Sam Lindqvist: a customer wrote")
