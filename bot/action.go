@@ -1,6 +1,9 @@
 package bot
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The kinds of the outbox's actions in a chat. The platform is the one whose
 // name begins the ref.
@@ -66,12 +69,19 @@ type Open struct {
 	Form     Form   `json:"form"`
 }
 
-// EnsureChannel finds or makes a channel.
+// EnsureChannel finds or makes a channel. Its Platform is that of another
+// channel beside which it is to be: see [PlatformOf].
 type EnsureChannel struct {
 	Platform string `json:"platform"`
 	Name     string `json:"name"`
 	Purpose  string `json:"purpose,omitempty"`
 	Private  bool   `json:"private,omitempty"`
+}
+
+// PlatformOf is the platform that a channel is in, with the workspace where the
+// platform has several: "slack" or "slack:T012AB3CD".
+func PlatformOf(ch ChannelRef) string {
+	return string(ch[:max(strings.LastIndexByte(string(ch), ':'), 0)])
 }
 
 // ChannelResult is the channel.

@@ -96,8 +96,7 @@ func (a *App) name(ref string) string {
 			}
 		}
 	}
-	_, id, _ := strings.Cut(ref, ":")
-	return id
+	return ref[strings.LastIndexByte(ref, ':')+1:]
 }
 
 // keepDepartments looks after those that the configuration names no more: their

@@ -26,7 +26,8 @@ import (
 func slackWorkspaces(c config.Slack, log *slog.Logger) (bot.Platform, Routes, error) {
 	kept := &keptWorkspaces{}
 	w, err := slack.NewWorkspaces(slack.WorkspacesOptions{
-		AppToken: c.AppToken.Reveal(), SigningSecret: c.SigningSecret.Reveal(), HTTPMode: c.HTTPMode, APIURL: c.APIURL, Log: log, Installations: kept,
+		AppToken: c.AppToken.Reveal(), SigningSecret: c.SigningSecret.Reveal(), HTTPMode: c.HTTPMode, APIURL: c.APIURL, Log: log,
+		Opens: opens(&kept.app), Installations: kept,
 		Opens: opens(&kept.app),
 	})
 	if err != nil {
