@@ -28,7 +28,6 @@ func slackWorkspaces(c config.Slack, log *slog.Logger) (bot.Platform, Routes, er
 	w, err := slack.NewWorkspaces(slack.WorkspacesOptions{
 		AppToken: c.AppToken.Reveal(), SigningSecret: c.SigningSecret.Reveal(), HTTPMode: c.HTTPMode, APIURL: c.APIURL, Log: log,
 		Opens: opens(&kept.app), Installations: kept,
-		Opens: opens(&kept.app),
 	})
 	if err != nil {
 		return nil, nil, err
