@@ -41,6 +41,10 @@ type Event struct {
 	Command string `json:"command,omitempty"` // "/twitter"; for EventCommand
 	Text    string `json:"text,omitempty"`    // the message's text, the words behind the command
 
+	// Names are those whom Text names, in its order, as far as the chat says who
+	// they are.
+	Names []Named `json:"names,omitempty"`
+
 	Action string            `json:"action,omitempty"` // the button's or the form's ID
 	Value  string            `json:"value,omitempty"`  // the button's or the form's value
 	Fields map[string]string `json:"fields,omitempty"` // what was filled in, for EventSubmit
@@ -68,6 +72,15 @@ type User struct {
 	Ref    UserRef `json:"ref"`
 	Name   string  `json:"name"`             // the name people see
 	Handle string  `json:"handle,omitempty"` // without @
+}
+
+// Named is a person, a channel or a group that a text names. Text is how it
+// stands there: "@Ada". The ref of what it is is set, and no other.
+type Named struct {
+	Text    string     `json:"text"`
+	User    UserRef    `json:"user,omitempty"`
+	Channel ChannelRef `json:"channel,omitempty"`
+	Group   GroupRef   `json:"group,omitempty"`
 }
 
 // File is a file in the chat.

@@ -28,3 +28,20 @@ func TestOpens(t *testing.T) {
 		}
 	}
 }
+
+// TestTransferToWhomTheChatNames: the chat knows who is meant, also off duty.
+func TestTransferToWhomTheChatNames(t *testing.T) {
+	scene(t, func(t *testing.T, w *world) {
+		sam, lee, _ := agents()
+		w.duty(sam)
+		w.in("100", "hi")
+		w.say(sam, "claim", "")
+		w.event(bot.Event{
+			Kind: bot.EventCommand, User: sam, Message: w.put("@perch transfer @Lee"), Thread: w.conv().CardRef, Command: "/transfer", Text: "@Lee",
+			Names: []bot.Named{{Text: "@Lee", User: lee.Ref}},
+		})
+		if c := w.conv(); c.Owner != lee.Ref || c.OwnerName != "Lee" {
+			t.Errorf("owner = %q (%s), want Lee", c.Owner, c.OwnerName)
+		}
+	})
+}

@@ -149,6 +149,12 @@ func (d *Desk) sayTransfer(tx store.Tx, ev bot.Event, c Conversation, rest strin
 	if err := d.agent(tx, ev.User.Ref); err != nil {
 		return err
 	}
+	for _, n := range ev.Names {
+		if n.User != "" && n.Text == rest { // the chat says who it is
+			_, err := d.Transfer(tx, c.ID, Target{User: n.User, UserName: strings.TrimPrefix(n.Text, "@")}, ev.User)
+			return err
+		}
+	}
 	targets, err := d.targets(tx, c)
 	if err != nil {
 		return err

@@ -61,6 +61,7 @@ type Adapter struct {
 
 	people   *directory
 	channels *directory
+	groups   *directory // of user groups, by their handles
 	homes    homes
 	modals   *modals
 
@@ -124,6 +125,7 @@ func newAdapter(o Options) *Adapter {
 	a.web.pace.known = a.web.pace.known || o.Paced
 	a.people = newDirectory(a.lookUser)
 	a.channels = newDirectory(a.lookChannel)
+	a.groups = newDirectory(a.lookGroup)
 	return a
 }
 

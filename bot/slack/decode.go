@@ -98,11 +98,44 @@ func (d decoder) actor(id, handle string) bot.User {
 	return bot.User{Ref: d.refs.user(id), Name: orWord(handle, id), Handle: handle}
 }
 
-func (d decoder) names() names {
+// namesPatience bounds the wait for the names in a command.
+const namesPatience = 300 * time.Millisecond
+
+// maxNames bounds how many of those whom a text names are told.
+const maxNames = 50
+
+// names finds the names in the text of an event, and tells the event whose they are.
+func (d decoder) names(ev *bot.Event) names {
 	return names{
-		user:    func(id string) string { return d.people.get(d.ctx, id).name },
-		channel: func(id string) string { return d.channels.get(d.ctx, id).name },
+		look: d.name,
+		found: func(kind byte, id, text string) {
+			n := bot.Named{Text: text}
+			switch kind {
+			case namesUser:
+				n.User = d.refs.user(id)
+			case namesChannel:
+				n.Channel = d.refs.channel(id)
+			case namesGroup:
+				n.Group = d.refs.group(id)
+			}
+			if len(ev.Names) < maxNames && n != (bot.Named{Text: text}) {
+				ev.Names = append(ev.Names, n)
+			}
+		},
 	}
+}
+
+// name asks Slack for a name, if need be.
+func (d decoder) name(kind byte, id string) string {
+	switch kind {
+	case namesUser:
+		return d.people.get(d.ctx, id).name
+	case namesChannel:
+		return d.channels.get(d.ctx, id).name
+	case namesGroup:
+		return d.groups.get(d.ctx, id).handle
+	}
+	return ""
 }
 
 // when is the time in a timestamp of Slack, which is a message's ID too.
@@ -168,11 +201,17 @@ func (d decoder) command(in delivery) ([]bot.Event, error) {
 	if d.foreign(c.Team) {
 		return nil, nil
 	}
-	return []bot.Event{{
+	ev := bot.Event{
 		ID: "command:" + orWord(c.Trigger, in.id), Kind: bot.EventCommand, At: d.now,
 		User: d.actor(c.User, c.UserName), Channel: d.refs.channel(c.Channel), ChannelName: c.ChannelName,
-		Command: c.Command, Text: strings.TrimSpace(plain(c.Text, d.names())), Trigger: c.Trigger, Respond: c.Respond,
-	}}, nil
+		Command: c.Command, Trigger: c.Trigger, Respond: c.Respond,
+	}
+	// Slack wrote names beside the IDs: nobody waits long for better ones.
+	var cancel context.CancelFunc
+	d.ctx, cancel = context.WithTimeout(d.ctx, namesPatience)
+	defer cancel()
+	ev.Text = strings.TrimSpace(plain(c.Text, d.names(&ev)))
+	return []bot.Event{ev}, nil
 }
 
 // formObject makes an object of a form, the shape that Socket Mode gives commands.

@@ -124,3 +124,30 @@ func (a *Adapter) lookChannel(ctx context.Context, id string) (entry, error) {
 	_, err := a.web.call(ctx, a.o.BotToken, "conversations.info", values("channel", id), &out)
 	return entry{name: out.Channel.Name}, err
 }
+
+// lookGroup reads all user groups, for Slack tells of no single one.
+func (a *Adapter) lookGroup(ctx context.Context, id string) (entry, error) {
+	if me, err := a.whoami(ctx); err == nil && !me.may("usergroups:read") {
+		return entry{}, nil
+	}
+	var out struct {
+		Groups []struct {
+			ID     string `json:"id"`
+			Name   string `json:"name"`
+			Handle string `json:"handle"`
+		} `json:"usergroups"`
+	}
+	if _, err := a.web.call(ctx, a.o.BotToken, "usergroups.list", nil, &out); err != nil {
+		return entry{}, err
+	}
+	var found entry
+	for _, g := range out.Groups {
+		e := entry{name: g.Name, handle: g.Handle}
+		if g.ID == id {
+			found = e
+		} else {
+			a.groups.keep(g.ID, e)
+		}
+	}
+	return found, nil
+}

@@ -95,12 +95,13 @@ func (d decoder) byPerson(m message) bool {
 	return m.User != "" && m.User != "USLACKBOT" && m.User != d.me.User && m.Bot == "" && !d.foreign(m.team())
 }
 
-// text is what the person wrote.
-func (d decoder) text(m message) string {
-	if s, ok := plainBlocks(m.Blocks, d.names()); ok {
+// text is what the person wrote. The event is told whom it names.
+func (d decoder) text(ev *bot.Event, m message) string {
+	if s, ok := plainBlocks(m.Blocks, d.names(ev)); ok {
 		return s
 	}
-	return plain(m.Text, d.names())
+	ev.Names = nil // of blocks that were no text
+	return plain(m.Text, d.names(ev))
 }
 
 // event reads an event of the Events API.
@@ -188,10 +189,10 @@ func (d decoder) written(ev *bot.Event, ch string, m message) bool {
 	ev.Kind, ev.Channel, ev.Message, ev.Thread = bot.EventMessage, d.refs.channel(ch), d.refs.message(ch, m.TS), d.thread(ch, m.TS, m.ThreadTS)
 	ev.At, ev.User, ev.Files = d.when(m.TS), d.person(m.User), m.files()
 	if rest, ok := d.addressed(m.Text); ok {
-		order(ev, plain(rest, d.names()))
+		order(ev, plain(rest, d.names(ev)))
 		return true
 	}
-	ev.Text = d.text(m)
+	ev.Text = d.text(ev, m)
 	if strings.HasPrefix(ch, "D") {
 		order(ev, ev.Text) // whoever writes to the bot alone means the bot
 	}
@@ -231,7 +232,7 @@ func (d decoder) edited(ev *bot.Event, ch string, m message) {
 	if m.Edited.TS != "" {
 		ev.ID, ev.Edit = d.refs.eventID("edit", ch, m.TS, m.Edited.TS), m.Edited.TS
 	}
-	ev.User, ev.Text, ev.Files = d.person(orWord(m.Edited.User, m.User)), d.text(m), m.files()
+	ev.User, ev.Text, ev.Files = d.person(orWord(m.Edited.User, m.User)), d.text(ev, m), m.files()
 }
 
 // gone reads a deletion. Slack does not say who deleted, so it is the author.

@@ -58,7 +58,7 @@ func TestDecode(t *testing.T) {
 	}{
 		{
 			"message", kindEvent, event(`{"type":"message","channel":"C1","channel_type":"channel","user":"U1","text":"hi &lt;b&gt; <@U2> in <#C9>","ts":` + ts + `}`),
-			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Text: "hi <b> @Rio in #support"}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventMessage, At: at, User: ada, Channel: "slack:C1", Message: ref, Text: "hi <b> @Rio in #support", Names: []bot.Named{{Text: "@Rio", User: "slack:U2"}, {Text: "#support", Channel: "slack:C9"}}}},
 		},
 		{
 			"answer with a file", kindEvent, event(`{"type":"message","subtype":"file_share","channel":"C1","user":"U1","text":"","ts":` + ts + `,"thread_ts":"1600000000.000001","files":[{"id":"F1","name":"a.png","mimetype":"image/png","size":7,"url_private_download":"https://files.slack.com/a"}]}`),
@@ -70,11 +70,11 @@ func TestDecode(t *testing.T) {
 		},
 		{
 			"mention as message", kindEvent, event(`{"type":"message","channel":"C1","user":"U1","text":"<@UBOT> incident new <@U2>","ts":` + ts + `}`),
-			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio"}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio", Names: []bot.Named{{Text: "@Rio", User: "slack:U2"}}}},
 		},
 		{
 			"the same as app_mention", kindEvent, event(`{"type":"app_mention","channel":"C1","user":"U1","text":"<@UBOT|perch>: incident new <@U2>","ts":` + ts + `}`),
-			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio"}},
+			[]bot.Event{{ID: "msg:C1:1700000000.000100", Kind: bot.EventCommand, At: at, User: ada, Channel: "slack:C1", Message: ref, Command: "/incident", Text: "new @Rio", Names: []bot.Named{{Text: "@Rio", User: "slack:U2"}}}},
 		},
 		{"app_mention in the middle", kindEvent, event(`{"type":"app_mention","channel":"C1","user":"U1","text":"ask <@UBOT>","ts":` + ts + `}`), nil},
 		{
@@ -149,7 +149,7 @@ func TestDecode(t *testing.T) {
 		{"an event nobody asked for", kindEvent, event(`{"type":"channel_rename","channel":{"id":"C1","name":"x"}}`), nil},
 		{
 			"command", kindCommand, `{"command":"/incident","text":" new  &lt;b&gt; for <@U2|rio> in <#C9|ops> ","user_id":"U5","user_name":"kim","team_id":"T1","channel_id":"C1","channel_name":"ops","trigger_id":"1.2.3","response_url":"https://hooks.slack.com/x"}`,
-			[]bot.Event{{ID: "command:1.2.3", Kind: bot.EventCommand, User: bot.User{Ref: "slack:U5", Name: "kim", Handle: "kim"}, Channel: "slack:C1", ChannelName: "ops", Command: "/incident", Text: "new  <b> for @rio in #ops", Trigger: "1.2.3", Respond: "https://hooks.slack.com/x"}},
+			[]bot.Event{{ID: "command:1.2.3", Kind: bot.EventCommand, User: bot.User{Ref: "slack:U5", Name: "kim", Handle: "kim"}, Channel: "slack:C1", ChannelName: "ops", Command: "/incident", Text: "new  <b> for @Rio in #support", Names: []bot.Named{{Text: "@Rio", User: "slack:U2"}, {Text: "#support", Channel: "slack:C9"}}, Trigger: "1.2.3", Respond: "https://hooks.slack.com/x"}},
 		},
 		{"command of another company", kindCommand, `{"command":"/incident","user_id":"U1","team_id":"T2","trigger_id":"1.2.3"}`, nil},
 		{

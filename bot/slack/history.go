@@ -126,12 +126,13 @@ func (a *Adapter) ReadMessage(ctx context.Context, ref bot.MessageRef) (bot.Even
 	if err != nil {
 		return bot.Event{}, err
 	}
-	author := d.author(m)
-	return bot.Event{
-		ID: a.refs.eventID("msg", at.channel, m.TS), Platform: Platform, Kind: bot.EventMessage, At: d.when(m.TS), User: author,
+	ev := bot.Event{
+		ID: a.refs.eventID("msg", at.channel, m.TS), Platform: Platform, Kind: bot.EventMessage, At: d.when(m.TS), User: d.author(m),
 		Channel: a.refs.channel(at.channel), Message: a.refs.message(at.channel, m.TS), Thread: d.thread(at.channel, m.TS, m.ThreadTS),
-		Text: d.text(m), Files: m.files(),
-	}, nil
+		Files: m.files(),
+	}
+	ev.Text = d.text(&ev, m)
+	return ev, nil
 }
 
 // find reads one message, wherever in its channel it is.

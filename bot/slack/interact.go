@@ -115,7 +115,7 @@ func (d decoder) interaction(in delivery) ([]bot.Event, error) {
 		if i.Message != nil {
 			ts := orWord(i.MessageTS, i.Message.TS)
 			ev.Message, ev.Thread = d.refs.message(channel, ts), d.thread(channel, ts, i.Message.ThreadTS)
-			ev.Text, ev.Files = d.text(*i.Message), i.Message.files()
+			ev.Text, ev.Files = d.text(&ev, *i.Message), i.Message.files()
 			u := d.author(*i.Message)
 			ev.Author = &u
 			// What the bot is not allowed to read is told here or nowhere.

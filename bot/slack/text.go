@@ -118,26 +118,39 @@ func safeURL(s string) (string, bool) {
 	return s, true
 }
 
-// names tells the names of those whom a text mentions by ID. It returns "" if
-// it knows none: an ID means nothing to people.
+// The kinds of those whom a text can mention by ID.
+const (
+	namesUser    = '@'
+	namesChannel = '#'
+	namesGroup   = '&'
+)
+
+// names tells the names of those whom a text mentions by ID. look returns ""
+// if it knows none: an ID means nothing to people. found is told of each that
+// was found, as it stands in the text. Both may be nil.
 type names struct {
-	user    func(id string) string
-	channel func(id string) string
+	look  func(kind byte, id string) string
+	found func(kind byte, id, text string)
 }
 
-func (n names) of(kind byte, id string) string {
-	f := n.user
-	if kind == '#' {
-		f = n.channel
+// of is what people see of a mention. The label is what Slack wrote beside it,
+// a person's handle.
+func (n names) of(kind byte, id, label string) string {
+	mark := string(kind)
+	if kind == namesGroup {
+		mark = "@"
 	}
 	name := ""
-	if f != nil {
-		name = f(id)
+	if n.look != nil {
+		name = n.look(kind, id)
 	}
-	if name == "" {
+	if name = strings.TrimPrefix(orWord(name, label), mark); name == "" {
 		name = "…"
 	}
-	return string(kind) + strings.TrimPrefix(name, string(kind))
+	if n.found != nil {
+		n.found(kind, id, mark+name)
+	}
+	return mark + name
 }
 
 // plain returns what a person wrote, out of the text that Slack made of it.
@@ -169,19 +182,16 @@ func token(s string, n names) string {
 	}
 	switch target[0] {
 	case '@', '#':
-		if label != "" {
-			return target[:1] + strings.TrimPrefix(label, target[:1])
-		}
-		return n.of(target[0], target[1:])
+		return n.of(target[0], target[1:], label)
 	case '!':
-		name, _, _ := strings.Cut(target[1:], "^")
+		name, id, _ := strings.Cut(target[1:], "^")
 		switch {
+		case name == "subteam":
+			return n.of(namesGroup, id, label)
 		case name == "date" && label != "":
 			return label
 		case label != "":
 			return "@" + strings.TrimPrefix(label, "@")
-		case name == "subteam":
-			return "@…"
 		}
 		return "@" + name
 	}
@@ -217,6 +227,7 @@ type richText struct {
 	URL     string `json:"url"`
 	User    string `json:"user_id"`
 	Channel string `json:"channel_id"`
+	Group   string `json:"usergroup_id"`
 	Name    string `json:"name"`
 	Unicode string `json:"unicode"`
 	Range   string `json:"range"`
@@ -274,11 +285,11 @@ func (e richText) write(b *strings.Builder, n names) {
 			b.WriteString("> " + line)
 		}
 	case "user":
-		b.WriteString(n.of('@', e.User))
+		b.WriteString(n.of(namesUser, e.User, ""))
 	case "channel":
-		b.WriteString(n.of('#', e.Channel))
+		b.WriteString(n.of(namesChannel, e.Channel, ""))
 	case "usergroup":
-		b.WriteString("@…")
+		b.WriteString(n.of(namesGroup, e.Group, ""))
 	case "broadcast":
 		b.WriteString("@" + e.Range)
 	case "emoji":

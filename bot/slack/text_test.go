@@ -2,16 +2,16 @@ package slack
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
 func testNames() names {
-	return names{
-		user:    func(id string) string { return map[string]string{"U1": "Ada"}[id] },
-		channel: func(id string) string { return map[string]string{"C1": "general"}[id] },
-	}
+	return names{look: func(kind byte, id string) string {
+		return map[string]string{"@U1": "Ada", "#C1": "general", "&S3": "oncall"}[string(kind)+id]
+	}}
 }
 
 func TestPlainIsWhatThePersonWrote(t *testing.T) {
@@ -19,8 +19,9 @@ func TestPlainIsWhatThePersonWrote(t *testing.T) {
 		{"hello *there* &lt;b&gt; &amp; co\nsecond", "hello *there* <b> & co\nsecond"},
 		{"&amp;lt;!channel&amp;gt;", "&lt;!channel&gt;"},
 		{"hi <@U1> and <@U2|rio> and <@U3>", "hi @Ada and @rio and @…"},
+		{"known by a better name <@U1|ada>", "known by a better name @Ada"},
 		{"see <#C1> <#C2|support> <#C3|>", "see #general #support #…"},
-		{"<!here> <!channel|@channel> <!subteam^S1|@oncall> <!subteam^S2>", "@here @channel @oncall @…"},
+		{"<!here> <!channel|@channel> <!subteam^S1|@oncall> <!subteam^S2> <!subteam^S3>", "@here @channel @oncall @… @oncall"},
 		{"<https://x.com/a?b=1&amp;c=2>", "https://x.com/a?b=1&c=2"},
 		{"<http://example.com|example.com>", "example.com"},
 		{"<https://example.com/|https://example.com/>", "https://example.com/"},
@@ -118,4 +119,23 @@ func FuzzPlain(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestNamesAreTold: whoever a text names can be found again in it.
+func TestNamesAreTold(t *testing.T) {
+	var got []string
+	n := testNames()
+	n.found = func(kind byte, id, text string) { got = append(got, string(kind)+id+" "+text) }
+	text := plain("<@U1> <@U2|rio> <#C2|ops> <!subteam^S3> <!subteam^S4|@web> <!here> <https://x.com|x>", n)
+	blocks, ok := plainBlocks(json.RawMessage(`[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[
+		{"type":"user","user_id":"U1"},{"type":"channel","channel_id":"C1"},{"type":"usergroup","usergroup_id":"S3"},{"type":"broadcast","range":"here"}]}]}]`), n)
+	want := []string{"@U1 @Ada", "@U2 @rio", "#C2 #ops", "&S3 @oncall", "&S4 @web", "@U1 @Ada", "#C1 #general", "&S3 @oncall"}
+	if !slices.Equal(got, want) || !ok || blocks != "@Ada#general@oncall@here" {
+		t.Errorf("%q and %q name %q, want %q", text, blocks, got, want)
+	}
+	for _, g := range got {
+		if _, as, _ := strings.Cut(g, " "); !strings.Contains(text+blocks, as) {
+			t.Errorf("%s is not in the text", g)
+		}
+	}
 }
