@@ -23,6 +23,12 @@ func registerVisitor(c *call) (obj, *failure) {
 			return nil, meteor("invalid-params", "must NOT have additional properties")
 		}
 	}
+	var dep *department
+	if d := str("department"); d != "" {
+		if dep = c.st.dep(d); dep == nil {
+			return nil, meteor("error-invalid-department", "The provided department is invalid")
+		}
+	}
 	v := c.st.visitors[str("token")]
 	if v == nil {
 		v = &visitor{id: c.newID(), token: str("token"), username: str("username"), fields: obj{}}
@@ -31,11 +37,7 @@ func registerVisitor(c *call) (obj, *failure) {
 		}
 		c.st.visitors[v.token] = v
 	}
-	if d := str("department"); d != "" {
-		dep := c.st.dep(d)
-		if dep == nil {
-			return nil, meteor("error-invalid-department", "The provided department is invalid")
-		}
+	if dep != nil {
 		v.department = dep.id
 	}
 	if n := str("name"); n != "" {

@@ -1,0 +1,186 @@
+package rocketchat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+const (
+	maxAnswer   = 8 << 20 // bytes read of an answer
+	maxConns    = 32      // kept open for the next call: all go to one host
+	callTimeout = 30 * time.Second
+	userAgent   = "perch-rocketchat/1"
+)
+
+// credentials are the bot's: its user ID and a personal access token.
+type credentials struct{ user, token string }
+
+// client calls the REST API. It is safe for concurrent use.
+type client struct {
+	http   *http.Client
+	base   string // https://chat.example.com, without a slash at its end
+	auth   credentials
+	limits *limiter
+}
+
+// newClient returns a client that follows no redirect: one would carry the
+// bot's token to another host, or make another call of it.
+func newClient(h *http.Client, base string, auth credentials) client {
+	if h == nil {
+		h = &http.Client{}
+	}
+	own := *h
+	if t, ok := http.DefaultTransport.(*http.Transport); ok && own.Transport == nil {
+		t = t.Clone()
+		t.MaxIdleConnsPerHost = maxConns
+		own.Transport = t
+	}
+	if own.Timeout <= 0 {
+		own.Timeout = callTimeout
+	}
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return client{http: &own, base: strings.TrimSuffix(base, "/"), auth: auth, limits: newLimiter()}
+}
+
+// request is one call. Route is its name with no IDs in it: limits are counted
+// by route.
+type request struct {
+	route   string // "POST livechat/message", "GET livechat/message/:id"
+	path    string // with IDs escaped; the route's if empty
+	query   url.Values
+	body    any    // sent as JSON
+	visitor string // a visitor's token, for calls that want it in a header
+	nobody  bool   // leave the bot's login out: a call of a visitor
+
+	content string    // of a body that is no JSON: its media type
+	stream  io.Reader // that body
+}
+
+// call makes a call and decodes the answer into out, which may be nil. Its
+// error is a *bot.Error if the call surely had no effect.
+func (c client) call(ctx context.Context, r request, out any) error {
+	method, path, ok := strings.Cut(r.route, " ")
+	if r.path != "" {
+		path = r.path
+	}
+	if !ok {
+		return &bot.Error{Code: "bad_call", Message: "This call to Rocket.Chat is not known."}
+	}
+	if err := ctx.Err(); err != nil {
+		return &bot.Error{Code: "cancelled", Message: "The call was called off before it began.", Temporary: true, Err: err}
+	}
+	if err := c.limits.take(ctx, r.route); err != nil {
+		return err
+	}
+	req, err := c.request(ctx, method, path, r)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return transport(r.route, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	c.limits.heard(r.route, resp.Header, resp.StatusCode == http.StatusTooManyRequests)
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return fmt.Errorf("rocketchat: %s: read answer: %w", r.route, err)
+	}
+	if len(raw) > maxAnswer {
+		return fmt.Errorf("rocketchat: %s: the answer is too long", r.route)
+	}
+	return c.answer(r, resp, raw, out)
+}
+
+func (c client) request(ctx context.Context, method, path string, r request) (*http.Request, error) {
+	body, content := r.stream, r.content
+	if r.body != nil {
+		b, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, &bot.Error{Code: "bad_call", Message: "The call to Rocket.Chat can't be written.", Err: err}
+		}
+		body, content = bytes.NewReader(b), "application/json"
+	}
+	address := c.base + "/api/v1/" + path
+	if path == "info" {
+		address = c.base + "/api/info"
+	}
+	if len(r.query) > 0 {
+		address += "?" + r.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, &bot.Error{Code: "bad_address", Message: "The address of Rocket.Chat can't be used. Check chat.rocketchat.url.", Err: errors.New("bad address")}
+	}
+	if content != "" {
+		req.Header.Set("Content-Type", content)
+	}
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Accept", "application/json")
+	if !r.nobody {
+		req.Header.Set("X-User-Id", c.auth.user)
+		req.Header.Set("X-Auth-Token", c.auth.token)
+	}
+	if r.visitor != "" {
+		req.Header.Set("X-Visitor-Token", r.visitor)
+	}
+	return req, nil
+}
+
+// answer reads what the server said.
+func (c client) answer(r request, resp *http.Response, raw []byte, out any) error {
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests:
+		return c.limits.tooMany(r.route)
+	case resp.StatusCode >= 500, resp.StatusCode < 200:
+		return fmt.Errorf("rocketchat: %s: status %d", r.route, resp.StatusCode)
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return &bot.Error{Code: "redirect", Message: "Rocket.Chat is at another address. Write the address people open it at into chat.rocketchat.url."}
+	}
+	var a answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		if resp.StatusCode >= 400 {
+			return &bot.Error{
+				Code: fmt.Sprintf("http_%d", resp.StatusCode), Message: "The address in chat.rocketchat.url does not answer as Rocket.Chat does. Check it.",
+				Err: errors.New(r.route),
+			}
+		}
+		return fmt.Errorf("rocketchat: %s: the answer is no JSON: %w", r.route, err)
+	}
+	if resp.StatusCode >= 400 || a.Success != nil && !*a.Success {
+		return refusal(r.route, resp.StatusCode, a)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return fmt.Errorf("rocketchat: %s: unexpected answer: %w", r.route, err)
+	}
+	return nil
+}
+
+// transport is the error of a call that got no answer. One that never reached
+// the server surely had no effect.
+func transport(route string, err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // its address may hold a visitor's token
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return &bot.Error{Code: "unreachable", Message: "Rocket.Chat can't be reached. Perch tries again by itself.", Temporary: true, Err: fmt.Errorf("%s: %w", route, err)}
+	}
+	if d, ok := errors.AsType[*net.DNSError](err); ok {
+		return &bot.Error{Code: "unreachable", Message: "The host in chat.rocketchat.url is not known. Check the address.", Temporary: true, Err: fmt.Errorf("%s: %w", route, d)}
+	}
+	return fmt.Errorf("rocketchat: %s: %w", route, err)
+}

@@ -1,0 +1,233 @@
+package rocketchat
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
+)
+
+// workspace is a stand-in of Rocket.Chat and its address.
+type workspace struct {
+	*rcfake.Server
+	url string
+}
+
+func openWorkspace(t *testing.T, o rcfake.Options) workspace {
+	t.Helper()
+	s := rcfake.New(o)
+	srv := httptest.NewServer(s.Handler())
+	t.Cleanup(func() {
+		s.Close()
+		srv.CloseClientConnections()
+		srv.Close()
+	})
+	return workspace{s, srv.URL}
+}
+
+func (w workspace) credentials() credentials {
+	id, token := w.Bot()
+	return credentials{id, token}
+}
+
+func (w workspace) client() client { return newClient(nil, w.url, w.credentials()) }
+
+func TestCallRefusals(t *testing.T) {
+	for _, version := range []string{"7.13.0", "8.8.1"} {
+		w := openWorkspace(t, rcfake.Options{Version: version})
+		nobody := newClient(nil, w.url, credentials{"U", "wrong"})
+		plain := w.client()
+		w.AddUser(rcfake.User{Username: "mia", Token: "mia-token"})
+		mia := newClient(nil, w.url, credentials{"Umia", "mia-token"})
+		for _, c := range []struct {
+			name string
+			c    client
+			r    request
+			want string
+		}{
+			{"a wrong token", nobody, request{route: "GET me"}, "unauthorized"},
+			{"a role that lacks", mia, request{route: "GET livechat/rooms"}, "forbidden"},
+			{"a department that is none", plain, request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t", "department": "x"}}, nobody: true}, "error-invalid-department"},
+			{"a token that is none", plain, request{route: "POST livechat/message", body: map[string]any{"token": "t", "rid": "r", "msg": "m"}, nobody: true}, "invalid-token"},
+			{"no such call", plain, request{route: "GET nothing"}, "refused"},
+		} {
+			err := c.c.call(t.Context(), c.r, nil)
+			e, ok := errors.AsType[*bot.Error](err)
+			if !ok || e.Code != c.want || e.Message == "" || e.Temporary {
+				t.Errorf("%s, %s: %v, want %s", version, c.name, err, c.want)
+			}
+		}
+	}
+}
+
+func TestCallOutcomes(t *testing.T) {
+	w := openWorkspace(t, rcfake.Options{})
+	c := w.client()
+	for _, f := range []rcfake.Fault{{Status: 502}, {Drop: rcfake.DropBefore}, {Drop: rcfake.DropAfter}} {
+		w.AddFault(f)
+		err := c.call(t.Context(), request{route: "POST groups.create", body: map[string]any{"name": "a"}}, nil)
+		if _, definite := errors.AsType[*bot.Error](err); err == nil || definite {
+			t.Errorf("%+v: %v, want an error of which nobody knows what became", f, err)
+		}
+	}
+	gone := newClient(nil, "http://127.0.0.1:1", credentials{"a", "b"})
+	if e, ok := errors.AsType[*bot.Error](gone.call(t.Context(), request{route: "GET me"}, nil)); !ok || !e.Temporary || e.Code != "unreachable" {
+		t.Errorf("nobody listens: %v", e)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if e, ok := errors.AsType[*bot.Error](c.call(ctx, request{route: "GET me"}, nil)); !ok || !e.Temporary {
+		t.Errorf("called off before: %v", e)
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, r.Header.Get("X-Auth-Token"))
+	}))
+	defer other.Close()
+	srv := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer srv.Close()
+	c := newClient(nil, srv.URL, credentials{"a", "secret"})
+	if code(c.call(t.Context(), request{route: "GET me"}, nil)) != "redirect" {
+		t.Error("want a refusal that names the address")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(got) > 0 {
+		t.Errorf("the token went to another host: %q", got)
+	}
+}
+
+func TestLimiterKeepsToWhatTheServerSays(t *testing.T) {
+	w := openWorkspace(t, rcfake.Options{})
+	w.Limits(true, 0, 0)
+	c := w.client()
+	visitor := request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t"}}, nobody: true}
+	for range 5 {
+		if err := c.call(t.Context(), visitor, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, ok := errors.AsType[*bot.Error](c.call(t.Context(), visitor, nil))
+	if !ok || e.Code != "rate_limited" || !e.Temporary || e.RetryAfter < 50 || e.RetryAfter > 60 {
+		t.Errorf("the sixth: %+v", e)
+	}
+	if n := len(w.Calls("POST livechat/visitor")); n != 5 {
+		t.Errorf("the server saw %d calls, want 5: refused ones count too", n)
+	}
+	if err := c.call(t.Context(), request{route: "GET livechat/config", nobody: true}, nil); err != nil {
+		t.Errorf("another route waits too: %v", err)
+	}
+}
+
+func TestLimiterWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter()
+		h := http.Header{}
+		set := func(left string, reset time.Time) {
+			h.Set("X-RateLimit-Remaining", left)
+			h.Set("X-RateLimit-Reset", strconv.FormatInt(reset.UnixMilli(), 10))
+		}
+		start := time.Now()
+		set("1", start.Add(time.Second))
+		l.heard("GET a", h, false)
+		for range 2 { // one is left, the other waits for the window's end
+			if err := l.take(t.Context(), "GET a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(start); d != time.Second {
+			t.Errorf("waited %s, want 1s", d)
+		}
+		set("0", time.Now().Add(time.Minute))
+		l.heard("GET a", h, true)
+		if e, ok := errors.AsType[*bot.Error](l.take(t.Context(), "GET a")); !ok || e.RetryAfter != 60 {
+			t.Errorf("a long wait: %v", e)
+		}
+		set("0", time.Now().Add(48*time.Hour)) // its clock is wrong
+		l.heard("GET b", h, true)
+		if e, ok := errors.AsType[*bot.Error](l.take(t.Context(), "GET b")); !ok || e.RetryAfter > 3600 {
+			t.Errorf("a wrong clock: %v", e)
+		}
+	})
+}
+
+func TestRealtime(t *testing.T) {
+	w := openWorkspace(t, rcfake.Options{})
+	sam := w.AddUser(rcfake.User{Username: "sam"})
+	rid := w.AddRoom("support", true, "sam", "twitter.bot")
+	r, err := dial(t.Context(), nil, w.url, w.credentials(), usual())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	if _, err := r.subscribe(t.Context(), "stream-room-messages", rid); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.subscribe(t.Context(), "stream-notify-user", sam+"/message"); code(err) != "not-allowed" {
+		t.Errorf("somebody else's stream: %v", err)
+	}
+	w.PingAll()
+	if _, err := w.Say(rcfake.Says{Who: "sam", Room: rid, Text: "hello"}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case n := <-r.notices:
+		if diff := cmp.Diff([]string{"stream-room-messages", rid}, []string{n.stream, n.key}); diff != "" || len(n.args) != 1 {
+			t.Errorf("notice %+v", n)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("nothing came")
+	}
+	w.DropAll()
+	select {
+	case <-r.ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the end was not noticed")
+	}
+	for range r.notices { // closed, or this would hang
+	}
+}
+
+func TestRealtimeRefusesLogin(t *testing.T) {
+	w := openWorkspace(t, rcfake.Options{})
+	if _, err := dial(t.Context(), nil, w.url, credentials{"x", "wrong"}, usual()); !fatal(err) {
+		t.Errorf("a wrong token: %v, want an error that ends it", err)
+	}
+	if n := w.Sessions(); n > 0 {
+		t.Logf("%d connections still being closed", n)
+	}
+}
+
+func TestRealtimeNoticesDeath(t *testing.T) {
+	w := openWorkspace(t, rcfake.Options{})
+	r, err := dial(t.Context(), nil, w.url, w.credentials(), liveness{every: 20 * time.Millisecond, dead: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	w.HalfOpen()
+	select {
+	case <-r.ended:
+		if !errors.Is(r.why(), errDead) {
+			t.Errorf("ended for %v, want %v", r.why(), errDead)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("a dead connection was not noticed")
+	}
+}

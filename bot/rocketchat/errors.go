@@ -1,0 +1,121 @@
+package rocketchat
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// answer is what every call answers, in the shapes of the lines 7 and 8.
+type answer struct {
+	Success *bool  `json:"success"`
+	Status  string `json:"status"`  // "error" of a line 7 server, without a login
+	Message any    `json:"message"` // a text then; a message elsewhere
+	Error   any    `json:"error"`
+	Reason  string `json:"reason"` // of uploads
+	Type    string `json:"errorType"`
+	Details struct {
+		Method string `json:"method"`
+	} `json:"details"`
+}
+
+// text is the server's own words.
+func (a answer) text() string {
+	s, _ := a.Error.(string)
+	m, _ := a.Message.(string)
+	return cmp.Or(s, a.Reason, m)
+}
+
+var bracketed = regexp.MustCompile(`\[([a-zA-Z0-9_-]{1,80})\]\s*$`)
+
+// code is the one word for a refusal: the type, or the word in brackets at the
+// text's end, or the text itself where it is one word.
+func (a answer) code() string {
+	if a.Type != "" {
+		return a.Type
+	}
+	s := strings.TrimSpace(a.text())
+	if m := bracketed.FindStringSubmatch(s); m != nil {
+		return m[1]
+	}
+	if s != "" && !strings.ContainsAny(s, " \n") && len(s) <= 80 {
+		return s
+	}
+	return ""
+}
+
+// refusal turns an answer into an error: a definite one, for the server said no.
+func refusal(route string, status int, a answer) error {
+	code := a.code()
+	e := &bot.Error{Code: cmp.Or(code, "refused"), Err: errors.New(route + ": " + cut(a.text(), 300))}
+	switch {
+	case status == http.StatusUnauthorized && code == "totp-required":
+		e.Message = "The bot's account asks for a second factor. Make a personal access token with \"Ignore Two Factor Authentication\" and put it into chat.rocketchat.token."
+	case status == http.StatusUnauthorized:
+		e.Code = "unauthorized"
+		e.Message = "Rocket.Chat does not know the bot's login. Make a new personal access token and put it, with the user ID, into chat.rocketchat."
+	case status == http.StatusForbidden, code == "error-unauthorized", code == "unauthorized", code == "error-forbidden", code == "forbidden":
+		e.Code = "forbidden"
+		e.Message = "The bot may not do this. Give its user the roles bot and livechat-manager; perch doctor says what is missing."
+	default:
+		e.Message = sentences()[code]
+		if e.Message == "" {
+			e.Message = "Rocket.Chat refused: " + cmp.Or(cut(a.text(), 200), "it gave no reason") + "."
+		}
+	}
+	return e
+}
+
+// sentences say what to do about a refusal.
+func sentences() map[string]string {
+	return map[string]string{
+		"error-invalid-room":                     "This room is not there any more, or the bot is not in it. Invite the bot.",
+		"error-room-not-found":                   "This room is not there, or the bot is not in it. Invite the bot.",
+		"invalid-room":                           "This conversation's room is closed or gone.",
+		"room-closed":                            "This conversation is closed in Rocket.Chat.",
+		"room_is_archived":                       "This room is archived. Unarchive it, or name another one.",
+		"error-archived-channel":                 "This room is archived already.",
+		"error-not-allowed":                      "The bot may not do this here. Invite it into the room and check its roles.",
+		"error-action-not-allowed":               "Rocket.Chat does not let the bot change this message. Allow editing and deleting of messages in its settings.",
+		"error-message-size-exceeded":            "The message is longer than this workspace allows (Message_MaxAllowedSize).",
+		"message-length-exceeds-character-limit": "The message is longer than this workspace allows customers to write.",
+		"error-invalid-department":               "The department is not in Rocket.Chat. Name one that is there, in the settings of Perch.",
+		"error-omnichannel-is-disabled":          "Omnichannel is switched off in this workspace. Switch it on, or use departments with a channel.",
+		"no-agent-online":                        "No agent is online in Rocket.Chat.",
+		"error-contact-channel-blocked":          "This customer is blocked in Rocket.Chat.",
+		"error-duplicate-channel-name":           "A room of this name is there already and the bot is not in it. Invite the bot.",
+		"error-invalid-room-name":                "Rocket.Chat does not take this name for a room.",
+		"error-invalid-user":                     "Rocket.Chat does not know this person.",
+		"error-user-not-found":                   "Rocket.Chat does not know this person.",
+		"error-file-upload-disabled":             "Files are switched off in this Rocket.Chat.",
+		"error-type-not-allowed":                 "This Rocket.Chat does not take files of this type.",
+		"error-size-not-allowed":                 "The file is larger than this Rocket.Chat takes.",
+		"error-mac-limit-reached":                "This Rocket.Chat has reached its licence's limit of monthly customers.",
+	}
+}
+
+// cut shortens a text to n runes.
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return s
+}
+
+// fatal reports whether trying again can't cure an error of the connection.
+func fatal(err error) bool {
+	e, ok := errors.AsType[*bot.Error](err)
+	return ok && (e.Code == "unauthorized" || e.Code == "totp-required" || e.Code == "redirect")
+}
+
+// code is the word of a definite refusal, or nothing.
+func code(err error) string {
+	if e, ok := errors.AsType[*bot.Error](err); ok {
+		return e.Code
+	}
+	return ""
+}

@@ -1,0 +1,117 @@
+package rocketchat
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// patience is how long a call waits for its route by itself. A longer wait is
+// an answer, so that the caller's other work goes on.
+const patience = 2 * time.Second
+
+// limiter keeps each route within what the server last said of it. The server
+// counts by route and address, refused calls too, in windows of a minute.
+// See https://developer.rocket.chat/apidocs/rate-limiters
+type limiter struct {
+	mu     sync.Mutex
+	routes map[string]*allowance
+}
+
+type allowance struct {
+	left  int
+	reset time.Time
+}
+
+func newLimiter() *limiter { return &limiter{routes: map[string]*allowance{}} }
+
+// take waits for a route, or says when it is free again.
+func (l *limiter) take(ctx context.Context, route string) error {
+	for {
+		wait := l.reserve(route)
+		if wait <= 0 {
+			return nil
+		}
+		if wait > patience {
+			return wouldExceed(wait)
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return wouldExceed(wait)
+		}
+	}
+}
+
+// reserve takes one call of the route's, or returns how long there is none.
+func (l *limiter) reserve(route string) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.routes[route]
+	if a == nil {
+		return 0
+	}
+	wait := time.Until(a.reset)
+	if wait <= 0 {
+		delete(l.routes, route) // a new window: the next answer tells of it
+		return 0
+	}
+	if a.left > 0 {
+		a.left--
+		return 0
+	}
+	return wait
+}
+
+// heard learns from an answer's headers. Times are milliseconds since 1970.
+func (l *limiter) heard(route string, h http.Header, refused bool) {
+	left, err := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	ms, err2 := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil || err2 != nil {
+		if refused {
+			l.routes[route] = &allowance{reset: time.Now().Add(time.Minute)}
+		}
+		return
+	}
+	reset := time.UnixMilli(ms)
+	if d := time.Until(reset); d > time.Hour {
+		reset = time.Now().Add(time.Hour) // a clock that is wrong must not stop us for good
+	}
+	a := l.routes[route]
+	if a != nil && a.reset.Equal(reset) {
+		a.left = min(a.left, left) // answers overtake each other
+	} else {
+		a = &allowance{left: left, reset: reset}
+		l.routes[route] = a
+	}
+	if refused {
+		a.left = 0
+	}
+}
+
+// tooMany is the error of a refused call.
+func (l *limiter) tooMany(route string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wait := time.Minute
+	if a := l.routes[route]; a != nil {
+		wait = max(time.Until(a.reset), time.Second)
+	}
+	return wouldExceed(wait)
+}
+
+func wouldExceed(wait time.Duration) error {
+	return &bot.Error{
+		Code: "rate_limited", Message: "Rocket.Chat takes no more calls of this kind for a moment. Perch goes on by itself.",
+		Temporary: true, RetryAfter: int(math.Ceil(wait.Seconds())),
+	}
+}
