@@ -6,7 +6,6 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
-	"github.com/perch-chat/perch/store"
 )
 
 // The buttons and forms of /incident.
@@ -19,9 +18,9 @@ const (
 
 func (r *Router) incident() command {
 	return command{
-		name: "incident", about: "Declare incidents and work on them", bare: "help",
+		name: "incident", about: "Declare incidents and work on them", bare: "help", form: "new",
 		words: []word{
-			{name: "new", aliases: []string{"create", "declare"}, usage: "[--severity sev1] title", about: "Declare an incident", role: responder, run: newIncident, opens: opensNew},
+			{name: "new", aliases: []string{"create", "declare"}, usage: "[--severity sev1] [--private yes] title", about: "Declare an incident", role: responder, run: newIncident, opens: opensNew},
 			{name: "status", aliases: []string{"show", "overview"}, usage: "[INC-1]", about: "Show an incident", run: showIncident},
 			{name: "list", about: "List the open incidents", run: listIncidents},
 			{name: "severity", aliases: []string{"sev"}, usage: "[INC-1] sev1|sev2|sev3|sev4", about: "Change the severity", role: responder, run: setSeverity},
@@ -29,6 +28,7 @@ func (r *Router) incident() command {
 			{name: "resolve", aliases: []string{"resolved", "close"}, usage: "[INC-1] [message]", about: "Mark it resolved", role: responder, run: moveTo(incident.Resolved)},
 			{name: "reopen", aliases: []string{"restart"}, usage: "[INC-1] [message]", about: "Work on it again", role: responder, run: moveTo(incident.Started)},
 			{name: "cancel", usage: "[INC-1] [message]", about: "Mark it as a false alarm", role: responder, run: moveTo(incident.Cancelled)},
+			{name: "archive", usage: "[INC-1]", about: "Archive the channel of an incident that is over", role: responder, run: archive},
 			{name: "workflow", aliases: []string{"workflows"}, usage: "list | add … | on N | off N | delete N", about: "Set up posts that go out by themselves", role: responder, run: workflow},
 			{name: "help", about: "Show this", run: help},
 		},
@@ -38,6 +38,9 @@ func (r *Router) incident() command {
 func (r *Router) incidentButtons() {
 	r.buttons[btnUpdate] = openEntryForm
 	r.buttons[btnResolve] = resolveButton
+	r.buttons[btnRoom] = retryRoom
+	r.buttons[btnArchive] = archiveNow
+	r.buttons[btnKeepChannel] = func(c *call) error { return c.reply(text("Nothing was changed.")) }
 	r.buttons[btnDeclare] = func(c *call) error { return c.openNew("") }
 	r.forms[formNew] = submitNew
 }
@@ -108,7 +111,10 @@ func (c *call) declare(title, severity string, private bool, summary string) err
 	if err != nil {
 		return err
 	}
-	if channel == "" {
+	switch {
+	case c.wantsRoom():
+		channel = ""
+	case channel == "":
 		channel = c.ev.Channel
 	}
 	inc, err := c.Incidents.Create(c.tx, incident.New{
@@ -117,6 +123,9 @@ func (c *call) declare(title, severity string, private bool, summary string) err
 	})
 	if err != nil {
 		return err
+	}
+	if c.wantsRoom() {
+		return c.reply(text(inc.Name() + " is declared. Perch makes a channel for it and brings you there."))
 	}
 	if c.ev.Channel == channel {
 		return nil // the card stands right there
@@ -135,26 +144,15 @@ func (c *call) which(s string) (inc incident.Incident, rest string, err error) {
 		inc, err = c.Incidents.Get(c.tx, first)
 		return inc, after, err
 	}
-	if c.ev.Thread != "" {
-		id, ok, err := threads.Find(c.tx, store.Key(string(c.ev.Thread)))
-		if err != nil {
-			return inc, s, err
-		}
-		if ok {
-			inc, err = c.Incidents.Get(c.tx, id.Incident)
-			return inc, s, err
-		}
+	inc, ok, err := c.incidentAt(c.tx, spot{channel: c.ev.Channel, thread: c.ev.Thread})
+	if err != nil || ok {
+		return inc, s, err
 	}
 	open, _, err := c.Incidents.List(c.tx, incident.Filter{Open: true, Private: c.hidden(c.ev.User.Ref)}, incident.Page{Size: 20})
 	if err != nil {
 		return inc, s, err
 	}
-	var here []incident.Incident
-	for _, i := range open {
-		if i.Channel == string(c.ev.Channel) {
-			here = append(here, i)
-		}
-	}
+	here := in(open, c.ev.Channel)
 	if len(here) == 0 {
 		here = open
 	}
@@ -195,7 +193,7 @@ func showIncident(c *call) error {
 	if err != nil {
 		return err
 	}
-	if inc.Private && c.hidden(c.ev.User.Ref) != nil {
+	if inc.Private && inc.Channel != string(c.ev.Channel) && c.hidden(c.ev.User.Ref) != nil {
 		return refuse("%s is private.", inc.Name())
 	}
 	m := c.card(inc)

@@ -94,6 +94,16 @@ func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error 
 	if err := r.touchHomes(tx); err != nil {
 		return err
 	}
+	if was.ID == "" && r.wantsRoom() && now.Channel == "" {
+		return r.makeRoom(tx, now)
+	}
+	if m, ok, err := rooms.Find(tx, store.Key(now.ID)); err != nil {
+		return err
+	} else if ok {
+		if err := r.announce(tx, now, m); err != nil || m.Archived {
+			return err
+		}
+	}
 	if now.Channel == "" && was.ID == "" {
 		// Declared outside of chat: it is announced where incidents are.
 		at, err := r.announcements(tx)
@@ -128,20 +138,11 @@ func (r *Router) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) e
 			return threads.Put(tx, threadOf{Ref: string(ref), Incident: incidentID})
 		}
 	}
-	if name, ok := strings.CutPrefix(a.Subject, placeSubject); ok && a.Kind == bot.KindChannel {
-		return r.placeChanged(tx, name, a)
+	if err := r.noteOwn(tx, a); err != nil {
+		return err
 	}
-	if ch, ok := strings.CutPrefix(a.Subject, setupSubject); ok {
-		return r.setupChanged(tx, ch, a)
-	}
-	if a.Subject == inviteSubject {
-		return r.inviteChanged(tx, a)
-	}
-	if user, ok := strings.CutPrefix(a.Subject, homeSubject); ok {
-		return r.homeChanged(tx, user, a)
-	}
-	if ref, ok := strings.CutPrefix(a.Subject, linkSubject); ok {
-		return r.linkRead(tx, ref, a)
+	if handled, err := r.followUp(tx, a); err != nil || handled {
+		return err
 	}
 	if was == "" && strings.HasPrefix(a.Subject, "conversation:") {
 		if err := r.touchHomes(tx); err != nil { // its card changes with it
@@ -176,10 +177,37 @@ func clipLine(s string, n int) string {
 	return s
 }
 
-// entryChanged echoes entries into the incident's thread.
+// The keys of the messages that show a timeline.
+const (
+	entryPrefix = "commands:entry:"
+	postPrefix  = "commands:post:"
+)
+
+// threadFor is the message in whose thread an incident's messages stand: its
+// card, but in a channel of its own none.
+func (r *Router) threadFor(tx store.Tx, inc incident.Incident) (key string, err error) {
+	of, ok, err := r.roomOf(tx, bot.ChannelRef(inc.Channel))
+	if err != nil || ok && of == inc.ID {
+		return "", err
+	}
+	return cardKey(inc.ID), nil
+}
+
+// quiet reports whether an incident has no channel, or an archived one.
+func (r *Router) quiet(tx store.Tx, inc incident.Incident) (bool, error) {
+	m, ok, err := rooms.Find(tx, store.Key(inc.ID))
+	return inc.Channel == "" || ok && m.Archived && m.Channel == inc.Channel, err
+}
+
+// entryChanged echoes entries into the incident's thread or channel.
 func (r *Router) entryChanged(tx store.Tx, inc incident.Incident, was, now *incident.Entry) error {
-	if inc.Channel == "" {
-		return nil
+	if now == nil {
+		if err := r.markGone(tx, *was); err != nil {
+			return err
+		}
+	}
+	if quiet, err := r.quiet(tx, inc); err != nil || quiet {
+		return err
 	}
 	if now == nil {
 		gone := *was
@@ -187,14 +215,18 @@ func (r *Router) entryChanged(tx store.Tx, inc incident.Incident, was, now *inci
 		gone.UpdatedAt = gone.DeletedAt
 		now = &gone
 	}
-	key := "commands:entry:" + now.ID
+	key := entryPrefix + now.ID
 	m := entryMessage(*now)
 	m.Channel = bot.ChannelRef(inc.Channel)
 	if was == nil {
 		if now.Source == incident.FromSystem && isDeclared(*now) {
 			return nil // the card says so
 		}
-		return r.post(tx, m, postOptions{key: key, threadOf: cardKey(inc.ID)})
+		thread, err := r.threadFor(tx, inc)
+		if err != nil {
+			return err
+		}
+		return r.post(tx, m, postOptions{key: key, threadOf: thread})
 	}
 	if was.Text == now.Text && was.Visibility == now.Visibility && was.Deleted() == now.Deleted() && was.Starred() == now.Starred() && was.OccurredAt.Equal(now.OccurredAt) {
 		return nil
@@ -223,7 +255,14 @@ func entryMessage(e incident.Entry) bot.Message {
 	if e.Starred() {
 		foot = "★ " + foot
 	}
-	m.Blocks = []bot.Block{bot.Para(words), bot.Context(bot.Plain(foot))}
+	if e.AddedByName != "" {
+		foot += " · added by " + e.AddedByName
+	}
+	small := []bot.Span{bot.Plain(foot)}
+	if e.Permalink != "" && webAddress(e.Permalink) != "" {
+		small = append(small, bot.Plain(" · "), bot.Link("message", e.Permalink))
+	}
+	m.Blocks = []bot.Block{bot.Para(words), bot.Context(small...)}
 	return m
 }
 

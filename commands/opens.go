@@ -26,7 +26,7 @@ func (r *Router) Opens(ev bot.Event) (title string, ok bool) {
 			return titleNew, true
 		case btnUpdate:
 			return titleEntry, true
-		case "timeline.message": // the shortcut on a message
+		case btnMessage:
 			return titleMessage, true
 		case btnEdit:
 			return titleText, true

@@ -134,14 +134,3 @@ func of(platform string, users []bot.UserRef) []bot.UserRef {
 	}
 	return out
 }
-
-func (r *Router) inviteChanged(tx store.Tx, a outbox.Action) error {
-	switch a.State {
-	case outbox.Done:
-		return r.cured(tx, inviteTrouble)
-	case outbox.Failed:
-		return r.trouble(tx, inviteTrouble, a)
-	default:
-		return nil
-	}
-}

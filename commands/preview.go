@@ -22,6 +22,7 @@ const (
 	btnDiscard = "post.discard"
 	btnRetry   = "post.retry"
 	btnShow    = "post.show"
+	btnInsist  = "post.insist"
 	formText   = "post.text"
 )
 
@@ -30,10 +31,16 @@ func (r *Router) previewButtons() {
 	r.buttons[btnSplit] = onPreview((*incident.Service).Split)
 	r.buttons[btnDiscard] = onPreview((*incident.Service).Discard)
 	r.buttons[btnRetry] = onPreview((*incident.Service).RetryPost)
+	r.buttons[btnInsist] = onPreview((*incident.Service).Insist)
 	r.buttons[btnEdit] = openText
 	r.buttons[btnShow] = showPreview
 	r.forms[formText] = submitText
 	r.forms[formEntry] = submitEntry
+	r.buttons[btnMessage] = messageShortcut
+	r.forms[formMessage] = submitMessage
+	r.buttons[btnFollow] = onMarked("✅ The entry says so now, as decided by", follow)
+	r.buttons[btnRemove] = onMarked("The entry was taken off the timeline by", remove)
+	r.buttons[btnStay] = onMarked("The entry stays as it was, as decided by", func(*call, incident.Entry, mark) error { return nil })
 }
 
 func previewValue(e incident.Entry) string { return e.ID + "/" + strconv.Itoa(e.Gen) }
@@ -136,21 +143,25 @@ func (r *Router) publicationChanged(tx store.Tx, inc incident.Incident, e incide
 	if err := r.touchHomes(tx); err != nil {
 		return err
 	}
-	if inc.Channel == "" {
-		return nil
+	if quiet, err := r.quiet(tx, inc); err != nil || quiet {
+		return err
 	}
 	m, err := r.publication(tx, e, p)
 	if err != nil {
 		return err
 	}
 	m.Channel = bot.ChannelRef(inc.Channel)
-	key := "commands:post:" + e.ID + ":" + strconv.Itoa(place(e, p))
+	key := postPrefix + e.ID + ":" + strconv.Itoa(place(e, p))
 	if _, posted, err := r.Outbox.FindKey(tx, key); err != nil {
 		return err
 	} else if posted {
 		return r.edit(tx, key, id.New(), m)
 	}
-	return r.post(tx, m, postOptions{key: key, threadOf: cardKey(inc.ID)})
+	thread, err := r.threadFor(tx, inc)
+	if err != nil {
+		return err
+	}
+	return r.post(tx, m, postOptions{key: key, threadOf: thread})
 }
 
 func (r *Router) publication(tx store.Tx, e incident.Entry, p incident.Publication) (bot.Message, error) {
@@ -206,6 +217,12 @@ func (r *Router) publication(tx store.Tx, e incident.Entry, p incident.Publicati
 		buttons = []bot.Button{split, change, discard}
 	case incident.PubRefused:
 		head, foot, buttons = "⚠ Not posted", why, []bot.Button{change, discard}
+		if p.Failure != nil && p.Failure.Code == incident.CodePrivate {
+			buttons = []bot.Button{{
+				ID: btnInsist, Label: "Publish anyway", Value: value, Style: bot.ButtonDanger,
+				Confirm: "This incident is private. Prepare this entry for X all the same? You see a preview first, and the timeline says that you wanted it.",
+			}, discard}
+		}
 	case incident.PubNoAccount:
 		post.Label = "Show preview"
 		head, foot, buttons = "⚠ No X account is connected", "Connect one with /twitter authorize, then press Show preview.", []bot.Button{post, discard}

@@ -28,6 +28,7 @@ type Roles interface {
 	IsResponder(u bot.UserRef) bool
 	IsAgent(u bot.UserRef) bool
 	Admins() []bot.UserRef
+	Responders() []bot.UserRef // those that are named; IsResponder may say yes to more
 }
 
 // Deps is what the commands work on.
@@ -44,6 +45,12 @@ type Deps struct {
 	// Perch finds or makes.
 	SetupChannel     bot.ChannelRef // where the setup message stands; may be empty
 	IncidentsChannel bot.ChannelRef // where incidents are announced; empty: where they are declared
+
+	// PerIncident makes a channel for each incident, on the chat of IncidentsChannel.
+	PerIncident bool
+
+	// Emoji are the reactions that add a message to a timeline.
+	Emoji []string
 
 	// OnSetup, if set, is called once the setup channel is known that is
 	// configured by its name, and whenever it was looked for again.
@@ -82,6 +89,7 @@ type command struct {
 	name, about string
 	words       []word
 	bare        string // the word that is meant where none is given
+	form        string // the one that is meant then in chats that show forms
 }
 
 // word is what follows a slash command.
@@ -96,6 +104,8 @@ type word struct {
 	// opens is the title of the form that run shows for what follows the word,
 	// "" if it shows none. See Opens.
 	opens func(rest string) string
+
+	meant bool // nobody wrote it: it is what the command alone means
 }
 
 // New returns a router and has it watch accounts and incidents. It is to be
@@ -130,6 +140,9 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 	var run func(*call) error
 	switch ev.Kind {
 	case bot.EventCommand:
+		if err := r.back(tx, ev.Channel); err != nil {
+			return err
+		}
 		return c.answer(r.command(c))
 	case bot.EventAction:
 		run = r.buttons[ev.Action]
@@ -137,6 +150,10 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 		run = r.forms[ev.Action]
 	case bot.EventHome:
 		return r.homeOpened(tx, ev.User.Ref)
+	case bot.EventReaction, bot.EventReactionGone:
+		return r.reacted(tx, ev)
+	case bot.EventMessageEdited, bot.EventMessageDeleted:
+		return r.messageChanged(tx, ev)
 	case bot.EventJoined:
 		return r.joined(tx, ev.Channel)
 	case bot.EventInstalled:
@@ -165,6 +182,9 @@ func (r *Router) command(c *call) error {
 		return err
 	}
 	if err := c.need(c.word.role); err != nil {
+		if c.word.meant {
+			return help(c) // who may not fill the form in may know what else there is
+		}
 		return err
 	}
 	return c.word.run(c)
@@ -182,12 +202,17 @@ func (r *Router) words(ev bot.Event) (cmd command, w word, rest string, err erro
 		text = rest
 	}
 	first, rest := cutWord(text)
-	if first == "" {
+	bare := first == ""
+	if bare {
 		first = cmd.bare
+		if cmd.form != "" && ev.Trigger != "" {
+			first = cmd.form
+		}
 	}
 	if w, ok = cmd.word(strings.ToLower(first)); !ok {
 		return cmd, w, "", unknownWord(cmd, first)
 	}
+	w.meant = bare
 	return cmd, w, rest, nil
 }
 

@@ -74,13 +74,20 @@ func (c *call) addEntry(inc incident.Incident, body string, vis incident.Visibil
 	if err != nil {
 		return err
 	}
-	if at, ok, err := threads.Find(c.tx, store.Key(string(c.ev.Thread))); err != nil {
+	return c.added(inc, e)
+}
+
+// added says that an entry was added, unless it is seen right there.
+func (c *call) added(inc incident.Incident, e incident.Entry) error {
+	card, ok, err := threads.Find(c.tx, store.Key(string(c.ev.Thread)))
+	if err != nil || ok && card.Incident == inc.ID {
 		return err
-	} else if ok && at.Incident == inc.ID {
-		return nil // the entry stands right there
+	}
+	if of, ok, err := c.roomOf(c.tx, c.ev.Channel); err != nil || ok && of == inc.ID && c.ev.Thread == "" {
+		return err
 	}
 	if e.Visibility == incident.Twitter {
-		return c.reply(text("Added to " + inc.Name() + ". The preview stands in the incident's thread: nothing is public before somebody presses Post to X."))
+		return c.reply(text("Added to " + inc.Name() + ". The preview stands where the incident is worked on: nothing is public before somebody presses Post to X."))
 	}
 	return c.reply(text("Added to " + inc.Name() + " (" + e.Visibility.Label() + ")."))
 }
@@ -104,13 +111,17 @@ func (c *call) openEntry(inc incident.Incident, vis incident.Visibility) error {
 		ID: formEntry, Title: titleEntry, Submit: "Add", Value: inc.ID,
 		Inputs: []bot.Input{
 			{Name: "text", Label: inc.Name() + ": " + clip(inc.Title), Hint: "What happened, in one or two sentences", Lines: 4, Max: incident.MaxText},
-			{Name: "visibility", Label: "Who sees it", Initial: string(vis), Options: []bot.Option{
-				{Value: string(incident.Internal), Label: "internal – incident responders"},
-				{Value: string(incident.StatusPage), Label: "status page – and the private status page"},
-				{Value: string(incident.Twitter), Label: "status page + twitter – and everybody, on X (with a preview first)"},
-			}},
+			visibilityInput(vis),
 		},
 	})
+}
+
+func visibilityInput(initial incident.Visibility) bot.Input {
+	return bot.Input{Name: "visibility", Label: "Who sees it", Initial: string(initial), Options: []bot.Option{
+		{Value: string(incident.Internal), Label: "internal – incident responders"},
+		{Value: string(incident.StatusPage), Label: "status page – and the private status page"},
+		{Value: string(incident.Twitter), Label: "status page + twitter – and everybody, on X (with a preview first)"},
+	}}
 }
 
 func submitEntry(c *call) error {

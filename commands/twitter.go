@@ -253,6 +253,9 @@ func help(c *call) error {
 		m.Blocks = append(m.Blocks, bot.Para(spans...))
 		m.Text += "\n" + line + " – " + w.about
 	}
+	if c.cmd.form != "" {
+		m.Blocks = append(m.Blocks, bot.Context(bot.Code("/"+c.cmd.name), bot.Plain(" alone opens the form of "), bot.Code("/"+c.cmd.name+" "+c.cmd.form), bot.Plain(", where the chat has forms.")))
+	}
 	var others []string
 	for _, cmd := range c.commands {
 		if cmd.name != c.cmd.name {

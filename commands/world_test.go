@@ -51,6 +51,7 @@ func (c cast) IsAdmin(u bot.UserRef) bool     { return u == "webchat:U_ada" && !
 func (c cast) IsResponder(u bot.UserRef) bool { return u == "webchat:U_rio" || c.every(u) }
 func (c cast) IsAgent(u bot.UserRef) bool     { return u == "webchat:U_sam" || c.every(u) }
 func (c cast) every(u bot.UserRef) bool       { return c.all && u == "webchat:U_all" }
+func (c cast) Responders() []bot.UserRef      { return []bot.UserRef{"webchat:U_rio"} }
 func (c cast) Admins() []bot.UserRef {
 	if c.nobody {
 		return nil

@@ -68,7 +68,16 @@ type Entry struct {
 	Source     Source     `json:"source"`
 	Author     string     `json:"author,omitempty"` // a chat's user ref or a token's ID
 	AuthorName string     `json:"author_name,omitempty"`
-	Locked     bool       `json:"locked,omitempty"` // written by Perch itself: can't be changed
+
+	// AddedBy brought somebody else's words in: the author is who said them.
+	AddedBy     string `json:"added_by,omitempty"`
+	AddedByName string `json:"added_by_name,omitempty"`
+
+	// WordsBy answers for the words, if it isn't the author: who brought them
+	// in, or last changed them. Another person has to approve them.
+	WordsBy string `json:"words_by,omitempty"`
+
+	Locked bool `json:"locked,omitempty"` // written by Perch itself: can't be changed
 
 	OccurredAt time.Time `json:"occurred_at"` // the timeline's order
 	CreatedAt  time.Time `json:"created_at"`
@@ -85,6 +94,14 @@ type Entry struct {
 	DeletedBy  string    `json:"deleted_by,omitempty"`
 	DeletePost bool      `json:"delete_post,omitempty"` // its posts are to go as well
 	Gen        int       `json:"gen,omitempty"`         // counts the attempts at making posts, for their keys
+}
+
+// wordsBy is who can't approve the entry's words.
+func (e Entry) wordsBy() string {
+	if e.WordsBy != "" {
+		return e.WordsBy
+	}
+	return e.Author
 }
 
 // Starred reports whether somebody marked the entry.
@@ -158,6 +175,22 @@ type Part struct {
 	Gone    bool            `json:"gone,omitempty"` // deleted on X
 }
 
+// Public reports whether something of the publication is on X, or may be.
+func (p Publication) Public() bool {
+	for _, part := range p.Parts {
+		switch part.State {
+		case outbox.Attempting, outbox.Unknown:
+			return true
+		case outbox.Done:
+			if !part.Gone {
+				return true
+			}
+		case outbox.Draft, outbox.Awaiting, outbox.Queued, outbox.Failed, outbox.Cancelled:
+		}
+	}
+	return false
+}
+
 // ActionIDs are the outbox actions of the publication.
 func (p Publication) ActionIDs() []string {
 	ids := make([]string, len(p.Parts))
@@ -193,6 +226,7 @@ type NewEntry struct {
 	Visibility Visibility // "" is Internal
 	Source     Source
 	By         Person
+	Said       Person    // whose words they are, if By only brings them in
 	OccurredAt time.Time // zero: now
 	Starred    bool
 	Permalink  string

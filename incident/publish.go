@@ -74,7 +74,7 @@ func (s *Service) prepare(tx store.Tx, inc Incident, e *Entry, p *Publication) e
 		x := accounts.XPost{Account: p.Account, Text: text, Thread: inc.Thread()}
 		a := outbox.Action{
 			Kind: accounts.KindPost, Key: base + ":" + strconv.Itoa(i+1), Order: "x.post:" + p.Account,
-			Lanes: []string{"x:" + p.Account, "x:" + p.Account + ":post"}, Subject: subject(*e), State: state, CreatedBy: e.Author,
+			Lanes: []string{"x:" + p.Account, "x:" + p.Account + ":post"}, Subject: subject(*e), State: state, CreatedBy: e.wordsBy(),
 		}
 		if i > 0 {
 			before := p.Parts[i-1].Action
@@ -300,7 +300,7 @@ func (s *Service) each(tx store.Tx, p *Publication, fn func(id string) (outbox.A
 func refusal(err error) error {
 	switch {
 	case errors.Is(err, outbox.ErrSelfApproval):
-		return &Error{Code: CodeSelfApproval, Message: "Another person has to approve this."}
+		return &Error{Code: CodeSelfApproval, Message: "These are your words, so another person has to approve them."}
 	case errors.Is(err, outbox.ErrTooLate):
 		return &Error{Code: CodeTooLate, Message: "It is on its way already."}
 	case errors.Is(err, outbox.ErrState):
@@ -336,6 +336,38 @@ func (s *Service) act(tx store.Tx, entryID string, fn func(*Entry, Incident) (bo
 		}
 	}
 	return e, nil
+}
+
+// Insist makes posts of an entry whose incident is private, as drafts that
+// still have to be confirmed. The timeline says who wanted it.
+func (s *Service) Insist(tx store.Tx, entryID string, by Person) (Entry, error) {
+	e, err := s.act(tx, entryID, func(e *Entry, inc Incident) (bool, error) {
+		acted := false
+		for i := range e.Posts {
+			p := &e.Posts[i]
+			if p.State != PubRefused || p.Failure == nil || p.Failure.Code != CodePrivate {
+				continue
+			}
+			p.Override, p.Confirmed = true, false
+			if err := s.prepare(tx, inc, e, p); err != nil {
+				return false, err
+			}
+			acted = true
+		}
+		return acted, nil
+	})
+	if err != nil {
+		return e, err
+	}
+	inc, err := s.Get(tx, e.IncidentID)
+	if err != nil {
+		return e, err
+	}
+	who := by.Name
+	if who == "" {
+		who = "Somebody"
+	}
+	return e, s.system(tx, inc, by, who+" insisted on publishing an entry of this private incident on X: "+excerpt(e.Text))
 }
 
 // Split makes a numbered thread of a text that is too long for one post, as a

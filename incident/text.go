@@ -1,6 +1,10 @@
 package incident
 
-import "github.com/perch-chat/perch/xapi/xtext"
+import (
+	"strings"
+
+	"github.com/perch-chat/perch/xapi/xtext"
+)
 
 const defaultLimit = xtext.DefaultLimit
 
@@ -13,3 +17,12 @@ func weigh(text string) (weighted int, valid bool) {
 
 // split cuts a text into the numbered posts of a thread.
 func split(text string, limit int) ([]string, error) { return xtext.Split(text, limit) }
+
+// excerpt is the beginning of a text, on one line.
+func excerpt(text string) string {
+	r := []rune(strings.Join(strings.Fields(text), " "))
+	if len(r) > 100 {
+		return string(r[:100]) + "…"
+	}
+	return string(r)
+}

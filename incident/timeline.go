@@ -77,6 +77,10 @@ func newEntry(inc Incident, n NewEntry) (Entry, error) {
 		Author: n.By.Ref, AuthorName: n.By.Name, Locked: n.Locked, OccurredAt: n.OccurredAt.UTC(), CreatedAt: now, UpdatedAt: now,
 		Origin: n.Origin, Permalink: n.Permalink,
 	}
+	if n.Said != (Person{}) {
+		e.Author, e.AuthorName = n.Said.Ref, n.Said.Name
+		e.AddedBy, e.AddedByName, e.WordsBy = n.By.Ref, n.By.Name, n.By.Ref
+	}
 	if e.Visibility == "" {
 		e.Visibility = Internal
 	}
@@ -179,6 +183,9 @@ func (s *Service) Edit(tx store.Tx, entryID string, c Edit, by Person) (Entry, e
 		return was, nil
 	}
 	e.UpdatedAt = now
+	if textChanged {
+		e.WordsBy = by.Ref
+	}
 	if textChanged || visChanged {
 		if err := s.republish(tx, inc, &e, c, by); err != nil {
 			return Entry{}, err

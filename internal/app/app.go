@@ -200,6 +200,7 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 	a.Commands = commands.New(commands.Deps{
 		Log: a.log.With("part", "commands"), Outbox: a.Outbox, Inbox: a.Inbox, Accounts: a.Accounts, Incidents: a.Incidents, Desk: a.Desk, Roles: a.Roles,
 		SetupChannel: bot.ChannelRef(c.Channels.Setup), IncidentsChannel: bot.ChannelRef(c.Channels.Incidents), OnSetup: a.setupFound,
+		PerIncident: c.Channels.PerIncident, Emoji: c.Timeline.Emoji,
 		Version: a.o.Version, Support: a.poll,
 	})
 	if err := a.newInstalls(sealer); err != nil {

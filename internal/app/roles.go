@@ -11,6 +11,7 @@ import (
 type roles struct {
 	admins     []bot.UserRef
 	responders map[bot.UserRef]bool
+	named      []bot.UserRef // the responders, in the order of the configuration
 	agents     map[bot.UserRef]bool
 }
 
@@ -21,6 +22,7 @@ func newRoles(c config.Config) *roles {
 	}
 	for _, u := range c.Team.Responders {
 		r.responders[bot.UserRef(u)] = true
+		r.named = append(r.named, bot.UserRef(u))
 	}
 	for _, u := range c.Team.Agents {
 		r.agents[bot.UserRef(u)] = true
@@ -47,3 +49,6 @@ func (r *roles) IsAgent(u bot.UserRef) bool { return r.agents[u] }
 
 // Admins are the people to ask.
 func (r *roles) Admins() []bot.UserRef { return r.admins }
+
+// Responders are those that the configuration names.
+func (r *roles) Responders() []bot.UserRef { return r.named }
