@@ -47,12 +47,13 @@ type Options struct {
 
 // Adapter is the connection to Slack. Make one with New.
 type Adapter struct {
-	o     Options
-	log   *slog.Logger
-	refs  refs
-	web   client
-	files *http.Client // for the bytes of files
-	stats *counters
+	o      Options
+	log    *slog.Logger
+	refs   refs
+	web    client
+	files  *http.Client // for the bytes of files
+	stats  *counters
+	health health
 
 	teams *Workspaces // of the receiving side of several workspaces, which hands everything on
 
@@ -206,6 +207,7 @@ func (a *Adapter) identify(ctx context.Context) error {
 			a.log.Info("slack knows the bot", "team", id.Team, "user", id.User)
 			return nil
 		}
+		a.health.failed(err)
 		if fatal(err) {
 			return fmt.Errorf("slack: who is the bot: %w", err)
 		}

@@ -131,6 +131,7 @@ func (a *Adapter) runHTTP(ctx context.Context) error {
 	if err := a.identify(ctx); err != nil {
 		return err
 	}
+	a.health.worked()
 	a.tellGap(ctx, *a.sink.Load(), time.Time{})
 	<-ctx.Done()
 	return nil

@@ -127,6 +127,8 @@ func (s *sockets) keep(ctx, after context.Context, n int, up func()) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			err = forApp(err)
+			s.health.failed(err)
 			if fatal(err) {
 				return fmt.Errorf("slack: open socket: %w", err)
 			}
@@ -141,6 +143,7 @@ func (s *sockets) keep(ctx, after context.Context, n int, up func()) error {
 			continue
 		}
 		up()
+		s.health.worked()
 		began := time.Now()
 		s.log.Debug("slack socket open", "socket", n)
 		orderly := false
