@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -150,10 +151,22 @@ func (c healthCmd) Run(e *env) error {
 	if err != nil {
 		return fmt.Errorf("perch does not answer at %s: %w", c.URL, err)
 	}
-	defer func() { _ = resp.Body.Close() }() // nothing was read
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("perch is not ready: %s", resp.Status)
 	}
-	_, err = fmt.Fprintln(e.out, "ready")
+	var said struct {
+		Status string
+		Chats  map[string]struct{ Problem string }
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&said); err != nil || said.Status == "" {
+		said.Status = "ready" // of another version
+	}
+	_, err = fmt.Fprintln(e.out, said.Status)
+	for name, c := range said.Chats {
+		if c.Problem != "" && err == nil {
+			_, err = fmt.Fprintf(e.out, "%s: %s\n", name, c.Problem)
+		}
+	}
 	return err
 }

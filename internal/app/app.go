@@ -310,7 +310,7 @@ func (a *App) Run(ctx context.Context) error {
 	send.run("outbox", a.Outbox.Run)
 	handle.run("inbox", a.Inbox.Run)
 	for _, p := range a.o.Platforms {
-		take.run(p.Name(), func(ctx context.Context) error { return p.Run(ctx, a.Inbox.Sink(p.Name())) })
+		take.run(p.Name(), func(ctx context.Context) error { return a.listen(ctx, p) })
 	}
 	take.run("poll", a.alone("poll", a.poll.run))
 	if !a.o.noControl {

@@ -34,7 +34,7 @@ func (a *App) routes() error {
 	}
 	mux.HandleFunc("GET /healthz", a.health.alive)
 	mux.HandleFunc("GET /readyz", a.serveReady)
-	mux.Handle("GET /metrics", metrics.Handler(metrics.Sources{Outbox: a.Outbox.Stats, Inbox: a.Inbox.Stats, Version: a.o.Version}))
+	mux.Handle("GET /metrics", metrics.Handler(metrics.Sources{Outbox: a.Outbox.Stats, Inbox: a.Inbox.Stats, Chats: a.chatMetrics, Version: a.o.Version}))
 	if a.o.Routes != nil {
 		if err := a.o.Routes(mux, a); err != nil {
 			return err

@@ -19,7 +19,22 @@ import (
 type Sources struct {
 	Outbox  func(context.Context) (outbox.Stats, error)
 	Inbox   func(context.Context) (inbox.Stats, error)
+	Chats   func() []Chat // may be nil
 	Version string
+}
+
+// Chat is how the connection to a chat is doing. Counts are since the start.
+type Chat struct {
+	Platform string
+	Up       bool
+	Sockets  int
+	Opened   int64
+	Received int64
+	Acked    int64
+	// Undecoded could not be read; NotStored were not stored in time, and so
+	// not acknowledged.
+	Undecoded, NotStored int64
+	Heard                time.Time // zero if never
 }
 
 // patience bounds one collection.
@@ -31,6 +46,8 @@ type collector struct {
 	depth, oldest, stuck, holds, attempts *prometheus.Desc
 	inDepth, inOldest, inDead             *prometheus.Desc
 	failed                                *prometheus.Desc
+	chatUp, chatSockets, chatAge          *prometheus.Desc
+	chatOpened, chatDeliveries            *prometheus.Desc
 }
 
 // Handler serves the metrics.
@@ -58,6 +75,12 @@ func newCollector(src Sources) *collector {
 		inOldest: desc("perch_inbox_oldest_seconds", "Age of the oldest event that is not handled yet."),
 		inDead:   desc("perch_inbox_dead_items", "Events that could not be handled."),
 		failed:   desc("perch_collect_failed", "1 if the figures of a part could not be read.", "part"),
+
+		chatUp:         desc("perch_chat_up", "1 if what people do in the chat reaches Perch.", "platform"),
+		chatSockets:    desc("perch_chat_sockets", "Sockets to the chat that are open.", "platform"),
+		chatAge:        desc("perch_chat_last_heard_seconds", "How long ago the chat was last heard.", "platform"),
+		chatOpened:     desc("perch_chat_sockets_opened_total", "Sockets opened since the start.", "platform"),
+		chatDeliveries: desc("perch_chat_deliveries_total", "Deliveries of the chat since the start: received, and of those acked, undecoded, not_stored.", "platform", "outcome"),
 	}
 }
 
@@ -90,6 +113,28 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.inDepth, float64(in.Depth))
 		gauge(c.inOldest, in.Oldest.Seconds())
 		gauge(c.inDead, float64(in.Dead))
+	}
+	c.chats(ch)
+}
+
+// chats shows the connections to the chats.
+func (c *collector) chats(ch chan<- prometheus.Metric) {
+	if c.src.Chats == nil {
+		return
+	}
+	show := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	for _, x := range c.src.Chats() {
+		show(c.chatUp, prometheus.GaugeValue, flag(x.Up), x.Platform)
+		show(c.chatSockets, prometheus.GaugeValue, float64(x.Sockets), x.Platform)
+		if !x.Heard.IsZero() {
+			show(c.chatAge, prometheus.GaugeValue, time.Since(x.Heard).Seconds(), x.Platform)
+		}
+		show(c.chatOpened, prometheus.CounterValue, float64(x.Opened), x.Platform)
+		for outcome, n := range map[string]int64{"received": x.Received, "acked": x.Acked, "undecoded": x.Undecoded, "not_stored": x.NotStored} {
+			show(c.chatDeliveries, prometheus.CounterValue, float64(n), x.Platform, outcome)
+		}
 	}
 }
 
