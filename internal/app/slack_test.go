@@ -26,7 +26,9 @@ type office struct {
 	setup, support, incidents string // channels
 }
 
-func newOffice(t *testing.T) *office {
+// newOffice starts all three. change, if any, sees the workspace and the
+// configuration before Perch starts.
+func newOffice(t *testing.T, change ...func(o *office, c *config.Config)) *office {
 	t.Helper()
 	o := &office{t: t, slack: slackfake.New(slackfake.Options{RefuseBodyTokens: true})}
 	srv := httptest.NewServer(o.slack.Handler())
@@ -62,6 +64,9 @@ func newOffice(t *testing.T) *office {
 	c.Team.Admins = []string{"slack:U0ADA"}
 	c.Channels = config.Channels{Setup: "slack:" + o.setup, Incidents: "slack:" + o.incidents}
 	c.Departments = []config.Department{{Name: "Support", Channel: "slack:" + o.support, Agents: []string{"slack:U0SAM"}, OnDuty: []string{"slack:U0SAM"}}}
+	for _, fn := range change {
+		fn(o, &c)
+	}
 	platforms, routes, err := app.Chats(c, logs(t))
 	if err != nil {
 		t.Fatal(err)

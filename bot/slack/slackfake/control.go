@@ -86,6 +86,19 @@ func (s *Server) Leave(who, channelID string) {
 	})
 }
 
+// SetPrivate makes a channel private or public, and shares it with another
+// company or not. Slack tells no app of it.
+func (s *Server) SetPrivate(channelID string, private, shared bool) error {
+	return s.do(func() error {
+		ch := s.st.channels[s.channelID(channelID)]
+		if ch == nil {
+			return ErrNotFound
+		}
+		ch.private, ch.ext = private, shared
+		return nil
+	})
+}
+
 // Archive closes a channel.
 func (s *Server) Archive(channelID, by string) {
 	_ = s.do(func() error { s.archive(s.st.channels[s.channelID(channelID)], s.userID(by)); return nil })
