@@ -71,7 +71,8 @@ type Slack struct {
 	APIURL        string `yaml:"api_url"`
 
 	// The app's own keys, for several workspaces: people install the app from
-	// <public_url>/slack/install, and no bot token is needed here.
+	// <public_url>/slack/install with a link of perch slack install-link, and no
+	// bot token is needed here.
 	ClientID     string `yaml:"client_id"`
 	ClientSecret Secret `yaml:"client_secret"`
 }
