@@ -43,6 +43,20 @@ type Harness struct {
 	// Look is what a person sees in a channel, threads too, oldest first.
 	Look func(ctx context.Context, who bot.UserRef, channel bot.ChannelRef) ([]Seen, error)
 
+	// Attach is a person who writes with a file. Files are those shown with a message.
+	Attach func(ctx context.Context, who bot.UserRef, thread bot.MessageRef, text, name string, data []byte) (bot.MessageRef, error)
+	Files  func(ctx context.Context, message bot.MessageRef) ([]SeenFile, error)
+
+	Names  [2]string // what the two people are called
+	Group  bot.GroupRef
+	NoUser bot.UserRef // well formed, but there is none
+
+	// Pinned are the messages that are pinned to a channel, Home the bot's page
+	// that a person sees, Inside whether somebody is in a channel.
+	Pinned func(ctx context.Context, channel bot.ChannelRef) ([]bot.MessageRef, error)
+	Home   func(ctx context.Context, who bot.UserRef) (*Seen, error)
+	Inside func(ctx context.Context, who bot.UserRef, channel bot.ChannelRef) (bool, error)
+
 	// LookForm is the form that a person has open, nil if none.
 	LookForm func(ctx context.Context, who bot.UserRef) (*SeenForm, error)
 
@@ -70,6 +84,13 @@ type Seen struct {
 	Styled    []string       // runs in bold, italics, code or strike
 	Reactions []string
 	Only      bool // nobody else sees it
+}
+
+// SeenFile is a file as a person gets it.
+type SeenFile struct {
+	Name string
+	Alt  string
+	Data []byte
 }
 
 // SeenForm is an open form as a person sees it.
@@ -113,6 +134,15 @@ func Run(t *testing.T, open func(t *testing.T) *Harness) {
 		{"events from before the start", testLate},
 		{"run ends with its context", testRunEnds},
 		{"refs survive a restart", testRestart},
+		{"pins", testPins},
+		{"a page of one's own", testHome},
+		{"people and groups", testPeople},
+		{"what a channel is", testInspect},
+		{"invite and archive", testInvite},
+		{"read a message as it is", testRead},
+		{"what was said in a thread", testHistory},
+		{"files from people", testDownload},
+		{"files from the bot", testUpload},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, &chat{Harness: open(t), sink: newSink()}) })
 	}
@@ -258,4 +288,12 @@ func definite(t *testing.T, what string, err error) {
 	if e.Code == "" || e.Message == "" {
 		t.Errorf("%s: %+v lacks its code or its sentence", what, e)
 	}
+}
+
+// code is the chat's word for an error.
+func code(err error) string {
+	if e, ok := errors.AsType[*bot.Error](err); ok {
+		return e.Code
+	}
+	return ""
 }

@@ -152,6 +152,7 @@ func conform(t *testing.T, prefix string, open func(t *testing.T, w *workspace) 
 			_, err := w.Submit(id(who), views[0].ID, fields)
 			return err
 		}
+		w.more(h, prefix)
 		h.Redeliver = func(context.Context) error {
 			all := w.Deliveries()
 			if len(all) == 0 {
@@ -170,6 +171,49 @@ func conform(t *testing.T, prefix string, open func(t *testing.T, w *workspace) 
 		h.Restart = func(context.Context) (bot.Platform, error) { return open(t, w), nil }
 		return h
 	})
+}
+
+// more says how people see what a chat can do besides.
+func (w *workspace) more(h *bottest.Harness, prefix string) {
+	ref := func(ts string) bot.MessageRef { return bot.MessageRef(prefix + w.channel + ":" + ts) }
+	h.Names, h.NoUser = [2]string{"Ada", "Rio"}, bot.UserRef(prefix+"U0NOBODY")
+	w.AddUser(slackfake.User{Name: "helper", Bot: true})
+	w.AddUser(slackfake.User{Name: "past", Deleted: true})
+	h.Group = bot.GroupRef(prefix + w.AddUserGroup("oncall", "On call", "ada", "rio", "helper", "past"))
+	h.Attach = func(_ context.Context, who bot.UserRef, thread bot.MessageRef, text, name string, data []byte) (bot.MessageRef, error) {
+		ts, err := w.Person(slackfake.Says{User: id(who), Channel: w.channel, Thread: id(thread), Text: text, Files: []slackfake.Upload{{Name: name, MIME: "image/png", Data: data}}})
+		return ref(ts), err
+	}
+	h.Files = func(_ context.Context, m bot.MessageRef) (out []bottest.SeenFile, err error) {
+		for _, x := range w.Messages(w.channel) {
+			if x.TS != id(m) {
+				continue
+			}
+			for _, f := range x.Files {
+				out = append(out, bottest.SeenFile{Name: f.Name, Alt: f.Alt, Data: f.Data})
+			}
+		}
+		return out, nil
+	}
+	h.Pinned = func(context.Context, bot.ChannelRef) (out []bot.MessageRef, err error) {
+		for _, m := range w.Messages(w.channel) {
+			if m.Pinned {
+				out = append(out, ref(m.TS))
+			}
+		}
+		return out, nil
+	}
+	h.Home = func(_ context.Context, who bot.UserRef) (*bottest.Seen, error) {
+		v, ok := w.Home(id(who))
+		if !ok {
+			return nil, nil //nolint:nilnil // what the harness asks for
+		}
+		s := seen(prefix, slackfake.Message{Blocks: v.Blocks, Buttons: v.Buttons})
+		return &s, nil
+	}
+	h.Inside = func(_ context.Context, who bot.UserRef, ch bot.ChannelRef) (bool, error) {
+		return slices.Contains(w.Members(id(ch)), id(who)), nil
+	}
 }
 
 var styleRE = regexp.MustCompile("(?:^|\\W)([*_~`])(\\S|\\S.*?\\S)([*_~`])(?:\\W|$)")

@@ -111,6 +111,23 @@ func (b *browser) state(ctx context.Context, who bot.UserRef) (webchat.View, err
 	return v, json.NewDecoder(resp.Body).Decode(&v)
 }
 
+// get fetches a file that a message shows.
+func (b *browser) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %d", path, resp.StatusCode)
+	}
+	return io.ReadAll(resp.Body)
+}
+
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	bottest.Run(t, func(t *testing.T) *bottest.Harness {
@@ -122,6 +139,28 @@ func TestConformance(t *testing.T) {
 		h := &bottest.Harness{
 			Platform: a, Channel: "webchat:support", People: [2]bot.UserRef{ada, sam},
 			NoChannel: "webchat:nowhere", NoMessage: "webchat:m:zzzzzzzz.1", Idempotent: true, Handle: "perch",
+			Names: [2]string{"Ada", "Sam"}, NoUser: "webchat:U_nobody",
+		}
+		h.Attach = func(ctx context.Context, who bot.UserRef, thread bot.MessageRef, text, name string, data []byte) (bot.MessageRef, error) {
+			ans, err := b.do(ctx, "message", webchat.Ask{As: who, Channel: h.Channel, Thread: thread, Text: text, Files: []webchat.Attach{{Name: name, Data: data}}})
+			return ans.Ref, err
+		}
+		h.Files = func(ctx context.Context, ref bot.MessageRef) ([]bottest.SeenFile, error) {
+			v, err := b.state(ctx, sam)
+			var out []bottest.SeenFile
+			for _, m := range v.Messages {
+				if m.Ref != ref {
+					continue
+				}
+				for _, f := range m.Files {
+					data, gerr := b.get(ctx, f.URL)
+					if gerr != nil {
+						return nil, gerr
+					}
+					out = append(out, bottest.SeenFile{Name: f.Name, Alt: f.Alt, Data: data})
+				}
+			}
+			return out, err
 		}
 		h.Say = func(ctx context.Context, who bot.UserRef, thread bot.MessageRef, text string) (bot.MessageRef, error) {
 			ans, err := b.do(ctx, "message", webchat.Ask{As: who, Channel: h.Channel, Thread: thread, Text: text})

@@ -35,6 +35,7 @@ type Button struct {
 // File is a file of a message.
 type File struct {
 	ID, Name, Title, MIME string
+	Alt                   string
 	Size                  int64
 	Data                  []byte
 }
@@ -80,7 +81,7 @@ func (s *Server) show1(m *message) Message {
 		out.Reactions[r.name] = slices.Clone(r.users)
 	}
 	for _, fl := range m.files {
-		out.Files = append(out.Files, File{fl.id, fl.name, fl.title, fl.mime, fl.size, fl.data})
+		out.Files = append(out.Files, File{ID: fl.id, Name: fl.name, Title: fl.title, MIME: fl.mime, Alt: fl.alt, Size: fl.size, Data: fl.data})
 	}
 	if ch := s.st.channels[m.channel]; ch != nil && m.only == "" {
 		out.Pinned = slices.Contains(ch.pins, m.ts)
