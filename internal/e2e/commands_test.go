@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,7 +24,7 @@ type playKey struct{}
 //	start, stop, crash            run Perch; end it gently, or as a power failure does
 //	config KEY VALUE              before start: a key of the configuration, with dots; not in the sandbox
 //	as USER, in PLACE [TEXT]      who acts, and where; with TEXT in the thread of the message that reads so
-//	say [-file=F] TEXT            write a message or a command
+//	say [-file=F] TEXT            write a message or a command; {F} is a file as it reads in the chat, {image} on X
 //	edit TEXT NEW, delete TEXT    change or take back one's own message
 //	react, unreact EMOJI TEXT     set a reaction on the newest message that reads TEXT, or take it back
 //	click LABEL [TEXT]            press a button, of the newest message that has it (and reads TEXT)
@@ -115,9 +117,14 @@ func (p *play) refs(s string) string {
 	})
 }
 
-// file is one that the script brings.
+// file is one that the script brings, or a small one of the kind that its name says.
 func (p *play) file(name string) (attached, error) {
 	b, err := os.ReadFile(filepath.Join(p.dir, name))
+	if begin, ok := map[string]string{
+		".png": "\x89PNG\r\n\x1a\n", ".gif": "GIF89a", ".mp4": "\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isommp41", ".pdf": "%PDF-1.4",
+	}[filepath.Ext(name)]; ok && errors.Is(err, fs.ErrNotExist) {
+		b, err = []byte(begin+name), nil
+	}
 	kinds := map[string]string{".png": "image/png", ".mp4": "video/mp4", ".gif": "image/gif", ".txt": "text/plain", ".pdf": "application/pdf"}
 	return attached{name, kinds[filepath.Ext(name)], b}, err
 }

@@ -88,10 +88,7 @@ func (w webStage) forms(who string) ([]form, error) {
 }
 
 func (w webStage) says(who, channel, thread, text string, files ...attached) error {
-	if len(files) > 0 {
-		return errNone
-	}
-	return w.ask(who, "message", map[string]any{"channel": "webchat:" + channel, "thread": thread, "text": text})
+	return w.ask(who, "message", map[string]any{"channel": "webchat:" + channel, "thread": thread, "text": text, "files": attachedFiles(files)})
 }
 
 func (w webStage) edits(who string, m seen, text string) error {
@@ -150,6 +147,7 @@ type message struct {
 	Only, Deleted                    bool
 	Author                           *struct{ Name, Handle string }
 	Blocks                           []block
+	Files                            []struct{ Name string }
 	Reactions                        []struct {
 		Emoji string
 		Users []string
@@ -210,6 +208,9 @@ func (m message) reads() string {
 	}
 	if len(m.Blocks) == 0 {
 		b.WriteString(m.Text)
+	}
+	for _, f := range m.Files {
+		b.WriteString("\n{" + f.Name + "}")
 	}
 	for _, bl := range m.Blocks {
 		b.WriteString(bl.Text)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,11 +49,17 @@ func (x sandboxX) ask(what string, fields map[string]any) error {
 	return err
 }
 
-func (x sandboxX) dm(handle, text string, files ...attached) error {
-	if len(files) > 0 {
-		return errNone
+// attachedFiles are files as the pages send them.
+func attachedFiles(files []attached) []map[string]any {
+	var out []map[string]any
+	for _, f := range files {
+		out = append(out, map[string]any{"name": f.name, "data": f.data})
 	}
-	return x.ask("dm", map[string]any{"customer": account(handle), "text": text})
+	return out
+}
+
+func (x sandboxX) dm(handle, text string, files ...attached) error {
+	return x.ask("dm", map[string]any{"customer": account(handle), "text": text, "files": attachedFiles(files)})
 }
 
 func (x sandboxX) mention(handle, text string) error {
@@ -74,8 +81,9 @@ type xState struct {
 		Customers []struct {
 			Handle   string
 			Messages []struct {
-				Mine bool
-				Text string
+				Mine  bool
+				Text  string
+				Files []struct{ Show string }
 			}
 		}
 	}
@@ -97,6 +105,9 @@ func (x sandboxX) received(handle string) ([]string, error) {
 	for _, c := range s.X.Customers {
 		for _, m := range c.Messages {
 			if c.Handle == handle && !m.Mine {
+				for _, f := range m.Files {
+					m.Text += " {" + f.Show + "}"
+				}
 				out = append(out, m.Text)
 			}
 		}
@@ -137,6 +148,11 @@ func (x fakeX) received(handle string) ([]string, error) {
 	var out []string
 	for _, d := range x.DMs(company, account(handle)) {
 		if d.From == company {
+			for _, id := range d.MediaIDs {
+				f, _ := x.Media(id)
+				show, _, _ := strings.Cut(f.Type, "/")
+				d.Text += " {" + show + "}"
+			}
 			out = append(out, d.Text)
 		}
 	}
