@@ -9,15 +9,30 @@ import (
 // among agents. All other reactions are for others.
 func (d *Desk) onReaction(tx store.Tx, ev bot.Event) (bool, error) {
 	e := d.opt.Emoji
+	ev.Emoji = emojiName(ev.Emoji)
 	switch ev.Emoji {
 	case "":
 		return false, nil
-	case e.Claim, e.Close, e.Snooze:
+	case emojiName(e.Claim), emojiName(e.Close), emojiName(e.Snooze):
 		return d.onCardReaction(tx, ev)
-	case e.Note:
+	case emojiName(e.Note):
 		return d.onNoteReaction(tx, ev)
 	}
 	return false, nil
+}
+
+// emojiName is the name by which chats tell of an emoji that has several: they
+// agree with https://github.com/iamcal/emoji-data, which Slack's names are from.
+func emojiName(s string) string {
+	switch s {
+	case "raised_hand":
+		return "hand"
+	case "thumbsup":
+		return "+1"
+	case "thumbsdown":
+		return "-1"
+	}
+	return s
 }
 
 func (d *Desk) onCardReaction(tx store.Tx, ev bot.Event) (bool, error) {
@@ -31,9 +46,9 @@ func (d *Desk) onCardReaction(tx store.Tx, ev bot.Event) (bool, error) {
 	}
 	ev.Value = c.ID
 	switch ev.Emoji {
-	case d.opt.Emoji.Claim:
+	case emojiName(d.opt.Emoji.Claim):
 		_, err = d.claim(tx, c.ID, ev)
-	case d.opt.Emoji.Close:
+	case emojiName(d.opt.Emoji.Close):
 		_, err = d.Close(tx, c.ID, ev.User)
 	default:
 		err = d.askSnooze(tx, ev)

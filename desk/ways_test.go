@@ -142,7 +142,7 @@ func TestEmojiOnTheCard(t *testing.T) {
 		if c := w.conv(); c.Owner != sam.Ref {
 			t.Errorf("owner = %q", c.Owner)
 		}
-		w.react(lee, "raised_hand", card)
+		w.react(lee, "hand", card) // as Slack calls it
 		contains(t, "told", w.told(lee).msg.Text, "Sam has this conversation")
 		w.press(lee, "desk.take", buttons(w.told(lee).msg)["desk.take"].Value)
 		w.react(lee, "zzz", card)
