@@ -163,9 +163,11 @@ func (w *Workspaces) take(ctx context.Context, sink bot.Sink, d delivery) error 
 var errNoTeam = errors.New("slack: the delivery is of no workspace")
 
 // broken are Slack's words for a token that will never be taken again.
+// invalid_auth is not among them: a workspace that lets certain addresses in
+// only says it to all others.
 func broken(code string) bool {
 	switch code {
-	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive":
+	case "token_revoked", "token_expired", "account_inactive":
 		return true
 	}
 	return false
@@ -175,7 +177,8 @@ func broken(code string) bool {
 // token, and says so again when asked, the workspace is over until somebody
 // installs the app anew: the other workspaces go on.
 func (w *Workspaces) judge(ctx context.Context, ws *workspace, err error) error {
-	if !broken(code(err)) {
+	why := code(err)
+	if !broken(why) && why != "invalid_auth" {
 		return err
 	}
 	w.Forget(ws.inst.Team)
@@ -188,6 +191,9 @@ func (w *Workspaces) judge(ctx context.Context, ws *workspace, err error) error 
 	case !now.same(ws.inst):
 		// It was installed anew: the next attempt uses the new token.
 		return &bot.Error{Code: "token_replaced", Message: "Perch was installed again in this workspace. It goes on by itself.", Temporary: true, Err: err}
+	}
+	if !broken(why) {
+		return err
 	}
 	_, terr := w.adapter(now).web.call(ctx, now.Token.Reveal(), "auth.test", nil, nil)
 	if !broken(code(terr)) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -280,7 +281,7 @@ func TestWorkspaceEnds(t *testing.T) {
 	}
 
 	// A hiccup is no end: Slack is asked before anything is given up.
-	two.AddFault(slackfake.Fault{Method: "chat.postMessage", Times: 1, Error: "invalid_auth"})
+	two.AddFault(slackfake.Fault{Method: "chat.postMessage", Times: 1, Error: "token_revoked"})
 	if err := post(acme); err == nil {
 		t.Error("a refused post was no error")
 	}
@@ -289,6 +290,54 @@ func TestWorkspaceEnds(t *testing.T) {
 	}
 	if err := post(acme); err != nil {
 		t.Errorf("after the hiccup: %v", err)
+	}
+
+	// What an allowlist of addresses says is no end either.
+	two.AddFault(slackfake.Fault{Method: "chat.postMessage", Times: 1, Error: "invalid_auth"})
+	two.AddFault(slackfake.Fault{Method: "auth.test", Times: 1, Error: "invalid_auth"})
+	if e, ok := errors.AsType[*bot.Error](post(acme)); !ok || e.Code != "invalid_auth" || e.Temporary {
+		t.Errorf("a post from an address that is not let in = %v", e)
+	}
+	if len(two.ledger.broken) != 1 {
+		t.Errorf("broken = %q from an address that is not let in", two.ledger.broken)
+	}
+}
+
+// In HTTP mode one address takes the requests of all workspaces.
+func TestWorkspacesOverHTTP(t *testing.T) {
+	w := newWorkspace(t, slackfake.Options{})
+	w.AddTeam("T0BETA", "Beta")
+	w.AddUser(slackfake.User{Team: "T0BETA", Name: "bea"})
+	beta := w.AddChannel(slackfake.Channel{Team: "T0BETA", Name: "support", Members: []string{"U0BEA", "U0BETABOT"}})
+	app := w.workspaces(t, keep(w.installation(), w.install(t, "T0BETA")), func(o *slack.WorkspacesOptions) { o.HTTPMode, o.AppToken = true, "" })
+	srv := httptest.NewServer(app.Handler())
+	defer srv.Close()
+	w.SetRequestURLs(srv.URL, srv.URL, srv.URL)
+	got := &recorder{}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx, got) }()
+	await(t, w, "verified address", func() bool { return w.VerifyURL(t.Context()) == nil })
+	await(t, w, "acknowledgement", func() bool { // the handler may be there before Run is
+		d := w.Command("U0BEA", beta, "/twitter", "help")
+		<-d.Done()
+		_, ok := d.Acked()
+		return ok
+	})
+	ts, err := w.PersonSays(w.ada, w.channel, "hello", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"slack:T0BETA:" + beta, "slack:T0ACME:" + w.channel + ":" + ts} {
+		await(t, w, "event of "+want, func() bool {
+			got.mu.Lock()
+			defer got.mu.Unlock()
+			return slices.ContainsFunc(got.all, func(ev bot.Event) bool { return string(ev.Channel) == want || string(ev.Message) == want })
+		})
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run = %v", err)
 	}
 }
 
