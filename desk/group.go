@@ -230,7 +230,7 @@ func (d *Desk) syncDepartment(tx store.Tx, g group, dep Department) error {
 		return err
 	}
 	for _, x := range there {
-		if x.Group != "" && !(x.Group == g.Ref && g.has(x.User)) {
+		if x.Group != "" && (x.Group != g.Ref || !g.has(x.User)) {
 			if err := duties().Delete(tx, store.Key(dep.ID, string(x.User))); err != nil {
 				return err
 			}

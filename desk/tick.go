@@ -39,8 +39,8 @@ func (d *Desk) Due(tx store.Tx) (bool, error) {
 }
 
 // Tick does what the clock asks for: it ends snoozes, calls agents again, tells
-// the waiting time on cards anew, and looks at channels and groups. It is to be called every few seconds;
-// more says that it should be called again at once.
+// the waiting time on cards anew, and looks at channels and groups. It is to be
+// called every few seconds; more says that it should be called again at once.
 func (d *Desk) Tick(tx store.Tx) (more bool, err error) {
 	list, err := store.Collect(conversations().ByRange(tx, "alarm", due(alarmsAtOnce)))
 	if err != nil {

@@ -99,12 +99,13 @@ func said(ev bot.Event) (name, rest string) {
 }
 
 func (d *Desk) tellHelp(tx store.Tx, ev bot.Event) error {
-	text := "In a conversation's thread:"
+	var text strings.Builder
+	text.WriteString("In a conversation's thread:")
 	for _, w := range words() {
-		text += "\n@perch " + strings.TrimSpace(w.name+" "+w.usage) + " – " + w.about
+		text.WriteString("\n@perch " + strings.TrimSpace(w.name+" "+w.usage) + " – " + w.about)
 	}
-	text += "\nWhat its agent writes here without @perch goes to the customer; what begins with // or note: never does. More: /twitter help, /incident help, /duty help."
-	return d.tell(tx, ev, text)
+	text.WriteString("\nWhat its agent writes here without @perch goes to the customer; what begins with // or note: never does. More: /twitter help, /incident help, /duty help.")
+	return d.tell(tx, ev, text.String())
 }
 
 func (d *Desk) sayClaim(tx store.Tx, ev bot.Event, c Conversation, _ string) error {
