@@ -18,29 +18,6 @@ type envelope struct {
 	Payload json.RawMessage `json:"payload"`
 }
 
-// laneOf is what must stay in order with other deliveries: the channel of an
-// event. What people press or command stands for itself.
-func laneOf(kind string, payload json.RawMessage) string {
-	if kind != kindEvent {
-		return ""
-	}
-	var p struct {
-		Event struct {
-			Channel json.RawMessage `json:"channel"`
-			Item    struct {
-				Channel json.RawMessage `json:"channel"`
-			} `json:"item"`
-		} `json:"event"`
-	}
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return ""
-	}
-	if len(p.Event.Channel) > 0 {
-		return string(p.Event.Channel)
-	}
-	return string(p.Event.Item.Channel)
-}
-
 // read reads a socket until it ends, whatever Slack has said of its end. After
 // run has ended it takes in nothing more.
 func (s *sockets) read(run, after context.Context, sk *socket) {
@@ -103,7 +80,8 @@ func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
 	}
 	d := delivery{kind: e.Type, id: e.ID, payload: e.Payload}
 	sk.full.Store(true)
-	err := s.lanes.put(run, laneOf(e.Type, e.Payload), func() {
+	lane, turn := orderOf(e.Type, e.Payload)
+	err := s.lanes.inTurn(run, lane, turn, func() {
 		if err := s.take(after, s.Sink, d); err != nil {
 			s.log.Error("slack delivery not stored and not acknowledged", "kind", d.kind, "err", err)
 			return

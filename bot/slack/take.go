@@ -83,6 +83,7 @@ type lanes struct {
 
 	mu     sync.Mutex
 	queues map[string][]func() // keys at work, with what waits behind
+	turns  turns
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -96,6 +97,13 @@ func newLanes(n int) *lanes {
 
 // put takes work in. It blocks while there is too much of it.
 func (l *lanes) put(ctx context.Context, key string, work func()) error {
+	return l.inTurn(ctx, key, "", work)
+}
+
+// inTurn is put for work that also follows what has the same turn. Places in
+// the lane and in the turn are given out together, so that no two wait for
+// each other.
+func (l *lanes) inTurn(ctx context.Context, key, turn string, work func()) error {
 	select {
 	case l.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -107,6 +115,7 @@ func (l *lanes) put(ctx context.Context, key string, work func()) error {
 		l.free()
 		return errClosed
 	}
+	work = l.turns.take(context.WithoutCancel(ctx), turn, work)
 	if key == "" {
 		l.run(func() { defer l.free(); work() })
 		return nil

@@ -469,7 +469,7 @@ func TestSink(t *testing.T) {
 			{ev("1", bot.Event{Kind: bot.EventMessage, Message: "webchat:m1"}), "webchat:m1"},
 			{ev("2", bot.Event{Kind: bot.EventMessage, Message: "webchat:m2", Thread: "webchat:m1"}), "webchat:m1"},
 			{ev("3", bot.Event{Kind: bot.EventMessageEdited, Message: "webchat:m1"}), "webchat:m1"},
-			{ev("4", bot.Event{Kind: bot.EventAction, Message: "webchat:m1"}), "webchat webchat:support webchat:U_ada"},
+			{ev("4", bot.Event{Kind: bot.EventAction, Message: "webchat:m1"}), "webchat:m1"}, // a click on a card, and the answer behind it
 			{ev("5", bot.Event{Kind: bot.EventCommand}), "webchat webchat:support webchat:U_ada"},
 			{ev("5", bot.Event{Kind: bot.EventCommand, Text: "again"}), ""}, // stored once
 		}

@@ -174,13 +174,14 @@ func EventItem(platform string, ev bot.Event) (Item, error) {
 }
 
 // thread says what an event is handled in order with: the rest of its thread,
-// of which a message may become the first; else what the same person does in
-// the same channel.
+// of which a message may become the first, and what is done with that message,
+// such as to press its buttons; else what the same person does in the same
+// channel.
 func thread(ev bot.Event) string {
 	switch {
 	case ev.Thread != "":
 		return string(ev.Thread)
-	case ev.Message != "" && (ev.Kind == bot.EventMessage || ev.Kind == bot.EventMessageEdited || ev.Kind == bot.EventMessageDeleted):
+	case ev.Message != "" && ev.Kind != bot.EventCommand:
 		return string(ev.Message)
 	default:
 		return ev.Platform + " " + string(ev.Channel) + " " + string(ev.User.Ref)
