@@ -156,6 +156,8 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 		return r.messageChanged(tx, ev)
 	case bot.EventJoined:
 		return r.joined(tx, ev.Channel)
+	case bot.EventUndecoded:
+		return r.notUnderstood(tx, ev)
 	case bot.EventInstalled:
 		return r.EnsureSetup(tx)
 	default:

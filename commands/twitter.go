@@ -223,7 +223,11 @@ func support(c *call) error {
 	if err != nil {
 		return err
 	}
-	for _, line := range wrong {
+	unread, err := unreadLines(c.tx)
+	if err != nil {
+		return err
+	}
+	for _, line := range append(wrong, unread...) {
 		m.Blocks = append(m.Blocks, bot.Para(bot.Plain("⚠ "+line)))
 	}
 	if c.Support != nil {
