@@ -68,7 +68,7 @@ func (d *Desk) showFile(tx store.Tx, c Conversation, m Message, n int, s Setting
 	f := m.Files[n]
 	p := bot.UploadFile{
 		Channel: c.Channel, Thread: c.CardRef, Account: c.Account,
-		URL: f.URL, Name: f.Name, Type: f.Type, Size: f.Size, Most: s.MaxUpload, Types: s.MediaTypes, Once: once,
+		URL: f.URL, Name: f.Name, Type: f.Type, Size: f.Size, Alt: f.Alt, Most: s.MaxUpload, Types: s.MediaTypes, Once: once,
 	}
 	if p.Thread == "" {
 		p.ThreadOf = cardKey(c)

@@ -181,6 +181,7 @@ type File struct {
 	Type string `json:"type,omitempty"` // media type
 	Size int64  `json:"size,omitempty"`
 	URL  string `json:"url,omitempty"`
+	Alt  string `json:"alt,omitempty"` // what it shows, as its sender says
 
 	Platform string `json:"platform,omitempty"` // the chat it is in, of an agent's file
 	ID       string `json:"id,omitempty"`       // what that chat calls it

@@ -35,9 +35,9 @@ type Settings struct {
 	Welcome            string   `json:"welcome"`             // to the customer, once a conversation
 	Finished           string   `json:"finished"`            // to the customer when the conversation is closed
 	AgentsDisplayName  string   `json:"agents_display_name"` // NameNone, NameName or NameUsername
-	FileUpload         bool     `json:"file_upload"`         // whether files of customers are shown to agents
+	FileUpload         bool     `json:"file_upload"`         // whether files go between customers and agents
 	MaxUpload          int64    `json:"max_upload"`          // bytes a file
-	MediaTypes         []string `json:"media_types"`         // "image/*", "video/mp4"; none means all
+	MediaTypes         []string `json:"media_types"`         // "image/*", "video/mp4"; none means all pictures and videos
 	ReplyMode          string   `json:"reply_mode"`          // ReplyClaimed
 }
 

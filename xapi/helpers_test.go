@@ -97,6 +97,14 @@ func everyCall() []apiCall {
 			_, _, err := c.DMMedia(ctx, canary, "1", "2", "file", 100)
 			return err
 		}},
+		{"OpenMedia", false, `bytes`, func(ctx context.Context, c *Client) error {
+			d, _, err := c.OpenMedia(ctx, canary, "https://ton.twitter.com/1.1/ton/data/dm/1/2/file")
+			if err == nil {
+				_, err = io.Copy(io.Discard, d.Body)
+				_ = d.Body.Close()
+			}
+			return err
+		}},
 		{"UploadMedia image", false, `{"data":{"id":"5","media_key":"3_5"}}`, func(ctx context.Context, c *Client) error {
 			_, err := c.UploadMedia(ctx, canary, strings.NewReader("png"), png())
 			return err

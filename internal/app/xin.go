@@ -107,7 +107,7 @@ func files(media []xapi.Attachment) []desk.File {
 		if kind == "" {
 			kind, _, _ = strings.Cut(m.Key, "_") // all that X told of it
 		}
-		f := desk.File{Name: names[kind], URL: m.URL}
+		f := desk.File{Name: names[kind], URL: m.URL, Alt: m.AltText}
 		if u, err := url.Parse(m.URL); err == nil {
 			f.Type = typeNamed(path.Ext(u.Path))
 		}

@@ -133,6 +133,37 @@ func TestMediaIsChecked(t *testing.T) {
 	one(400, map[string]any{"media": base64.StdEncoding.EncodeToString([]byte("plain words")), "media_category": "tweet_image"})
 }
 
+// TestMediaOfMessages: what a message shows must be the sender's own, of the
+// right kind, worked through and not too old.
+func TestMediaOfMessages(t *testing.T) {
+	h := start(t, Options{})
+	tok, _ := h.login(h.acme.ID, allScopes)
+	other, _ := h.login(h.cust.ID, allScopes)
+	send := func(want int, tok, to, media string) {
+		t.Helper()
+		h.call(want, "POST", "/2/dm_conversations/with/"+to+"/messages", tok, map[string]any{"attachments": []any{map[string]any{"media_id": media}}})
+	}
+	id := h.initMedia(200, tok, "image/gif", "dm_gif", 6)
+	h.appendMedia(200, tok, id, 0, []byte("GIF89a"))
+	send(400, tok, h.cust.ID, id)
+	h.call(200, "POST", "/2/media/upload/"+id+"/finalize", tok, nil)
+	send(400, tok, h.cust.ID, id) // X still works on it
+	h.clock.add(3 * time.Second)
+	send(400, other, h.acme.ID, id)
+	send(201, tok, h.cust.ID, id)
+	send(400, tok, h.cust.ID, "12345")
+	h.clock.add(24 * time.Hour)
+	tok, _ = h.login(h.acme.ID, allScopes)
+	send(400, tok, h.cust.ID, id)
+	dms := h.s.DMs(h.acme.ID, h.cust.ID)
+	if len(dms) != 1 {
+		t.Fatalf("%d messages were sent, want one", len(dms))
+	}
+	if f, ok := h.s.Media(dms[0].MediaIDs[0]); !ok || f.Type != "image/gif" || string(f.Data) != "GIF89a" {
+		t.Errorf("the customer sees %+v", f)
+	}
+}
+
 func TestCategoryDecidesUse(t *testing.T) {
 	h := start(t, Options{})
 	tok, _ := h.login(h.acme.ID, allScopes)
