@@ -33,6 +33,7 @@ var allowed = map[string]string{
 	"internal/metrics":     "internal/inbox internal/outbox store",
 	"internal/arch":        "",
 	"internal/browsertest": "",
+	"internal/nodetest":    "",
 	"internal/e2e":         "*",
 
 	"web":                   "desk incident internal/outbox internal/accounts internal/installs internal/inbox store xapi/xtext",
