@@ -12,9 +12,9 @@ type (
 	Healther interface{ Health() Health }
 
 	// Examiner looks at the chat's side of the installation (tokens, scopes,
-	// clock, the channels that Perch speaks in) and changes nothing there.
+	// clock, connection) and changes nothing there.
 	Examiner interface {
-		Examine(ctx context.Context, channels []ChannelRef) []Finding
+		Examine(ctx context.Context) []Finding
 	}
 )
 
@@ -42,7 +42,7 @@ type Health struct {
 
 // Finding is what an examination found.
 type Finding struct {
-	About   string // "token", "scopes", "#support"
+	About   string // "token", "scopes", "clock"
 	Text    string // what was found
 	Do      string // what to do about it; empty if all is well
 	Serious bool   // something does not work until it is done

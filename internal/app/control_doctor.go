@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
 
+	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/commands"
 	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/internal/accounts"
@@ -31,6 +33,12 @@ func Examine(ctx context.Context, c config.Config, configErr error, version stri
 		}
 	}
 	d := doctor.Deps{Config: c, ConfigErr: configErr, Tables: Tables(), X: NewX(c, version), Events: wanted()}
+	if c.Chat.Slack.BotToken != "" && c.Chat.Slack.ClientID == "" {
+		// The installations of several workspaces are known to the Perch that serves.
+		if s, _, err := slackChat(c.Chat.Slack, slog.New(slog.DiscardHandler)); err == nil {
+			d.Chats = examineChats(c, []bot.Platform{s})
+		}
+	}
 	d.DB, d.StoreErr = existingStore(ctx, c)
 	if d.DB == nil {
 		return doctor.Run(ctx, d, found), nil
@@ -91,7 +99,7 @@ func (a *App) serveDoctor(w http.ResponseWriter, r *http.Request) {
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	doctor.Run(r.Context(), doctor.Deps{
 		Config: a.o.Config, DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk), Troubles: commands.Troubles,
-		X: a.X, Events: wanted(), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery,
+		X: a.X, Events: wanted(), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery, Chats: examineChats(a.o.Config, a.o.Platforms),
 	}, func(f doctor.Finding) {
 		_ = enc.Encode(f) // the client may be gone
 		_ = flush.Flush()

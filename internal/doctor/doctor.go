@@ -102,6 +102,10 @@ type Deps struct {
 	HTTP   *http.Client // for looks that are no calls of X; one with a timeout if nil
 	Events []string     // what Perch asks X to deliver
 
+	// Chats has the chats look at themselves: tokens, rights, connections and
+	// the channels that are configured. It may be nil.
+	Chats func(ctx context.Context) []Finding
+
 	// Serving says that these checks are made by the Perch that serves, which
 	// alone knows Polls and when X delivered last.
 	Serving      bool
@@ -141,7 +145,7 @@ func Run(ctx context.Context, d Deps, found func(Finding)) (healthy bool) {
 		return healthy
 	}
 	for _, check := range []func(context.Context){
-		e.opens, e.folder, e.disk, e.tables, e.team,
+		e.opens, e.folder, e.disk, e.tables, e.team, e.platforms,
 		e.reach, e.appKeys, e.client, e.connected, e.publicURL, e.webhook, e.subscriptions,
 		e.polling, e.duty, e.chats, e.work,
 	} {
@@ -166,6 +170,16 @@ type exam struct {
 	some    bool               // an account is connected, as far as Perch knows
 	list    []accounts.Account // those that Perch may act for and X accepts
 	hook    *xapi.Webhook      // ours, if X has it
+}
+
+// platforms shows what the chats found.
+func (e *exam) platforms(ctx context.Context) {
+	if e.Chats == nil {
+		return
+	}
+	for _, f := range e.Chats(ctx) {
+		e.note(f)
+	}
 }
 
 func (e *exam) ok(check, text string) { e.note(Finding{Check: check, State: OK, Text: text}) }

@@ -24,7 +24,13 @@ func TestSlackNoGap(t *testing.T) {
 	o := newOffice(t)
 	o.work()
 	opens := o.slack.Opens()
+	// Perch opens no more sockets than Slack allows, which is one a second.
+	pace := time.NewTicker(1050 * time.Millisecond)
+	defer pace.Stop()
 	for i := range rotations {
+		if i >= 8 {
+			<-pace.C
+		}
 		rotate := o.slack.Rotate
 		if i%3 == 2 {
 			rotate = o.slack.Refresh

@@ -27,6 +27,7 @@ type office struct {
 	p         *play
 	incidents string // the channel
 	thread    string // of INC-1
+	conf      string // the configuration's file
 	stop      chan struct{}
 	wg        sync.WaitGroup
 
@@ -80,7 +81,8 @@ func newOffice(t *testing.T) *office {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	conf := filepath.Join(dir, "perch.yaml")
+	o.conf = filepath.Join(dir, "perch.yaml")
+	conf := o.conf
 	yaml := fmt.Sprintf(`listen: %s
 public_url: http://%s
 data: %s
