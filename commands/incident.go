@@ -21,6 +21,7 @@ func (r *Router) incident() command {
 		name: "incident", about: "Declare incidents and work on them", bare: "help", form: "new",
 		words: []word{
 			{name: "new", aliases: []string{"create", "declare"}, usage: "[--severity sev1] [--private yes] title", about: "Declare an incident", role: responder, run: newIncident, opens: opensNew},
+			{name: "update", aliases: []string{"add"}, usage: `[INC-1] [--visibility "status page + twitter"] text`, about: "Add to its timeline, as /timeline add does", role: responder, run: addEntry, opens: opensEntry},
 			{name: "status", aliases: []string{"show", "overview"}, usage: "[INC-1]", about: "Show an incident", run: showIncident},
 			{name: "list", about: "List the open incidents", run: listIncidents},
 			{name: "severity", aliases: []string{"sev"}, usage: "[INC-1] sev1|sev2|sev3|sev4", about: "Change the severity", role: responder, run: setSeverity},
@@ -38,6 +39,7 @@ func (r *Router) incident() command {
 func (r *Router) incidentButtons() {
 	r.buttons[btnUpdate] = openEntryForm
 	r.buttons[btnResolve] = resolveButton
+	r.buttons[btnPick] = pickIncident
 	r.buttons[btnRoom] = retryRoom
 	r.buttons[btnArchive] = archiveNow
 	r.buttons[btnKeepChannel] = func(c *call) error { return c.reply(text("Nothing was changed.")) }
@@ -166,7 +168,8 @@ func (c *call) which(s string) (inc incident.Incident, rest string, err error) {
 	for _, i := range here {
 		names = append(names, fmt.Sprintf("%s (%s)", i.Name(), clip(i.Title)))
 	}
-	return inc, s, refuse("Which incident? Write its number first, such as %s. Open are: %s", here[0].Name(), strings.Join(names, ", "))
+	text := fmt.Sprintf("Which incident? Write its number first, such as %s. Open are: %s", here[0].Name(), strings.Join(names, ", "))
+	return inc, s, &ambiguous{refusal{text}, here}
 }
 
 // hidden is what a filter of incidents says of private ones: those who aren't

@@ -69,6 +69,9 @@ func messageShortcut(c *call) error {
 		return refuse("No incident is open. Declare one: /incident new What is wrong")
 	}
 	a := ask{ID: c.ev.Platform + ":" + c.ev.ID, Event: c.ev}
+	if err := c.sweepAsks(); err != nil {
+		return err
+	}
 	if err := asks.Put(c.tx, a); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func TestPermissions(t *testing.T) {
 		"/twitter settings": admins, "/twitter support": all, "/twitter help": all,
 		"/incident new": responders, "/incident status": all, "/incident list": all, "/incident severity": responders,
 		"/incident mitigate": responders, "/incident resolve": responders, "/incident reopen": responders, "/incident cancel": responders,
-		"/incident workflow": responders, "/incident archive": responders, "/incident help": all,
+		"/incident workflow": responders, "/incident archive": responders, "/incident update": responders, "/incident help": all,
 		"/incident workflow add": admins, "/incident workflow on": admins, "/incident workflow off": admins, "/incident workflow delete": admins,
 		"/incident workflow list": responders,
 		"/timeline add":           responders, "/timeline list": all, "/timeline help": all,
@@ -62,7 +62,7 @@ func TestButtonPermissions(t *testing.T) {
 		btnLetterRetry: "ada", btnLetterDiscard: "ada", btnRelease: "ada", btnItemRetry: "ada", btnItemDiscard: "ada",
 		btnShow: "ada rio", btnDutyOn: "sam", btnDutyOff: "ada rio sam max",
 		btnInsist: "ada rio", btnMessage: "ada rio", btnFollow: "ada rio", btnRemove: "ada rio", btnStay: "ada rio",
-		btnRoom: "ada rio", btnArchive: "ada rio", btnKeepChannel: "ada rio sam max",
+		btnPick: "ada rio sam max", btnRoom: "ada rio", btnArchive: "ada rio", btnKeepChannel: "ada rio sam max",
 	}
 	forms := map[string]string{formNew: "ada rio", formEntry: "ada rio", formText: "ada rio", formMessage: "ada rio"}
 	ada, rio, sam, max := people()

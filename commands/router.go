@@ -189,7 +189,7 @@ func (r *Router) command(c *call) error {
 		}
 		return err
 	}
-	return c.word.run(c)
+	return c.offer(c.word.run(c))
 }
 
 // words finds the command and the word of an event, and what follows them.
