@@ -4,61 +4,18 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// needed skips a test whose tools are absent, and fails it where nothing may
-// be left out.
-func needed(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" || os.Getenv("PERCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+	"github.com/perch-chat/perch/internal/nodetest"
+)
 
 // TestConformance lets Slack's own clients judge the fake, and Slack's types
 // the payloads that Perch sends.
 func TestConformance(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		needed(t, "node is not installed; apt-get install nodejs npm, or see https://nodejs.org")
-	}
-	out, err := exec.CommandContext(t.Context(), node, "-p", "process.versions.node").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if major, _, _ := strings.Cut(string(out), "."); len(major) < 2 || major < "20" {
-		needed(t, "node is %s; @slack/bolt needs 20 or newer", strings.TrimSpace(string(out)))
-	}
-	dir, err := filepath.Abs("../../../conformance")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range []string{"@slack/bolt", "@slack/web-api", "typescript"} {
-		if _, err := os.Stat(filepath.Join(dir, "node_modules", p, "package.json")); err != nil {
-			needed(t, "conformance/node_modules has no %s; run: npm ci --prefix conformance", p)
-		}
-	}
-	run := func(t *testing.T, suite string, cases int, env ...string) {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), node, suite)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), env...)
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
-		if err != nil {
-			t.Fatalf("%s does not agree: %v", suite, err)
-		}
-		if n := strings.Count(string(out), "\nok "); n < cases {
-			t.Errorf("%d cases ran, want at least %d", n, cases)
-		}
-	}
+	packages := []string{"@slack/bolt", "@slack/web-api", "typescript"}
 	for suite, cases := range map[string]int{"bolt": 12, "web": 18} {
 		t.Run(suite, func(t *testing.T) {
 			s, web := start(t, Options{})
@@ -67,7 +24,10 @@ func TestConformance(t *testing.T) {
 			group := s.AddUserGroup("support-oncall", "On call", "rio")
 			people := httptest.NewServer(stage{t, s, group})
 			t.Cleanup(people.Close)
-			run(t, "slack/"+suite+".mjs", cases, "SLACKFAKE_URL="+web.URL, "SLACKFAKE_PLAY="+people.URL, "SLACKFAKE_BOT=xoxb-perch-bot", "SLACKFAKE_APP=xapp-perch-app")
+			nodetest.Run(t, nodetest.Suite{
+				Script: "slack/" + suite + ".mjs", Packages: packages, Cases: cases,
+				Env: []string{"SLACKFAKE_URL=" + web.URL, "SLACKFAKE_PLAY=" + people.URL, "SLACKFAKE_BOT=xoxb-perch-bot", "SLACKFAKE_APP=xapp-perch-app"},
+			})
 		})
 	}
 	t.Run("types", func(t *testing.T) {
@@ -80,7 +40,10 @@ func TestConformance(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		run(t, "slack/types.mjs", 6+len(golden), "PERCH_SLACK_GOLDEN="+strings.Join(golden, string(filepath.ListSeparator)))
+		nodetest.Run(t, nodetest.Suite{
+			Script: "slack/types.mjs", Packages: packages, Cases: 6 + len(golden),
+			Env: []string{"PERCH_SLACK_GOLDEN=" + strings.Join(golden, string(filepath.ListSeparator))},
+		})
 	})
 }
 
