@@ -140,8 +140,12 @@ func (a *Adapter) channelNamed(ctx context.Context, me identity, name string) (c
 // Inspect tells what a channel is, as Slack says now.
 func (a *Adapter) Inspect(ctx context.Context, channel bot.ChannelRef) (bot.Channel, error) {
 	id, ok := a.refs.channelID(channel)
-	if !ok {
+	switch {
+	case !ok:
 		return bot.Channel{}, noChannel()
+	case id[0] == 'D':
+		// Slack has a right of its own for what the ID tells.
+		return bot.Channel{Ref: a.refs.channel(id), Private: true, Member: true, Direct: true}, nil
 	}
 	var out struct {
 		Channel conversation `json:"channel"`

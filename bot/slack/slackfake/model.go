@@ -116,7 +116,12 @@ func (c *channel) kind() string {
 }
 
 // scope is the part of a scope's name that stands for this sort of channel.
-func (c *channel) scope() string { return c.kind() + "s:" }
+func (c *channel) scope() string {
+	if c.im {
+		return "im:"
+	}
+	return c.kind() + "s:"
+}
 
 type message struct {
 	channel, ts, threadTS, user, botID, appID string
