@@ -278,3 +278,54 @@ func TestUserGroupOverSlack(t *testing.T) {
 	o.click("sam", card, "Claim")
 	o.shown(o.support, card.TS, "Sam is on it")
 }
+
+// TestEditedOnXOverSlack: a mention that its author edits is shown as it is now.
+func TestEditedOnXOverSlack(t *testing.T) {
+	o := newOffice(t, quiet)
+	o.connect()
+	p, err := o.x.MentionAs("1002", "@larkspur_hq the 8:15 is late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	card := o.offers(o.support, "Claim")
+	in := await(o, "mention in the thread", func() (slackfake.Message, bool) {
+		for _, m := range o.slack.Thread(o.support, card.TS) {
+			if m.TS != card.TS && strings.Contains(m.Shown, "the 8:15 is late") {
+				return m, true
+			}
+		}
+		return slackfake.Message{}, false
+	})
+	if p, err = o.x.EditPostAs("1002", p.ID, "@larkspur_hq the 8:45 is late"); err != nil {
+		t.Fatal(err)
+	}
+	now := o.shown(o.support, in.TS, "the 8:45 is late")
+	if !strings.Contains(now.Shown, "Edited on X by its author") {
+		t.Errorf("the message reads %q", now.Shown)
+	}
+	o.shown(o.support, card.TS, "the 8:45 is late")
+	n := len(o.slack.Thread(o.support, card.TS))
+	o.click("sam", o.offers(o.support, "Claim"), "Claim")
+	o.shown(o.support, card.TS, "Sam is on it")
+	o.says("sam", card.TS, "Sorry!")
+	o.click("sam", await(o, "offer", func() (slackfake.Message, bool) {
+		for _, m := range o.slack.Ephemerals("sam") {
+			if strings.Contains(m.Shown, "look at it first") {
+				return m, true
+			}
+		}
+		return slackfake.Message{}, false
+	}), "Preview")
+	o.click("sam", o.offers(o.support, "Post on X"), "Post on X")
+	await(o, "answer to the newest version", func() (struct{}, bool) {
+		for _, x := range o.x.Posts("1001") {
+			if x.InReplyTo == p.ID {
+				return struct{}{}, true
+			}
+		}
+		return struct{}{}, false
+	})
+	if n != 3 { // the card, the call, the mention
+		t.Errorf("the thread had %d messages, want the edited one in place", n)
+	}
+}

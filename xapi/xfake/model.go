@@ -52,6 +52,10 @@ type Post struct {
 	API bool `json:"api,omitempty"`
 	// ReplySettings is what the author chose; empty means everyone.
 	ReplySettings string `json:"reply_settings,omitempty"`
+	// Versions are the ids that it had before it was edited.
+	Versions []string `json:"versions,omitempty"`
+
+	began string // the conversation that it was in before it was edited
 }
 
 // DM is one direct message event.

@@ -123,7 +123,7 @@ func (s *Server) postTweet(c *call) reply {
 	}
 	s.publish(p)
 	data := map[string]any{"id": p.ID, "text": s.readText(p)}
-	s.put(data, "edit_history_tweet_ids", "edit_history_post_ids", []string{p.ID})
+	s.put(data, "edit_history_tweet_ids", "edit_history_post_ids", p.history())
 	return reply{status: http.StatusCreated, body: map[string]any{"data": data}}
 }
 
@@ -181,6 +181,9 @@ func (s *Server) publish(p *Post) {
 	p.At = s.now()
 	p.ID = s.st.nextID(p.At)
 	p.Conversation = p.ID
+	if p.began != "" {
+		p.Conversation = p.began
+	}
 	if parent := s.st.Posts[p.InReplyTo]; parent != nil {
 		p.Conversation = parent.Conversation
 	}

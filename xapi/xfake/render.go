@@ -134,7 +134,7 @@ func (s *Server) urlEntities(id, text string, v1 bool) []map[string]any {
 
 func (s *Server) tweet(p *Post, fs fieldSet) map[string]any {
 	m := map[string]any{"id": p.ID, "text": s.readText(p)}
-	s.put(m, "edit_history_tweet_ids", "edit_history_post_ids", []string{p.ID})
+	s.put(m, "edit_history_tweet_ids", "edit_history_post_ids", p.history())
 	set := func(name string, v func() any) {
 		if fs[name] {
 			m[name] = v()
