@@ -32,9 +32,10 @@ type playKey struct{}
 //	fill [NAME=VALUE...]          send the form that is open
 //	[!] form [TEXT]               a form is open that reads TEXT
 //	[!] see TEXT, see -count=N T  what the person reads in the place, now or soon
+//	gone TEXT                     nothing there reads so, now or soon
 //	preview ACCOUNT COUNT TEXT    the person sees a post as it will be, with its weighted length
 //	pinned TEXT                   the message that reads TEXT is pinned
-//	calm TEXT                     it notifies nobody and leads nowhere
+//	calm TEXT [USER...]           it notifies nobody but them, and leads nowhere
 //	authorize USER                follow the newest link to X and press Authorize app there; page is stdout
 //	deny USER                     the same, but press Cancel
 //	customer [-file=F] HANDLE T   a customer writes a direct message
@@ -48,7 +49,7 @@ type playKey struct{}
 //	api [-token=T] METHOD PATH STATUS [FILE]  call the API, with a token that may do all or T; the body is stdout
 //	tour STEP                     the sandbox's tour has ticked the step off
 //
-// @USER(ada) and @CHANNEL(support) in the arguments of fill and config are the
+// @USER(ada), @CHANNEL(support) and @GROUP(agents) in the arguments of fill and config are the
 // chat's refs. [webchat] and [slack] before a line keep it to one chat.
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -69,9 +70,10 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"fill":      simple(-1, fill),
 		"form":      formReads,
 		"see":       see,
+		"gone":      simple(1, gone),
 		"preview":   simple(3, preview),
 		"pinned":    simple(1, pinned),
-		"calm":      simple(1, calm),
+		"calm":      simple(-1, calm),
 		"authorize": authorize(true),
 		"deny":      authorize(false),
 		"customer":  simple(-1, customer),
@@ -104,14 +106,17 @@ func simple(n int, fn func(*play, []string) error) func(ts *testscript.TestScrip
 
 func unescape(s string) string { return strings.ReplaceAll(s, `\n`, "\n") }
 
-var refRE = regexp.MustCompile(`@(USER|CHANNEL)\(([^)]+)\)`)
+var refRE = regexp.MustCompile(`@(USER|CHANNEL|GROUP)\(([^)]+)\)`)
 
 // refs writes the chat's refs for names.
 func (p *play) refs(s string) string {
 	return refRE.ReplaceAllStringFunc(s, func(m string) string {
 		part := refRE.FindStringSubmatch(m)
-		if part[1] == "USER" {
+		switch part[1] {
+		case "USER":
 			return p.stage.user(part[2])
+		case "GROUP":
+			return p.stage.group(part[2])
 		}
 		return p.stage.channel(part[2])
 	})
@@ -330,6 +335,21 @@ func see(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func gone(p *play, a []string) error {
+	return eventually(func() error {
+		list, err := p.sees()
+		if err != nil {
+			return err
+		}
+		for _, m := range list {
+			if strings.Contains(m.reads, a[0]) {
+				return fmt.Errorf("%s still sees %q in #%s", p.user, m.reads, p.channel)
+			}
+		}
+		return nil
+	})
+}
+
 // preview looks for a post as people on X will see it. Each chat draws it in
 // its own way.
 func preview(p *play, a []string) error {
@@ -347,10 +367,16 @@ func pinned(p *play, a []string) error {
 
 func calm(p *play, a []string) error {
 	m, err := p.message(a[0])
-	if err == nil && (len(m.told) > 0 || len(m.links) > 0) {
-		err = fmt.Errorf("%q notifies %q and leads to %q", m.reads, m.told, m.links)
+	if err != nil {
+		return err
 	}
-	return err
+	told := slices.DeleteFunc(m.told, func(ref string) bool {
+		return slices.ContainsFunc(a[1:], func(name string) bool { return strings.HasSuffix(p.stage.user(name), ref) })
+	})
+	if len(told) > 0 || len(m.links) > 0 {
+		return fmt.Errorf("%q notifies %q and leads to %q", m.reads, told, m.links)
+	}
+	return nil
 }
 
 func tour(p *play, a []string) error {

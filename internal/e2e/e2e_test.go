@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,6 +90,8 @@ func TestFlows(t *testing.T) {
 
 func flows(t *testing.T, chat string, files []string, make func(dir string) (*play, func(), error)) {
 	t.Helper()
+	words := commands()
+	maps.Copy(words, slackCommands())
 	testscript.Run(t, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,
@@ -108,6 +111,6 @@ func flows(t *testing.T, chat string, files []string, make func(dir string) (*pl
 			}
 			return cond == chat, nil
 		},
-		Cmds: commands(),
+		Cmds: words,
 	})
 }

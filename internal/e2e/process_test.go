@@ -53,7 +53,8 @@ func (p *play) start() error {
 	case p.url = <-ready:
 	case err := <-p.exited:
 		p.cmd = nil
-		return fmt.Errorf("perch ended before it was ready: %w", err)
+		said, _ := os.ReadFile(p.log) // without it the error has to do
+		return fmt.Errorf("perch ended before it was ready: %w: %s", err, said[max(0, len(said)-1000):])
 	case <-time.After(patience):
 		return fmt.Errorf("perch was not ready in %s", patience)
 	}

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 )
 
 // served is a play of `perch serve`, with stand-ins of the chat and of X in the
@@ -80,14 +78,16 @@ func slackPlay(dir string) (*play, func(), error) {
 	}, err
 }
 
-// configure changes a key of the configuration, such as departments.0.name.
+// configure changes a key of the configuration, such as departments.0.name. The
+// value is JSON, or a text.
 func (p *play) configure(key, value string) error {
 	if p.conf == nil {
 		return errNone
 	}
+	value = p.refs(value)
 	var v any
-	if err := yaml.Unmarshal([]byte(p.refs(value)), &v); err != nil {
-		return fmt.Errorf("value of %s: %w", key, err)
+	if json.Unmarshal([]byte(value), &v) != nil {
+		v = value
 	}
 	names := strings.Split(key, ".")
 	var at any = p.conf

@@ -18,6 +18,7 @@ type slackStage struct {
 	*slackfake.Server
 	url       string
 	shortcuts map[string]string // callback by name, as Perch's manifest has them
+	groups    map[string]string // ID by handle
 }
 
 var _ stage = (*slackStage)(nil)
@@ -46,7 +47,7 @@ func newSlack() (s *slackStage, end func(), err error) {
 	if err := json.Unmarshal(raw, &manifest); err != nil {
 		return nil, nil, err
 	}
-	s = &slackStage{Server: slackfake.New(slackfake.Options{RefuseBodyTokens: true, Scopes: manifest.OAuth.Scopes.Bot}), shortcuts: map[string]string{}}
+	s = &slackStage{Server: slackfake.New(slackfake.Options{RefuseBodyTokens: true, Scopes: manifest.OAuth.Scopes.Bot}), shortcuts: map[string]string{}, groups: map[string]string{}}
 	for _, c := range manifest.Features.Shortcuts {
 		s.shortcuts[c.Name] = c.Callback
 	}
@@ -69,6 +70,10 @@ func newSlack() (s *slackStage, end func(), err error) {
 
 func (*slackStage) name() string            { return "slack" }
 func (*slackStage) user(name string) string { return "slack:U0" + strings.ToUpper(name) }
+func (s *slackStage) group(handle string) string {
+	return "slack:" + s.groups[handle]
+}
+
 func (s *slackStage) channel(name string) string {
 	return "slack:" + s.ChannelID(name)
 }

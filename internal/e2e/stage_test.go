@@ -8,8 +8,10 @@ type stage interface {
 	// name is the chat's, as the scripts write it.
 	name() string
 
-	// user and channel are the refs of a person and of a channel.
+	// user, group and channel are the refs of a person, of a group of people
+	// and of a channel.
 	user(name string) string
+	group(handle string) string
 	channel(name string) string
 
 	// ready returns once the running Perch can be spoken to.

@@ -15,6 +15,7 @@ var _ stage = webStage{}
 
 func (webStage) name() string               { return "webchat" }
 func (webStage) user(name string) string    { return "webchat:U_" + name }
+func (webStage) group(string) string        { return "" }
 func (webStage) channel(name string) string { return "webchat:" + name }
 func (webStage) ready() error               { return nil }
 func (webStage) settled() error             { return nil } // a request is answered once it is stored

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -128,6 +129,9 @@ func replies(p *play, a []string) error {
 	return nil
 }
 
+// markup is what people don't read of a page.
+var markup = regexp.MustCompile(`(?s)<style>.*?</style>|<[^>]*>`)
+
 func authorize(allow bool) func(ts *testscript.TestScript, neg bool, args []string) {
 	return func(ts *testscript.TestScript, _ bool, args []string) {
 		p := ts.Value(playKey{}).(*play)
@@ -138,7 +142,7 @@ func authorize(allow bool) func(ts *testscript.TestScript, neg bool, args []stri
 		ts.Check(err)
 		page, err := p.authorize(link, account(args[0]), allow)
 		ts.Check(err)
-		_, err = ts.Stdout().Write([]byte(page))
+		_, err = ts.Stdout().Write([]byte(markup.ReplaceAllString(page, "")))
 		ts.Check(err)
 	}
 }
