@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -78,8 +79,14 @@ func (a *Adapter) Stage(ctx context.Context, u bot.Upload) (string, error) {
 // fileName is a name that every chat and disk takes, with the ending that
 // tells what is in it.
 func fileName(u bot.Upload) string {
-	n := strings.TrimSpace(path.Base(strings.ReplaceAll(clean(u.Name), `\`, "/")))
-	if n == "" || n == "." || n == "/" {
+	n := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) || unicode.IsControl(r) {
+			return -1 // could turn the letters of the ending around
+		}
+		return r
+	}, u.Name)
+	n = strings.TrimSpace(path.Base(strings.ReplaceAll(clean(n), `\`, "/")))
+	if strings.Trim(n, "./") == "" {
 		n = "file"
 		if _, sub, ok := strings.Cut(u.Type, "/"); ok && len(sub) <= 10 {
 			n += "." + slug(sub)

@@ -99,6 +99,10 @@ test('reactions and pins', async () => {
   await web.pins.add({ channel, timestamp: ts });
   await fails('already_pinned', web.pins.add({ channel, timestamp: ts }));
   assert.equal((await web.pins.list({ channel })).items[0].message.ts, ts);
+  await web.pins.remove({ channel, timestamp: ts });
+  await fails('no_pin', web.pins.remove({ channel, timestamp: ts }));
+  assert.equal((await web.pins.list({ channel })).items.length, 0);
+  await web.pins.add({ channel, timestamp: ts });
   assert.ok((await web.bookmarks.add({ channel_id: channel, title: 'Status', type: 'link', link: 'https://status.acme.test' })).bookmark.id);
 });
 
@@ -109,6 +113,8 @@ test('conversations: create, join, invite, topic, members, open, archive', async
   await fails('invalid_name_specials', web.conversations.create({ name: 'Inc 1' }));
   await web.conversations.invite({ channel: c.id, users: 'U0ADA,U0RIO' });
   await fails('already_in_channel', web.conversations.invite({ channel: c.id, users: 'U0ADA' }));
+  const both = await fails('cant_invite_self', web.conversations.invite({ channel: c.id, users: 'U0PERCHBOT,U0NOBODY' }));
+  assert.deepEqual(both.errors.map((e) => [e.user, e.error]), [['U0PERCHBOT', 'cant_invite_self'], ['U0NOBODY', 'user_not_found']]);
   await web.conversations.setTopic({ channel: c.id, topic: 'Login is down' });
   assert.equal((await web.conversations.info({ channel: c.id })).channel.topic.value, 'Login is down');
   assert.deepEqual((await web.conversations.members({ channel: c.id })).members, ['U0PERCHBOT', 'U0ADA', 'U0RIO']);
@@ -174,6 +180,21 @@ test('filesUploadV2: URL, bytes, completion; the share comes as a message', asyn
   assert.equal(await mine.text(), 'hello');
   assert.match(await (await fetch(info.file.url_private)).text(), /Sign in/);
   await fails('file_not_found', web.files.info({ file: 'F0NONE' }));
+});
+
+test('a file knows where it is shown, once, and can be deleted', async () => {
+  const up = await web.files.getUploadURLExternal({ filename: 'b.txt', length: 3, alt_txt: 'three letters' });
+  assert.equal((await fetch(up.upload_url, { method: 'POST', body: 'abc' })).status, 200);
+  await fails('file_not_found', web.files.info({ file: up.file_id }));
+  await web.files.completeUploadExternal({ files: [{ id: up.file_id, title: 'b.txt' }], channel_id: channel });
+  await fails('file_not_found', web.files.completeUploadExternal({ files: [{ id: up.file_id }], channel_id: channel }));
+  const file = await until('the share', async () => { const { file } = await web.files.info({ file: up.file_id }); return file.shares.public?.[channel] && file; });
+  const [at] = file.shares.public[channel];
+  const shown = async () => (await play('messages', { channel: 'support' })).find((m) => m.TS === at.ts);
+  assert.equal((await shown()).Files[0].Alt, 'three letters');
+  await web.files.delete({ file: up.file_id });
+  assert.equal(await shown(), undefined);
+  await fails('file_not_found', web.files.delete({ file: up.file_id }));
 });
 
 test('missing_scope names what is needed', async () => {
