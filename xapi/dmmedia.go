@@ -73,7 +73,7 @@ func (c *Client) download(ctx context.Context, k *call, limit int64) (*File, Lim
 	if err != nil {
 		return nil, Limits{}, err
 	}
-	resp, t, limits, err := c.fetch(ctx, k, req, c.http, func(*url.URL) bool { return true })
+	resp, t, limits, err := c.fetch(ctx, k, req, c.http, func(*url.URL) bool { return true }) //nolint:bodyclose // file closes it
 	if err != nil {
 		return nil, limits, err
 	}

@@ -74,7 +74,7 @@ func (c *Client) ofX(u *url.URL) bool {
 func (c *Client) opened(ctx context.Context, k *call, req *http.Request, may func(*url.URL) bool) (*Download, Limits, error) {
 	patient := *c.http // its timeout would count the body too
 	patient.Timeout = 0
-	resp, _, limits, err := c.fetch(ctx, k, req, &patient, may)
+	resp, _, limits, err := c.fetch(ctx, k, req, &patient, may) //nolint:bodyclose // whoever has the download closes it
 	if err != nil {
 		return nil, limits, err
 	}

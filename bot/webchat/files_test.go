@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -42,7 +43,7 @@ func see(t *testing.T, a *webchat.Adapter) []webchat.ViewMessage {
 }
 
 func fetch(a *webchat.Adapter, url string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("GET", url, nil)
+	r := httptest.NewRequest(http.MethodGet, url, nil)
 	r.Host = "localhost:8080"
 	w := httptest.NewRecorder()
 	a.Handler().ServeHTTP(w, r)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
-	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/xapi"
 )
@@ -241,6 +240,3 @@ func (u chatUpload) Reconcile(context.Context, outbox.Action) (outbox.Verdict, o
 }
 
 func (u chatUpload) Ladder() []time.Duration { return []time.Duration{0} }
-
-// lanes of what moves a file of an account.
-func mediaLane(account string) string { return accounts.Lane(account) + ":media" }
