@@ -65,6 +65,7 @@ type Adapter struct {
 	groups   *directory // of user groups, by their handles
 	homes    homes
 	modals   *modals
+	turns    turns // of what comes over HTTP
 
 	sink atomic.Pointer[bot.Sink] // set while Run runs
 }

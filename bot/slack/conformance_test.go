@@ -74,7 +74,7 @@ func (w *workspace) adapter(t *testing.T, change ...func(*slack.Options)) *slack
 func id[T ~string](ref T) string { return string(ref[strings.LastIndexByte(string(ref), ':')+1:]) }
 
 func TestConformance(t *testing.T) {
-	conform(t, "slack:", func(t *testing.T, w *workspace) bot.Platform { return w.adapter(t) })
+	conform(t, "slack:", func(t *testing.T, w *workspace) bot.Platform { return w.adapter(t, early) })
 }
 
 // TestConformanceOfWorkspaces is the same in one of several workspaces.

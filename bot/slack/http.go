@@ -79,7 +79,8 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	// Slack going away does not undo what the person did.
 	ctx := context.WithoutCancel(r.Context())
 	if ok {
-		err = a.take(ctx, *sink, d)
+		lane, turn := orderOf(d.kind, d.payload)
+		a.turns.take(ctx, func() { err = a.take(ctx, *sink, d) }, lane, turn)()
 	} else {
 		err = a.unread(ctx, *sink, body, errUnknown)
 	}

@@ -212,3 +212,38 @@ func TestFormsThatCanNotBeOpened(t *testing.T) {
 	}
 	w.view(t, "form", "Declare an incident")
 }
+
+// One of several workspaces: the name goes with the team, and comes back.
+func TestFormsAreOpenedFirstInAWorkspace(t *testing.T) {
+	w := newWorkspace(t, slackfake.Options{})
+	p := w.workspaces(t, keep(w.installation()), func(o *slack.WorkspacesOptions) {
+		var one slack.Options
+		early(&one)
+		o.Opens = one.Opens
+	})
+	g := newGate()
+	close(g.open)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx, g) }()
+	defer func() { cancel(); <-ended }()
+	await(t, w, "connection", func() bool { return len(w.Connections()) == 2 })
+	for i, fill := range []func(ev bot.Event) error{
+		func(ev bot.Event) error { return p.Open(t.Context(), ev.Trigger, incidentForm()) },
+		func(ev bot.Event) error {
+			_, err := p.Post(t.Context(), bot.Message{Channel: ev.Channel, Only: ev.User.Ref, Trigger: ev.Trigger, Text: "Declare an incident? No."})
+			return err
+		},
+	} {
+		w.Command(w.ada, w.channel, "/incident", "new")
+		var ev bot.Event
+		await(t, w, "event", func() (ok bool) { ev, ok = g.event(i); return ok })
+		if err := fill(ev); err != nil {
+			t.Errorf("fill %s: %v", ev.Trigger, err)
+		}
+		w.view(t, "filled view", "Declare an incident")
+	}
+	if n := len(w.Ephemerals(w.ada)); n > 0 {
+		t.Errorf("%d answers beside the view", n)
+	}
+}

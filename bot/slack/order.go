@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Slack spreads what happens over the sockets, and each is read by itself. Two
-// orders are kept all the same: the events of one channel are handled one
-// after the other, and what one person does in one channel, a click and the
-// words behind it, is stored in the order in which it came.
+// Slack spreads what happens over the sockets, and each is read by itself; over
+// HTTP each is a request. Two orders are kept all the same: the events of one
+// channel are handled one after the other, and what one person does in one
+// channel, a click and the words behind it, is stored in the order in which it
+// came.
 
 // turnPatience is how long a delivery waits for what the same person did in the
 // same channel before. It is then stored all the same: they wait for the
@@ -94,35 +95,42 @@ type turns struct {
 	last map[string]chan struct{} // closed when the newest of a name is done
 }
 
-// take makes work wait until what took a turn of that name before is done, but
-// not for long.
-func (t *turns) take(ctx context.Context, name string, work func()) func() {
-	if name == "" {
-		return work
-	}
+// take makes work wait until what took a turn of one of the names before is
+// done, but not for long. Its places are given out at once, so that no two
+// wait for each other.
+func (t *turns) take(ctx context.Context, work func(), names ...string) func() {
 	done := make(chan struct{})
+	var before []<-chan struct{}
 	t.mu.Lock()
 	if t.last == nil {
 		t.last = map[string]chan struct{}{}
 	}
-	before := t.last[name]
-	t.last[name] = done
+	for _, name := range names {
+		if last := t.last[name]; last != nil {
+			before = append(before, last)
+		}
+		if name != "" {
+			t.last[name] = done
+		}
+	}
 	t.mu.Unlock()
 	return func() {
-		defer t.end(name, done)
-		if before != nil {
+		defer t.end(done, names)
+		for _, b := range before {
 			// Only a context that has ended is an error: the work is done then too.
-			_ = waitFor(ctx, before, turnPatience)
+			_ = waitFor(ctx, b, turnPatience)
 		}
 		work()
 	}
 }
 
-func (t *turns) end(name string, done chan struct{}) {
+func (t *turns) end(done chan struct{}, names []string) {
 	close(done)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.last[name] == done {
-		delete(t.last, name)
+	for _, name := range names {
+		if t.last[name] == done {
+			delete(t.last, name)
+		}
 	}
 }

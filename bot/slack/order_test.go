@@ -163,3 +163,27 @@ func TestTurnsDoNotHang(t *testing.T) {
 		}
 	})
 }
+
+func TestTurnsOfSeveralNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ts turns
+		did := &log{}
+		var wg sync.WaitGroup
+		run := func(name string, takes time.Duration, names ...string) {
+			work := ts.take(t.Context(), func() { <-time.After(takes); did.add(name) }, names...)
+			wg.Go(work)
+		}
+		run("message", 200*time.Millisecond, "C1", "C1 ada")
+		run("click", 100*time.Millisecond, "", "C1 ada")
+		run("edit", 0, "C1", "C1 rio")
+		run("elsewhere", 0, "C2", "C2 ada")
+		run("command", 0, "", "")
+		wg.Wait()
+		if got := did.String(); !slices.Contains([]string{"elsewhere command message edit click", "command elsewhere message edit click"}, got) {
+			t.Errorf("done: %s", got)
+		}
+		if len(ts.last) > 0 {
+			t.Errorf("%d turns are left", len(ts.last))
+		}
+	})
+}

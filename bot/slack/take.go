@@ -115,7 +115,9 @@ func (l *lanes) inTurn(ctx context.Context, key, turn string, work func()) error
 		l.free()
 		return errClosed
 	}
-	work = l.turns.take(context.WithoutCancel(ctx), turn, work)
+	if turn != "" {
+		work = l.turns.take(context.WithoutCancel(ctx), work, turn)
+	}
 	if key == "" {
 		l.run(func() { defer l.free(); work() })
 		return nil

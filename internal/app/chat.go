@@ -229,10 +229,24 @@ type chatOnce struct {
 
 func (o chatOnce) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
 	if err := o.do(ctx, a); err != nil {
-		return outbox.Receipt{}, rejected("form_not_shown", "The form could not be shown. Press the button again.", err)
+		message := "The form could not be shown. Press the button again."
+		if e, ok := errors.AsType[*bot.Error](err); ok && e.Message != "" {
+			message = e.Message
+		}
+		return outbox.Receipt{}, rejected("form_not_shown", message, err)
 	}
 	return outbox.Receipt{}, nil
 }
+
+var _ outbox.Reconciler = chatOnce{}
+
+// Reconcile has an interrupted attempt made again: a trigger works once, and a
+// form that is filled twice is the same form.
+func (o chatOnce) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
+	return outbox.Repeat, outbox.Receipt{}, nil
+}
+
+func (o chatOnce) Ladder() []time.Duration { return []time.Duration{0} }
 
 // target finds the message an action is about and the chat it is in.
 func (c *chats) target(ctx context.Context, ref bot.MessageRef, key string) (bot.Platform, bot.MessageRef, error) {
