@@ -50,7 +50,7 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 	case "desk.retry":
 		err = d.retry(tx, ev)
 	case "desk.discard":
-		err = d.decide(tx, ev, d.ob.Cancel)
+		err = d.discard(tx, ev)
 	case "desk.settle":
 		err = d.decide(tx, ev, func(tx store.Tx, actionID, by string) (outbox.Action, error) {
 			return d.ob.Settle(tx, actionID, by, []byte("{}"))
@@ -223,6 +223,21 @@ func (d *Desk) decide(tx store.Tx, ev bot.Event, do func(tx store.Tx, actionID, 
 		return d.tooLate(tx, ev, m, err)
 	}
 	return nil
+}
+
+// discard withdraws a message: all of it while it waits, else only the part
+// that is asked about.
+func (d *Desk) discard(tx store.Tx, ev bot.Event) error {
+	m, _, err := d.message(tx, ev.Value)
+	if err != nil {
+		return err
+	}
+	if m.Delivery == Sending && d.agent(tx, ev.User.Ref) == nil {
+		if err := d.withdrawMore(tx, ev, m); err != nil {
+			return err
+		}
+	}
+	return d.decide(tx, ev, d.ob.Cancel)
 }
 
 // retry sends a message again, as its author has it now.

@@ -81,6 +81,8 @@ func TestEditKeepsFiles(t *testing.T) {
 		edit(gone, "// never")
 		also := w.write(sam, "deleted", picture("e.png"), picture("f.png"))
 		w.event(bot.Event{Kind: bot.EventMessageDeleted, User: sam, Message: also, Thread: w.conv().CardRef})
+		w.write(sam, "undone", picture("g.png"), picture("h.png"))
+		w.press(sam, "desk.discard", buttons(w.last().msg)["desk.discard"].Value)
 		w.update(func(tx store.Tx) error { return w.ob.Release(tx, hold.Lane) })
 		w.settle()
 		equal(t, "sent", w.sent(), []string{"first [webchat Fa.png]", " [webchat Fb.png]"})
