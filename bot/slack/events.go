@@ -106,28 +106,35 @@ func (d decoder) text(ev *bot.Event, m message) string {
 
 // event reads an event of the Events API.
 func (d decoder) event(raw json.RawMessage) ([]bot.Event, error) {
+	// Most of what comes is nothing to us, above all the echo of every message
+	// of our own: as little as possible is read of it.
 	var outer struct {
-		ID    string          `json:"event_id"`
-		Team  string          `json:"team_id"`
-		Event json.RawMessage `json:"event"`
+		ID    string `json:"event_id"`
+		Team  string `json:"team_id"`
+		Event struct {
+			Type    string `json:"type"`
+			Subtype string `json:"subtype"`
+			Bot     string `json:"bot_id"`
+		} `json:"event"`
 	}
 	if err := json.Unmarshal(raw, &outer); err != nil {
 		return nil, fmt.Errorf("slack: event: %w", err)
 	}
-	var kind struct {
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal(outer.Event, &kind); err != nil || kind.Type == "" || outer.ID == "" {
-		return nil, fmt.Errorf("slack: event: no type or no ID (%w)", errors.Join(err))
+	kind := outer.Event
+	if kind.Type == "" || outer.ID == "" {
+		return nil, errors.New("slack: event: no type or no ID")
 	}
 	read := d.reading(kind.Type)
-	if read == nil {
+	if read == nil || kind.Type == "message" && kind.Subtype == "" && kind.Bot != "" && kind.Bot == d.me.Bot {
 		return nil, nil
 	}
-	var h happening
-	if err := json.Unmarshal(outer.Event, &h); err != nil {
+	var inner struct {
+		Event happening `json:"event"`
+	}
+	if err := json.Unmarshal(raw, &inner); err != nil {
 		return nil, fmt.Errorf("slack: event %s: %w", kind.Type, err)
 	}
+	h := inner.Event
 	ev := bot.Event{ID: outer.ID, At: d.when(orWord(h.EventTS, h.TS))}
 	if !read(&ev, h) {
 		return nil, nil
