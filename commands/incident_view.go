@@ -149,6 +149,9 @@ func (r *Router) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) e
 			return err
 		}
 	}
+	if err := r.unpermitted(tx, a); err != nil {
+		return err
+	}
 	return r.attention(tx, a)
 }
 

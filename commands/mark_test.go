@@ -17,7 +17,7 @@ const words1 = "<!channel> The *cache* is full, ask <@U1> {{ x }}"
 func withEmoji(_ *world, d *Deps) { d.Emoji = []string{"pushpin", "memo"} }
 
 // message is one that somebody wrote, and that the chat can read.
-func (w *world) message(ref bot.MessageRef, thread bot.MessageRef, who bot.User, text string) {
+func (w *world) message(ref, thread bot.MessageRef, who bot.User, text string) {
 	w.readable(ref, bot.ReadResult{
 		Permalink: "https://chat.test/" + string(ref),
 		Event: bot.Event{

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -39,10 +40,7 @@ func TestShortcut(t *testing.T) {
 		one := f.Inputs[1].Options[1].Value
 		fields := map[string]string{"text": "The cache is full", "incident": one, "at": f.Inputs[2].Initial, "visibility": "internal"}
 		with := func(k, v string) map[string]string {
-			m := map[string]string{}
-			for a, b := range fields {
-				m[a] = b
-			}
+			m := maps.Clone(fields)
 			m[k] = v
 			return m
 		}

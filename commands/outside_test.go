@@ -121,6 +121,9 @@ func (o *outside) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error)
 		if err := json.Unmarshal(a.Payload, &p); err != nil {
 			return outbox.Receipt{}, err
 		}
+		if code, ok := o.refuse[a.Kind+" "+string(p.Message.Channel)]; ok && p.Message.Only == "" {
+			return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: code, Message: "The chat says " + code + "."}}
+		}
 		for _, s := range o.chat {
 			if p.ThreadOf != "" && s.key == p.ThreadOf {
 				p.Message.Thread = s.ref
@@ -135,8 +138,11 @@ func (o *outside) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error)
 		if err := json.Unmarshal(a.Payload, &e); err != nil {
 			return outbox.Receipt{}, err
 		}
+		if code, ok := o.refuse[a.Kind]; ok {
+			return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: code, Message: "The chat says " + code + "."}}
+		}
 		for _, s := range o.chat {
-			if s.key == e.RefOf {
+			if s.key == e.RefOf || e.Ref != "" && s.ref == e.Ref {
 				s.Text, s.Blocks = e.Message.Text, e.Message.Blocks
 				return outbox.Receipt{}, nil
 			}

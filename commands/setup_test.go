@@ -2,6 +2,7 @@ package commands
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -80,4 +81,43 @@ func TestSetupRefused(t *testing.T) {
 	}, byNames, func(w *world, _ *Deps) {
 		w.out.refuse["chat.channel twitter-setup"], w.out.refuse[bot.KindPin] = "missing_scope", "missing_scope"
 	})
+}
+
+// A setup message that somebody deleted comes again with the next change.
+func TestSetupDeleted(t *testing.T) {
+	scene(t, func(t *testing.T, w *world) {
+		w.out.mu.Lock()
+		w.out.chat = nil
+		w.out.refuse[bot.KindEdit] = "message_not_found"
+		w.out.mu.Unlock()
+		w.connect(acme, "acme")
+		got := w.channel(setup)
+		if n := strings.Count(got, "# Connect X (Twitter)"); n != 1 {
+			t.Errorf("%d setup messages:\n%s", n, got)
+		}
+		has(t, "setup", got, "✅ connected")
+		if got := w.didWhat("pinned"); !slices.Equal(got, []string{"pinned commands:setup:webchat:setup", "pinned commands:setup:webchat:setup:1"}) {
+			t.Errorf("%q", got)
+		}
+		w.allow(bot.KindEdit)
+		w.connect(beta, "beta")
+		if n := strings.Count(w.channel(setup), "# Connect X (Twitter)"); n != 1 {
+			t.Errorf("%d setup messages", n)
+		}
+	})
+}
+
+// Let into the channel that the configuration names by its ref, Perch says at
+// last what it could not.
+func TestSetupJoined(t *testing.T) {
+	ada, _, _, _ := people()
+	sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) {
+		has(t, "support", w.say(ada, "/twitter support"), "⚠ The setup message: The chat says not_in_channel.")
+		w.allow(bot.KindPost + " " + string(setup))
+		w.handle(bot.Event{Kind: bot.EventJoined, Channel: elsewhere})
+		hasNot(t, "setup", w.channel(setup), "Connect X")
+		w.handle(bot.Event{Kind: bot.EventJoined, Channel: setup})
+		has(t, "setup", w.channel(setup), "# Connect X (Twitter)")
+		hasNot(t, "support", w.say(ada, "/twitter support"), "The setup message")
+	}, func(w *world, _ *Deps) { w.out.refuse[bot.KindPost+" "+string(setup)] = "not_in_channel" })
 }
