@@ -175,6 +175,31 @@ func TestSlackKeys(t *testing.T) {
 	}
 }
 
+func TestChannelsByName(t *testing.T) {
+	for _, tt := range []struct {
+		env  []string
+		want string // the path of the mistake; empty: none
+	}{
+		{[]string{"PERCH_CHANNELS_SETUP", "slack:#twitter-setup", "PERCH_CHANNELS_INCIDENTS", "slack:T012:#incident_news2"}, ""},
+		{[]string{"PERCH_CHANNELS_SETUP", "slack:C012"}, ""},
+		{[]string{"PERCH_CHANNELS_SETUP", "slack:#Twitter Setup"}, "channels.setup"},
+		{[]string{"PERCH_CHANNELS_SETUP", "slack:#"}, "channels.setup"},
+		{[]string{"PERCH_CHANNELS_SETUP", "slack:#" + strings.Repeat("x", 81)}, "channels.setup"},
+		{[]string{"PERCH_CHANNELS_INCIDENTS", "#incidents"}, "channels.incidents"},
+		{[]string{"PERCH_CHANNELS_INCIDENTS", "irc:#incidents"}, "channels.incidents"},
+		{[]string{"PERCH_CHANNELS_PER_INCIDENT", "true"}, "channels.per_incident"},
+		{[]string{"PERCH_CHANNELS_PER_INCIDENT", "true", "PERCH_CHANNELS_INCIDENTS", "slack:#news"}, ""},
+		{[]string{"PERCH_TEAM_ADMINS", "slack:#ada"}, "team.admins[0]"},
+	} {
+		_, err := Load("", secrets(tt.env...))
+		var ps Problems
+		errors.As(err, &ps)
+		if tt.want == "" && err != nil || tt.want != "" && (len(ps) != 1 || ps[0].Path != tt.want) {
+			t.Errorf("%v: %v, want a mistake at %q", tt.env, err, tt.want)
+		}
+	}
+}
+
 func TestSecretIsNeverShown(t *testing.T) {
 	cfg, err := Load("", secrets("PERCH_X_CLIENT_SECRET", "canary-7f3a"))
 	if err != nil {

@@ -180,12 +180,12 @@ func (d *decoder) ref(path, ref string) {
 
 // channel checks a channel that may also be named: slack:#twitter-setup.
 func (d *decoder) channel(path, ref string) {
-	_, name, ok := strings.Cut(ref, ":#")
+	platform, name, ok := strings.Cut(ref, ":#")
 	if !ok {
 		d.ref(path, ref)
 		return
 	}
-	d.ref(path, strings.Replace(ref, "#", "", 1))
+	d.ref(path, platform+":ID")
 	ok = name != "" && len(name) <= 80 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 	d.check(ok, path, "%q is no name for a channel: use up to 80 small letters, digits, - and _", ref)
 }

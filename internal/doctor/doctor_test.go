@@ -117,6 +117,11 @@ func TestServing(t *testing.T) {
 				return err
 			})
 		}, []want{{"duty", doctor.Warn, "Nobody is on duty in Support", "/duty on"}}},
+		{"a chat that refuses", func(w *world) {
+			w.update(func(tx store.Tx) error {
+				return tx.Put("commands_troubles", store.Key("Pinning the setup message"), []byte(`{"r":{"what":"Pinning the setup message","why":"The Slack app lacks the scope pins:write."}}`))
+			})
+		}, []want{{"chat", doctor.Warn, "Pinning the setup message: The Slack app lacks the scope pins:write.", "restart Perch"}}},
 		{"data for all to read", func(w *world) {
 			w.must(os.Chmod(w.c.Data, 0o755))
 		}, []want{{"data folder", doctor.Warn, "Other users", "chmod go-rwx"}}},
