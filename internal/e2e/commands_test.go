@@ -32,6 +32,7 @@ type playKey struct{}
 //	fill [NAME=VALUE...]          send the form that is open
 //	[!] form [TEXT]               a form is open that reads TEXT
 //	[!] see TEXT, see -count=N T  what the person reads in the place, now or soon
+//	ask TEXT ANSWER               write it again and again until the answer is seen
 //	gone TEXT                     nothing there reads so, now or soon
 //	preview ACCOUNT COUNT TEXT    the person sees a post as it will be, with its weighted length
 //	pinned TEXT                   the message that reads TEXT is pinned
@@ -70,6 +71,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 		"fill":      simple(-1, fill),
 		"form":      formReads,
 		"see":       see,
+		"ask":       simple(2, ask),
 		"gone":      simple(1, gone),
 		"preview":   simple(3, preview),
 		"pinned":    simple(1, pinned),
@@ -333,6 +335,19 @@ func see(ts *testscript.TestScript, neg bool, args []string) {
 	if check() == nil {
 		ts.Fatalf("%s sees %q in #%s", p.user, text, p.channel)
 	}
+}
+
+func ask(p *play, a []string) error {
+	return eventually(func() error {
+		if err := say(p, a[:1]); err != nil {
+			return err
+		}
+		list, err := p.sees()
+		if err == nil && !slices.ContainsFunc(list, func(m seen) bool { return strings.Contains(m.reads, a[1]) }) {
+			err = fmt.Errorf("%s is not answered %q", p.user, a[1])
+		}
+		return err
+	})
 }
 
 func gone(p *play, a []string) error {

@@ -24,6 +24,7 @@ import (
 //	acked                everything was acknowledged in time but what nobody was there to take
 //	meanwhile USER CHANNEL TEXT  somebody writes at once, in the thread that is looked at; nobody waits for it
 //	chat METHOD WHAT     makes calls of the method fail: lost (the answer), busy (429), down (503), noscope, ok again
+//	limits on|off        Slack's rate limits, which are off at first
 //	calls METHOD N [T]   Perch has made that many such calls that worked (with T in them)
 //	channel NAME         there is such a channel
 //	members NAME USER... these people, and Perch, are in it
@@ -38,6 +39,7 @@ func slackCommands() map[string]func(ts *testscript.TestScript, neg bool, args [
 		"acked":     inSlack(0, func(_ *play, s *slackStage, _ []string) error { return eventually(s.acked) }),
 		"meanwhile": inSlack(3, meanwhile),
 		"chat":      inSlack(2, chatFault),
+		"limits":    inSlack(1, func(_ *play, s *slackStage, a []string) error { s.Limits(a[0] == "on"); return nil }),
 		"calls":     inSlack(-1, calls),
 		"channel":   inSlack(1, channel),
 		"members":   inSlack(-1, members),
