@@ -27,6 +27,10 @@ type Harness struct {
 	// Idempotent: a second Post with the same Key sends nothing and returns the same ref.
 	Idempotent bool
 
+	// Alone: what one person sees comes to them in a room of their own, not in
+	// the thread that it is about.
+	Alone bool
+
 	// The bot's handle, with which a message that mentions it begins.
 	Handle string
 

@@ -100,7 +100,7 @@ func TestRender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "*Casey \\*R\\**\n@sam see [the @\u2060all docs](https://x.com/a) bad"; got.msg != want {
+	if want := "## Casey \\*R\\*\n@sam see [the @\u2060all docs](https://x.com/a) bad"; got.msg != want {
 		t.Errorf("msg = %q, want %q", got.msg, want)
 	}
 	if len(got.attachments) != 3 || len(got.attachments[1].Actions) != 2 || got.attachments[1].Actions[0].Msg != "!perch desk.claim .m1 c1" || !got.attachments[1].Actions[0].InChat {

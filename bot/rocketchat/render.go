@@ -152,7 +152,7 @@ func (d *drawing) block(b bot.Block) {
 	switch b.Kind {
 	case bot.BlockHeader:
 		if s := strings.TrimSpace(clean(b.Text)); s != "" {
-			d.add(wrap(escape(strings.ReplaceAll(s, "\n", " ")), "*"))
+			d.add("## " + escape(strings.ReplaceAll(s, "\n", " ")))
 		}
 	case bot.BlockText:
 		d.add(d.spans(b.Spans))
@@ -237,7 +237,7 @@ func (d *drawing) preview(p *bot.Preview) {
 	}
 	d.flush()
 	for i, part := range p.Parts {
-		at := attachment{Color: "#1d9bf0", Author: cut(clean(p.Name)+" @"+clean(p.Account), maxLabel), Text: escape(clean(part))}
+		at := attachment{Color: "#1d9bf0", Author: cut(clean(p.Name)+" (@"+clean(p.Account)+")", maxLabel), Text: escape(clean(part))}
 		if u, ok := safeURL(p.Avatar); ok {
 			at.Icon = u
 		}

@@ -323,3 +323,14 @@ func setting(c *call) (obj, *failure) {
 	}
 	return obj{"_id": c.vars["id"], "value": v}, nil
 }
+
+// subscriptions are the rooms that the user is in.
+func subscriptions(c *call) (obj, *failure) {
+	out := []any{}
+	for _, r := range c.st.rooms {
+		if r.member(c.user.ID) {
+			out = append(out, obj{"_id": "s" + r.id, "rid": r.id, "t": r.kind, "name": r.name, "fname": r.name, "u": c.user.ref(), "open": true})
+		}
+	}
+	return obj{"update": out, "remove": []any{}}, nil
+}

@@ -28,6 +28,7 @@ func (s *Server) table() []route {
 		{method: "POST", path: "channels.setTopic", auth: true, body: []string{"roomId", "roomName", "topic"}, run: setTopic("c")},
 		{method: "GET", path: "channels.history", auth: true, run: history("cl")},
 		{method: "GET", path: "groups.history", auth: true, run: history("p")},
+		{method: "GET", path: "subscriptions.get", auth: true, run: subscriptions},
 		{method: "POST", path: "im.create", auth: true, body: []string{"username", "usernames", "excludeSelf"}, run: createDirect},
 
 		{method: "POST", path: "chat.sendMessage", auth: true, body: []string{"!message", "previewUrls"}, run: sendMessage},

@@ -14,7 +14,8 @@ type Message struct {
 	Username         string
 	Visitor          bool // the customer wrote it
 	Kind             string
-	Text             string // with the texts of its attachments, a line each
+	Text             string   // with the texts of its attachments, a line each: markup
+	Plain            []string // titles and names of its attachments, in which nothing is markup
 	Buttons          []Button
 	Files            []string
 	Reactions        map[string][]string
@@ -41,14 +42,19 @@ func (m *message) shown() Message {
 			lines = append(lines, s)
 		}
 	}
+	bare := func(s string) {
+		if s != "" {
+			out.Plain = append(out.Plain, s)
+		}
+	}
 	add(m.msg)
 	for _, a := range m.attachments {
 		o, _ := a.(map[string]any)
-		add(str(o, "author_name"))
+		bare(str(o, "author_name"))
 		if str(o, "type") == "file" {
 			out.Files = append(out.Files, str(o, "title"))
 		} else {
-			add(str(o, "title"))
+			bare(str(o, "title"))
 		}
 		add(str(o, "pretext"))
 		add(str(o, "text"))
@@ -56,7 +62,8 @@ func (m *message) shown() Message {
 		fields, _ := o["fields"].([]any)
 		for _, x := range fields {
 			f, _ := x.(map[string]any)
-			add(str(f, "title") + ": " + str(f, "value"))
+			bare(str(f, "title"))
+			add(str(f, "value"))
 		}
 		acts, _ := o["actions"].([]any)
 		for _, x := range acts {

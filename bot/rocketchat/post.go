@@ -1,0 +1,228 @@
+package rocketchat
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// messageKey is the ID of the message with a key: the same for a repeat, which
+// the server refuses then. Without a key it is random.
+func messageKey(key string) string {
+	if key == "" {
+		return "p" + rand.Text()
+	}
+	sum := sha256.Sum256([]byte("perch " + key))
+	return "p" + strings.NewReplacer("-", "a", "_", "b").Replace(base64.RawURLEncoding.EncodeToString(sum[:18]))
+}
+
+// where is the room that a message goes to and the thread in it. What only one
+// person may see goes into the room that they have with the bot alone:
+// Rocket.Chat lets nobody but its own apps whisper.
+func (a *Adapter) where(ctx context.Context, m bot.Message) (rid, thread string, err error) {
+	if m.Only != "" {
+		uid, ok := userID(m.Only)
+		if !ok {
+			return "", "", gone("person")
+		}
+		rid, err = a.direct(ctx, uid)
+		return rid, "", err
+	}
+	rid, ok := roomID(m.Channel)
+	if m.Channel != "" && !ok {
+		return "", "", gone("room")
+	}
+	if m.Thread != "" {
+		room, id, ok := messageID(m.Thread)
+		if !ok || rid != "" && room != rid {
+			return "", "", gone("thread")
+		}
+		rid, thread = room, id
+	}
+	if rid == "" {
+		return "", "", gone("room")
+	}
+	return rid, thread, nil
+}
+
+// direct is the room that a person and the bot have alone.
+func (a *Adapter) direct(ctx context.Context, uid string) (string, error) {
+	p, err := a.person(ctx, uid)
+	if err != nil {
+		return "", err
+	}
+	var out struct{ Room room }
+	if err := a.rest.call(ctx, request{route: "POST im.create", body: map[string]string{"username": p.Username}}, &out); err != nil {
+		return "", err
+	}
+	r := out.Room
+	r.Kind = "d"
+	a.remember(r)
+	return r.ID, nil
+}
+
+// render writes a message, with the names of those whom it mentions.
+func (a *Adapter) render(ctx context.Context, m bot.Message, id string) (content, error) {
+	return renderer{
+		who: func(u bot.UserRef) string {
+			uid, ok := userID(u)
+			if !ok {
+				return ""
+			}
+			p, err := a.person(ctx, uid)
+			if err != nil {
+				return ""
+			}
+			return p.Username
+		},
+		room: func(c bot.ChannelRef) string {
+			rid, ok := roomID(c)
+			if !ok {
+				return ""
+			}
+			r, err := a.room(ctx, rid)
+			if err != nil {
+				return ""
+			}
+			return r.Name
+		},
+		id: id,
+	}.message(m)
+}
+
+// Post sends a message. A repeat of a key finds the message that is there. See
+// [bot.Platform].
+func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, error) {
+	if _, err := a.whoami(ctx); err != nil {
+		return "", unsent(err)
+	}
+	rid, thread, err := a.where(ctx, m)
+	if err != nil {
+		return "", unsent(err)
+	}
+	id := messageKey(m.Key)
+	c, err := a.render(ctx, m, id)
+	if err != nil {
+		return "", err
+	}
+	body := map[string]any{"_id": id, "rid": rid, "msg": c.msg}
+	if len(c.attachments) > 0 {
+		body["attachments"] = c.attachments
+	}
+	if thread != "" {
+		body["tmid"] = thread
+	}
+	// No previews: a customer's link is not to be fetched from inside.
+	err = a.rest.call(ctx, request{route: "POST chat.sendMessage", body: map[string]any{"message": body, "previewUrls": []string{}}}, nil)
+	if code(err) == "refused" {
+		// The server says no more than this of an ID that is there already.
+		if _, gerr := a.get(ctx, rid, id); gerr == nil {
+			err = nil
+		} else if !errors.Is(gerr, bot.ErrNotFound) {
+			return "", gerr
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	a.inThread(id, thread)
+	return messageRef(rid, id), nil
+}
+
+// unsent marks an error from before the message was sent: it surely had no effect.
+func unsent(err error) error {
+	if _, ok := errors.AsType[*bot.Error](err); ok {
+		return err
+	}
+	return &bot.Error{Code: "not_ready", Message: "Rocket.Chat did not answer. Perch tries again by itself.", Temporary: true, Err: err}
+}
+
+// FindMessage looks a message up by its key. See [bot.Finder].
+func (a *Adapter) FindMessage(ctx context.Context, m bot.Message) (bot.MessageRef, error) {
+	rid, _, err := a.where(ctx, m)
+	if err != nil {
+		return "", err
+	}
+	id := messageKey(m.Key)
+	if _, err := a.get(ctx, rid, id); err != nil {
+		return "", err
+	}
+	return messageRef(rid, id), nil
+}
+
+// Edit changes a message of the bot. The call for it in REST leaves
+// attachments as they are, so it is the method that Rocket.Chat's own clients use.
+func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) error {
+	rid, id, ok := messageID(ref)
+	if !ok {
+		return gone("message")
+	}
+	c, err := a.render(ctx, m, id)
+	if err != nil {
+		return err
+	}
+	if c.attachments == nil {
+		c.attachments = []attachment{}
+	}
+	frame, err := json.Marshal(map[string]any{
+		"msg": "method", "id": "1", "method": "updateMessage",
+		"params": []any{map[string]any{"_id": id, "rid": rid, "msg": c.msg, "attachments": c.attachments}},
+	})
+	if err != nil {
+		return &bot.Error{Code: "bad_call", Message: "The message can't be written.", Err: err}
+	}
+	var out struct{ Message string }
+	if err := a.rest.call(ctx, request{route: "POST method.call/:method", path: "method.call/updateMessage", body: map[string]string{"message": string(frame)}}, &out); err != nil {
+		return err
+	}
+	var res methodAnswer
+	if err := json.Unmarshal([]byte(out.Message), &res); err != nil {
+		return errors.New("rocketchat: updateMessage: unexpected answer")
+	}
+	if res.Error != nil {
+		return res.Error.err("updateMessage")
+	}
+	return nil
+}
+
+// methodAnswer is the answer of a method that was called over REST.
+type methodAnswer struct {
+	Error *ddpError `json:"error"`
+}
+
+// Delete deletes a message of the bot. See [bot.Editor].
+func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
+	rid, id, ok := messageID(ref)
+	if !ok {
+		return gone("message")
+	}
+	return a.rest.call(ctx, request{route: "POST chat.delete", body: map[string]any{"roomId": rid, "msgId": id}}, nil)
+}
+
+// React sets or removes the bot's reaction. See [bot.Reactor].
+func (a *Adapter) React(ctx context.Context, ref bot.MessageRef, emoji string, on bool) error {
+	_, id, ok := messageID(ref)
+	if !ok {
+		return gone("message")
+	}
+	return a.rest.call(ctx, request{route: "POST chat.react", body: map[string]any{"messageId": id, "emoji": ":" + strings.Trim(emoji, ":") + ":", "shouldReact": on}}, nil)
+}
+
+// Pin pins a message. See [bot.Pinner].
+func (a *Adapter) Pin(ctx context.Context, ref bot.MessageRef, on bool) error {
+	_, id, ok := messageID(ref)
+	if !ok {
+		return gone("message")
+	}
+	route := "POST chat.pinMessage"
+	if !on {
+		route = "POST chat.unPinMessage"
+	}
+	return a.rest.call(ctx, request{route: route, body: map[string]string{"messageId": id}}, nil)
+}
