@@ -84,6 +84,9 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 	if !ok || strings.HasPrefix(a.Key, "commands:letter:") || strings.HasPrefix(a.Key, "commands:reply:") || strings.HasPrefix(a.Key, setupPrefix) {
 		return nil
 	}
+	if strings.HasPrefix(a.Subject, "conversation:") && a.Failure != nil && a.Failure.Code == "thread_not_found" {
+		return nil // the desk says it again under a new card
+	}
 	setup, err := r.Setup(tx)
 	if err != nil || setup == "" {
 		return err

@@ -187,6 +187,8 @@ func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) err
 // shownChanged follows what is shown of a conversation.
 func (d *Desk) shownChanged(tx store.Tx, conversationID string, a outbox.Action) error {
 	switch {
+	case cardGone(a):
+		return d.regain(tx, conversationID, a)
 	case a.Kind != bot.KindPost:
 		return nil
 	case a.State == outbox.Done && strings.HasPrefix(a.Key, "desk:card:"):

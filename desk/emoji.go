@@ -42,7 +42,7 @@ func (d *Desk) onCardReaction(tx store.Tx, ev bot.Event) (bool, error) {
 		return false, err
 	}
 	if c.CardRef != ev.Message {
-		return true, d.tell(tx, ev, "This conversation goes on in another channel.")
+		return true, d.tell(tx, ev, "This conversation goes on elsewhere: look for its newer card.")
 	}
 	ev.Value = c.ID
 	switch ev.Emoji {

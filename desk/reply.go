@@ -198,6 +198,9 @@ func whyUnsent(c Conversation, m Message) (text, label string) {
 // unsendable says why nobody could send it as it is, or nothing.
 func (d *Desk) unsendable(ev bot.Event, c Conversation, m Message, s Settings) string {
 	if ev.Thread != "" && ev.Thread != c.CardRef {
+		if ev.Channel == c.Channel {
+			return "This conversation goes on in another thread. Answer there."
+		}
 		return "This conversation goes on in another channel. Answer there."
 	}
 	if c.Encrypted {

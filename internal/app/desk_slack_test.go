@@ -329,3 +329,37 @@ func TestEditedOnXOverSlack(t *testing.T) {
 		t.Errorf("the thread had %d messages, want the edited one in place", n)
 	}
 }
+
+// TestCardDeletedInSlack: what a customer writes is never seen outside of its
+// thread, and goes on under a new card.
+func TestCardDeletedInSlack(t *testing.T) {
+	o := newOffice(t, quiet)
+	o.connect()
+	o.writes("Is the 8:15 running?")
+	card := o.offers(o.support, "Claim")
+	o.click("sam", card, "Claim")
+	o.shown(o.support, card.TS, "Sam is on it")
+	if err := o.slack.AdminDeletes(o.support, card.TS); err != nil {
+		t.Fatal(err)
+	}
+	o.writes("My card is 4242")
+	await(o, "message in a new thread", func() (struct{}, bool) {
+		for _, m := range o.slack.Messages(o.support) {
+			if m.Shown == "My card is 4242" && m.ThreadTS == "" {
+				t.Fatal("a customer's words stand in the channel")
+			}
+			if m.Shown == "My card is 4242" && m.ThreadTS != card.TS {
+				return struct{}{}, true
+			}
+		}
+		return struct{}{}, false
+	})
+	now := o.offers(o.support, "Snooze")
+	o.says("sam", now.TS, "Never send us that.")
+	o.gets("Never send us that.")
+	for _, m := range o.slack.Messages(o.setup) {
+		if strings.Contains(m.Shown, "could not post") {
+			t.Errorf("the setup channel reads %q, though nobody has to do anything", m.Shown)
+		}
+	}
+}
