@@ -36,6 +36,7 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // Installation is the app in one workspace.
 type Installation struct {
+	ID         string // another one each time it is installed; made by whoever keeps it
 	Team       string // the workspace, T…
 	Name       string // of the workspace
 	Enterprise string // the organization it belongs to, if any

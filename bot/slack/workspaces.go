@@ -122,7 +122,7 @@ func (w *Workspaces) find(ctx context.Context, team string) (*workspace, error) 
 
 // same reports whether nothing of it changed that an adapter was made from.
 func (i Installation) same(o Installation) bool {
-	return i.Token == o.Token && i.At.Equal(o.At) && i.Team == o.Team
+	return i.Token == o.Token && i.At.Equal(o.At) && i.Team == o.Team && i.ID == o.ID
 }
 
 // adapter is an adapter to one workspace. It knows already who it is.
@@ -143,7 +143,7 @@ func (w *Workspaces) take(ctx context.Context, sink bot.Sink, d delivery) error 
 		ws, err := w.find(ctx, team)
 		switch {
 		case err == nil:
-			return ws.take(ctx, labelled{sink, team}, d)
+			return ws.take(ctx, labelled{sink, ws}, d)
 		case !errors.Is(err, ErrNotInstalled):
 			w.hub.stats.received.Add(1)
 			w.hub.stats.refused.Add(1)

@@ -85,12 +85,24 @@ func label(ev bot.Event, team string) bot.Event {
 // labelled is a sink of the events of one workspace.
 type labelled struct {
 	bot.Sink
-	team string
+	ws *workspace
 }
 
 // Deliver implements [bot.Sink].
 func (l labelled) Deliver(ctx context.Context, ev bot.Event) error {
-	return l.Sink.Deliver(ctx, label(ev, l.team))
+	if ev.Kind == bot.EventRemoved && l.ws.works(ctx) {
+		l.ws.log.Info("slack tells late that the app was removed: it was installed again since")
+		return nil
+	}
+	return l.Sink.Deliver(ctx, label(ev, l.ws.inst.Team))
+}
+
+// works reports whether Slack takes the workspace's token for sure.
+func (ws *workspace) works(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := ws.web.call(ctx, ws.o.BotToken, "auth.test", nil, nil)
+	return err == nil
 }
 
 // teamOf returns the team in a ref: none in a ref of the time when there was

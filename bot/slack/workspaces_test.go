@@ -136,6 +136,17 @@ func (r *recorder) Deliver(_ context.Context, ev bot.Event) error {
 	return nil
 }
 
+func (r *recorder) count(kind bot.EventKind) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ev := range r.all {
+		if ev.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // find waits for an event.
 func (two *twoTeams) find(t *testing.T, what string, is func(bot.Event) bool) (ev bot.Event) {
 	t.Helper()
@@ -261,6 +272,25 @@ func TestWorkspaceEnds(t *testing.T) {
 	gone := two.find(t, "removal", func(ev bot.Event) bool { return ev.Kind == bot.EventRemoved })
 	if gone.Team != "T0BETA" || gone.At.IsZero() {
 		t.Errorf("removal = %+v", gone)
+	}
+
+	await(t, two.workspace, "both words of the end", func() bool { return two.events.count(bot.EventRemoved) == 2 })
+
+	// It comes back, and what Slack tells late of its end does not end it again.
+	two.ledger.put(two.install(t, "T0BETA"))
+	two.app.Forget("T0BETA")
+	before := len(two.Acks())
+	for _, d := range two.Deliveries() {
+		if d.EventType() == "app_uninstalled" {
+			two.Redeliver(d)
+		}
+	}
+	await(t, two.workspace, "acknowledgement of the late one", func() bool { return len(two.Acks()) > before })
+	if n := two.events.count(bot.EventRemoved); n != 2 {
+		t.Errorf("%d removals were told, want 2", n)
+	}
+	if err := post(beta); err != nil {
+		t.Fatal(err)
 	}
 
 	// Nobody says so: it shows when something is sent, and is asked for twice.

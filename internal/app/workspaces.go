@@ -67,7 +67,7 @@ func (k *keptWorkspaces) Find(ctx context.Context, team string) (slack.Installat
 		return slack.Installation{}, slack.ErrNotInstalled
 	}
 	return slack.Installation{
-		Team: g.Team, Name: g.Name, Enterprise: g.Enterprise, App: g.App, BotUser: g.BotUser, BotID: g.BotID, BotName: g.BotName,
+		ID: g.ID, Team: g.Team, Name: g.Name, Enterprise: g.Enterprise, App: g.App, BotUser: g.BotUser, BotID: g.BotID, BotName: g.BotName,
 		Scopes: g.Scopes, Token: slack.Token(g.Token.Reveal()), By: g.By, At: g.At,
 	}, nil
 }
@@ -102,7 +102,7 @@ func (k *keptWorkspaces) Broken(ctx context.Context, i slack.Installation, code 
 		at = i.At // the clocks differ
 	}
 	it, err := inbox.EventItem(slack.Platform, bot.Event{
-		ID: fmt.Sprintf("broken:%s:%d", i.Team, i.At.UnixNano()), Platform: slack.Platform, Kind: bot.EventRemoved, At: at, Team: i.Team, Text: code,
+		ID: "broken:" + i.ID, Platform: slack.Platform, Kind: bot.EventRemoved, At: at, Team: i.Team, Text: code,
 	})
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (a *App) workspaceChanged(tx store.Tx, w installs.Workspace, installed bool
 			"What goes there waits. To go on, install Perch again: whoever runs it gets a link from perch slack install-link.")
 	}
 	it, err := inbox.EventItem(slack.Platform, bot.Event{
-		ID: fmt.Sprintf("installed:%s:%d", w.Team, w.At.UnixNano()), Platform: slack.Platform, Kind: bot.EventInstalled, At: w.At, Team: w.Team,
+		ID: "installed:" + w.ID, Platform: slack.Platform, Kind: bot.EventInstalled, At: w.At, Team: w.Team,
 		User: bot.User{Ref: bot.UserRef(slack.Platform + ":" + w.Team + ":" + w.By), Name: w.By},
 	})
 	if err != nil {
@@ -196,7 +196,7 @@ func (a *App) tellOtherSetup(tx store.Tx, w installs.Workspace, head, more strin
 		return fmt.Errorf("encode: %w", err)
 	}
 	_, _, err = a.Outbox.Add(tx, outbox.Action{
-		Kind: bot.KindPost, Key: fmt.Sprintf("app:workspace:%s:%d:%s", w.Team, w.At.UnixNano(), head), Subject: "workspace:" + w.Team, Payload: payload,
+		Kind: bot.KindPost, Key: "app:workspace:" + w.ID + ":" + head, Subject: "workspace:" + w.Team, Payload: payload,
 	})
 	return err
 }

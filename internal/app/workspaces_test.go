@@ -20,6 +20,7 @@ import (
 	"github.com/perch-chat/perch/internal/config"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/store/postgres/pgtest"
 	"github.com/perch-chat/perch/xapi/xfake"
 )
 
@@ -34,7 +35,7 @@ type campus struct {
 	support, beta string // channels
 }
 
-func newCampus(t *testing.T) *campus {
+func newCampus(t *testing.T, change ...func(*config.Config)) *campus {
 	t.Helper()
 	ln := listen(t)
 	public := "http://" + ln.Addr().String()
@@ -66,9 +67,20 @@ func newCampus(t *testing.T) *campus {
 	c.config.Team.Admins = []string{"slack:T0ACME:U0ADA"}
 	c.config.Channels = config.Channels{Setup: "slack:T0ACME:#x-setup", Incidents: "slack:T0BETA:" + c.beta}
 	c.config.Departments = []config.Department{{Name: "Support", Channel: "slack:T0ACME:" + c.support}}
+	for _, f := range change {
+		f(&c.config)
+	}
 	c.start(ln)
 	t.Cleanup(func() { c.stop() })
 	return c
+}
+
+// replica is another Perch with the same store.
+func (c *campus) replica() *campus {
+	r := *c
+	r.start(listen(c.t))
+	c.t.Cleanup(func() { r.stop() })
+	return &r
 }
 
 func (c *campus) start(ln net.Listener) {
@@ -124,7 +136,16 @@ func (c *campus) reads(channel, who, text string) {
 // link has the running Perch make a link, as the command line does.
 func (c *campus) link() string {
 	c.t.Helper()
-	o, err := app.NewControl(c.config).SlackLink(c.t.Context())
+	var o app.SlackOrder
+	var err error
+	if c.config.Store.Driver == "bolt" {
+		o, err = app.NewControl(c.config).SlackLink(c.t.Context())
+	} else {
+		err = c.app.DB.Update(c.t.Context(), func(tx store.Tx) error {
+			o, err = app.NewSlackLink(tx, c.config.PublicURL)
+			return err
+		})
+	}
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -318,15 +339,55 @@ func TestWorkspaces(t *testing.T) {
 	c.install("T0BETA")
 	c.reads(c.beta, "", "and once more")
 	for _, id := range []string{waiting, last} {
-		err := c.app.DB.View(t.Context(), func(tx store.Tx) error {
-			act, err := c.app.Outbox.Get(tx, id)
-			if act.State != outbox.Done {
-				t.Errorf("action = %+v", act)
-			}
-			return err
+		c.await("end of what waited", func() bool {
+			var act outbox.Action
+			err := c.app.DB.View(t.Context(), func(tx store.Tx) (err error) {
+				act, err = c.app.Outbox.Get(tx, id)
+				return err
+			})
+			return err == nil && act.State == outbox.Done
 		})
-		if err != nil {
-			t.Error(err)
-		}
 	}
+}
+
+// TestWorkspacesOfReplicas has a replica learn of what another one installed,
+// while it runs and without a word between them.
+func TestWorkspacesOfReplicas(t *testing.T) {
+	dsn := pgtest.Start(t).Schema(t)
+	a := newCampus(t, func(c *config.Config) {
+		c.Store = config.Store{Driver: "postgres", PostgresURL: config.Secret(dsn)}
+		c.Channels, c.Departments = config.Channels{Incidents: c.Channels.Incidents}, nil
+	})
+	b := a.replica()
+	a.await("connections of both", func() bool { return len(a.slack.Connections()) == 4 })
+	for range 8 { // each comes to one of them, and is of a workspace that neither knows
+		<-a.slack.Command("U0BEA", a.beta, "/incident", "list").Done()
+	}
+	a.install("T0BETA")
+	a.stop()
+	b.slack.Command("U0BEA", b.beta, "/incident", "new Signals fail")
+	b.reads(b.beta, "", "INC-1: Signals fail")
+
+	// Installed anew by the first, while the second has the old token.
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", strings.TrimPrefix(a.config.PublicURL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.start(ln)
+	a.slack.EndToken("T0BETA", "")
+	a.install("T0BETA")
+	a.stop()
+	b.post("slack:T0BETA:"+b.beta, "with the new token")
+	b.reads(b.beta, "", "with the new token")
+	if o, err := installedIn(t, b.app); err != nil || len(o.Workspaces) != 1 {
+		t.Errorf("workspaces = %+v, %v", o, err)
+	}
+}
+
+func installedIn(t *testing.T, a *app.App) (o app.SlackOrder, err error) {
+	err = a.DB.View(t.Context(), func(tx store.Tx) error {
+		o, err = app.ListSlackWorkspaces(tx)
+		return err
+	})
+	return o, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/internal/accounts"
+	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/store"
 )
 
@@ -139,6 +140,7 @@ func (in *Installs) Finish(ctx context.Context, cookie, state, code, slackErr st
 	if err != nil {
 		return Workspace{}, wrap("exchange the code at Slack", err)
 	}
+	g.ID = id.New()
 	w := in.sealed(g, a.Link)
 	err = in.db.Update(ctx, func(tx store.Tx) error {
 		l, err := usable(tx, a.Link) // another browser may have been faster

@@ -18,6 +18,7 @@ import (
 
 // Grant is what Slack gives for a workspace.
 type Grant struct {
+	ID         string // of the installation: another one each time; set by Find
 	Team       string // T…
 	Name       string
 	Enterprise string
@@ -154,14 +155,14 @@ func (in *Installs) open(w Workspace) (Grant, error) {
 		return Grant{}, err
 	}
 	return Grant{
-		Team: w.Team, Name: w.Name, Enterprise: w.Enterprise, App: w.App, BotUser: w.BotUser, BotID: w.BotID, BotName: w.BotName,
+		ID: w.ID, Team: w.Team, Name: w.Name, Enterprise: w.Enterprise, App: w.App, BotUser: w.BotUser, BotID: w.BotID, BotName: w.BotName,
 		Scopes: w.Scopes, By: w.By, At: w.At, Token: t,
 	}, nil
 }
 
 func (in *Installs) sealed(g Grant, link string) Workspace {
 	return Workspace{
-		Team: g.Team, Name: g.Name, Enterprise: g.Enterprise, App: g.App, BotUser: g.BotUser, BotID: g.BotID, BotName: g.BotName,
+		ID: g.ID, Team: g.Team, Name: g.Name, Enterprise: g.Enterprise, App: g.App, BotUser: g.BotUser, BotID: g.BotID, BotName: g.BotName,
 		Scopes: g.Scopes, By: g.By, At: g.At.UTC(), Token: in.seal.Seal(workspaceTable, g.Team, g.Token.Reveal()), Link: link,
 	}
 }

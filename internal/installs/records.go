@@ -9,6 +9,7 @@ import (
 // Workspace is a Slack workspace that Perch is installed in. It is stored as
 // JSON: fields are added, never renamed.
 type Workspace struct {
+	ID         string    `json:"id"` // of the installation
 	Team       string    `json:"team"`
 	Name       string    `json:"name"`
 	Enterprise string    `json:"enterprise,omitempty"`
