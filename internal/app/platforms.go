@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/rocketchat"
 	"github.com/perch-chat/perch/bot/slack"
 	"github.com/perch-chat/perch/bot/webchat"
 	"github.com/perch-chat/perch/internal/config"
@@ -34,6 +35,13 @@ func Chats(c config.Config, log *slog.Logger) ([]bot.Platform, Routes, error) {
 			return nil, nil, err
 		}
 		platforms, pages = append(platforms, s), append(pages, routes)
+	}
+	if r := c.Chat.RocketChat; r.URL != "" {
+		rc, err := rocketchat.New(rocketchat.Options{URL: r.URL, UserID: r.UserID, Token: r.Token.Reveal(), Log: log.With("part", "rocketchat")})
+		if err != nil {
+			return nil, nil, err
+		}
+		platforms = append(platforms, rc)
 	}
 	if c.Chat.Webchat {
 		w, err := builtInChat(c, log.With("part", "webchat"))

@@ -58,8 +58,16 @@ type X struct {
 
 // Chat says which chats Perch joins.
 type Chat struct {
-	Slack   Slack `yaml:"slack"`
-	Webchat bool  `yaml:"webchat"` // the built-in chat, on a loopback address only
+	Slack      Slack      `yaml:"slack"`
+	RocketChat RocketChat `yaml:"rocketchat"`
+	Webchat    bool       `yaml:"webchat"` // the built-in chat, on a loopback address only
+}
+
+// RocketChat is the bot's user in a Rocket.Chat workspace.
+type RocketChat struct {
+	URL    string `yaml:"url"`     // at which people open it; empty: no Rocket.Chat
+	UserID string `yaml:"user_id"` // of the bot's user
+	Token  Secret `yaml:"token"`   // its personal access token
 }
 
 // Slack is the app in a Slack workspace, see perch slack manifest.

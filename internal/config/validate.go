@@ -48,6 +48,7 @@ func (d *decoder) validate(c Config) {
 	d.check(c.X.PollInterval >= minPoll, "x.poll_interval", "%s is shorter than 1m: X allows 15 reads of messages in 15 minutes", c.X.PollInterval)
 
 	d.slack(c.Chat.Slack)
+	d.rocketchat(c.Chat.RocketChat)
 	d.check(!c.Chat.Webchat || err != nil || loopback(host), "chat.webchat",
 		"has no passwords and works on a loopback address only: set listen to 127.0.0.1:8080, or webchat to false")
 	if u, err := url.Parse(c.PublicURL); c.Chat.Webchat && err == nil && u.Host != "" {
@@ -89,6 +90,16 @@ func (d *decoder) publicURL(c Config) {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		d.check(false, "public_url", "%q is not https: X only calls https addresses", c.PublicURL)
 	}
+}
+
+func (d *decoder) rocketchat(r RocketChat) {
+	if r.URL == "" {
+		d.check(r.UserID == "" && r.Token == "", "chat.rocketchat.url", "is empty: write the address at which people open Rocket.Chat, or leave the other keys of chat.rocketchat empty")
+		return
+	}
+	d.httpURL("chat.rocketchat.url", r.URL)
+	d.check(r.UserID != "", "chat.rocketchat.user_id", "is empty: copy the User ID that Rocket.Chat shows beside a new personal access token")
+	d.check(r.Token != "", "chat.rocketchat.token", "is empty: set PERCH_CHAT_ROCKETCHAT_TOKEN to a personal access token of the bot's user")
 }
 
 func (d *decoder) slack(s Slack) {
