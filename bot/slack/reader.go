@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,18 +27,29 @@ func (s *sockets) read(run, after context.Context, sk *socket) {
 	s.add(sk)
 	defer s.drop(sk)
 	s.readers.Go(func() { s.ping(ctx, after, sk) })
+	var frame bytes.Buffer // used again: what a frame says is copied out of it
 	for {
-		_, raw, err := sk.conn.Read(ctx)
+		_, r, err := sk.conn.Reader(ctx)
+		if err == nil {
+			frame.Reset()
+			_, err = frame.ReadFrom(r)
+		}
 		if err != nil {
 			s.log.Debug("slack socket closed", "err", err)
 			return
 		}
 		s.hear(after)
 		if run.Err() == nil {
-			s.frame(run, after, sk, raw)
+			s.frame(run, after, sk, frame.Bytes())
+		}
+		if frame.Cap() > keptFrame {
+			frame = bytes.Buffer{}
 		}
 	}
 }
+
+// keptFrame is how much of the longest frame is kept for the next ones.
+const keptFrame = 256 << 10
 
 func (s *sockets) add(sk *socket) {
 	s.mu.Lock()
@@ -59,7 +71,8 @@ func (s *sockets) drop(sk *socket) {
 	close(sk.done)
 }
 
-// frame handles one frame. It blocks only while too much is in flight.
+// frame handles one frame, whose bytes it may use until it returns. It blocks
+// only while too much is in flight.
 func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
 	var e envelope
 	if err := json.Unmarshal(raw, &e); err != nil {
@@ -96,6 +109,7 @@ func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
 
 // strange takes in a frame that can't be read and can't be acknowledged.
 func (s *sockets) strange(run, after context.Context, raw []byte, why error) {
+	raw = bytes.Clone(raw)
 	err := s.lanes.put(run, "", func() {
 		if err := s.unread(after, s.Sink, raw, why); err != nil {
 			s.log.Error("slack frame not stored", "err", err)
