@@ -258,6 +258,7 @@ func (p *peer) turn(b *testing.B, command string, flight int) {
 	}
 	wg.Wait()
 	p.rates = append(p.rates, float64(done.Load())/time.Since(began).Seconds())
+	p.settle(b) // or the other one's turn would pay for what is left of this
 	p.done += done.Load()
 	p.cpu += worked(b, p.cmd.Process.Pid) - cpu
 	p.slack.ForgetLog()
@@ -318,6 +319,20 @@ func worked(b *testing.B, pid int) time.Duration {
 		ticks += n
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// settle waits until the app has nothing to do any more.
+func (p *peer) settle(b *testing.B) {
+	b.Helper()
+	before := worked(b, p.cmd.Process.Pid)
+	for range 100 {
+		<-time.After(30 * time.Millisecond)
+		now := worked(b, p.cmd.Process.Pid)
+		if now == before {
+			return
+		}
+		before = now
+	}
 }
 
 // effort is how much of the processors a command took, in µs.
