@@ -55,9 +55,9 @@ func (a *Adapter) decode(ctx context.Context, me identity, d delivery) ([]bot.Ev
 	case kindEvent:
 		events, err = dec.event(d.payload)
 	case kindCommand:
-		events, err = dec.command(d)
+		events, err = dec.command(d) //nolint:contextcheck // the decoder has it
 	case kindInteraction:
-		events, err = dec.interaction(d)
+		events, err = dec.interaction(d) //nolint:contextcheck // the decoder has it
 	default:
 		return nil, fmt.Errorf("%w %q", errUnknown, cut(clean(d.kind), 40))
 	}

@@ -75,8 +75,10 @@ func TestHistoryTellsWhatDeliveriesWouldHave(t *testing.T) {
 	}
 	ada, rio := bot.UserRef("slack:"+w.ada), bot.UserRef("slack:"+w.rio)
 	want := []brief{
-		{bot.EventMessage, ada, "", "first, better", 0}, {bot.EventMessageEdited, ada, "", "first, better", 0},
-		{bot.EventCommand, rio, "/incident", "list", 0}, {bot.EventMessage, ada, "", "pic", 1},
+		{bot.EventMessage, ada, "", "first, better", 0},
+		{bot.EventMessageEdited, ada, "", "first, better", 0},
+		{bot.EventCommand, rio, "/incident", "list", 0},
+		{bot.EventMessage, ada, "", "pic", 1},
 	}
 	if d := cmp.Diff(want, have); d != "" {
 		t.Errorf("History (-want +got):\n%s", d)

@@ -226,7 +226,12 @@ func TestFormsAreOpenedFirstInAWorkspace(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx, g) }()
-	defer func() { cancel(); <-ended }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	}()
 	await(t, w, "connection", func() bool { return len(w.Connections()) == 2 })
 	for i, fill := range []func(ev bot.Event) error{
 		func(ev bot.Event) error { return p.Open(t.Context(), ev.Trigger, incidentForm()) },

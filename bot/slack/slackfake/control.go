@@ -136,6 +136,7 @@ func (s *Server) SetUserGroup(id string, users ...string) error {
 		}
 		prev := g.updated
 		g.updated = s.now().Unix()
+		s.event(g.team, obj{"type": "subteam_updated", "subteam": renderGroup(g), "event_ts": s.nextTS()}, false)
 		s.event(g.team, obj{
 			"type": "subteam_members_changed", "subteam_id": g.id, "team_id": g.team, "date_previous_update": prev, "date_update": g.updated,
 			"added_users": added, "added_users_count": len(added), "removed_users": removed, "removed_users_count": len(removed), "event_ts": s.nextTS(),
