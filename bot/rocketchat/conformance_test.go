@@ -137,6 +137,17 @@ func TestConformance(t *testing.T) {
 			id, err := w.Say(rcfake.Says{Who: name(who), Room: w.room, Text: text, Thread: last(thread), Files: []rcfake.Attached{{Name: file, Type: "image/png", Data: data}}})
 			return ref(id), err
 		}
+		h.Files = func(_ context.Context, m bot.MessageRef) (out []bottest.SeenFile, err error) {
+			for _, x := range w.Messages(w.room) {
+				if x.ID != last(m) {
+					continue
+				}
+				for i, f := range x.Files {
+					out = append(out, bottest.SeenFile{Name: f, Alt: x.Alts[i], Data: w.File(x.FileIDs[i])})
+				}
+			}
+			return out, nil
+		}
 		h.Stall = func(on bool) {
 			if on {
 				w.AddFault(rcfake.Fault{Route: "POST chat.sendMessage", Times: -1, Delay: time.Second})

@@ -126,6 +126,9 @@ func confirmMedia(c *call) (obj, *failure) {
 	}
 	m := &message{msg: c.str("msg"), tmid: c.str("tmid")}
 	got.attach(m)
+	if d := c.str("description"); d != "" {
+		m.attachments[0].(obj)["description"] = d //nolint:forcetypeassert // attach made it
+	}
 	if f := c.put(r, m); f != nil {
 		return nil, f
 	}

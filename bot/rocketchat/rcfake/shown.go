@@ -17,7 +17,8 @@ type Message struct {
 	Text             string   // with the texts of its attachments, a line each: markup
 	Plain            []string // titles and names of its attachments, in which nothing is markup
 	Buttons          []Button
-	Files            []string
+	Files            []string // their names
+	FileIDs, Alts    []string // beside Files
 	Reactions        map[string][]string
 	Pinned, Edited   bool
 	At               time.Time
@@ -52,7 +53,8 @@ func (m *message) shown() Message {
 		o, _ := a.(map[string]any)
 		bare(str(o, "author_name"))
 		if str(o, "type") == "file" {
-			out.Files = append(out.Files, str(o, "title"))
+			out.Files, out.FileIDs = append(out.Files, str(o, "title")), append(out.FileIDs, str(o, "fileId"))
+			out.Alts = append(out.Alts, str(o, "description"))
 		} else {
 			bare(str(o, "title"))
 		}
@@ -143,4 +145,14 @@ func (s *Server) Visitors() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.st.visitors))
+}
+
+// File is a file's bytes.
+func (s *Server) File(id string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.st.files[id]; f != nil {
+		return f.data
+	}
+	return nil
 }
