@@ -90,4 +90,5 @@ type File struct {
 	Type string `json:"type"` // media type
 	Size int64  `json:"size"` // bytes
 	URL  string `json:"url,omitempty"`
+	Alt  string `json:"alt,omitempty"` // what it shows, as its sender says
 }

@@ -226,7 +226,7 @@ func (s Settings) unsendableFile(f File) string {
 // xFile is a file of an agent as the action that sends it has it.
 func xFile(f File, s Settings) accounts.XFile {
 	return accounts.XFile{
-		Platform: f.Platform, ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Most: s.MaxUpload, Types: s.MediaTypes,
+		Platform: f.Platform, ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Alt: f.Alt, Most: s.MaxUpload, Types: s.MediaTypes,
 	}
 }
 

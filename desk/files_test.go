@@ -176,6 +176,27 @@ func TestAnsweredOnXWithAPicture(t *testing.T) {
 	})
 }
 
+// TestSameWordsWithAPicture: what was sent on x.com with a picture is not the
+// echo of the same words without one.
+func TestSameWordsWithAPicture(t *testing.T) {
+	scene(t, func(t *testing.T, w *world) {
+		sam := withFiles(w)
+		w.x.mu.Lock()
+		w.x.gate = make(chan struct{})
+		w.x.mu.Unlock()
+		w.write(sam, "here")
+		w.update(func(tx store.Tx) error {
+			return w.d.ReceiveOwn(tx, Own{
+				Account: acme, XID: "300", To: ana(), Text: "here", At: time.Now(),
+				Files: []File{{Name: "photo", Type: "image/png", URL: "https://x.example/300"}},
+			})
+		})
+		close(w.x.gate)
+		w.settle()
+		contains(t, "thread", strings.Join(w.thread(), "\n"), "Answered on x.com", "file https://x.example/300")
+	})
+}
+
 func TestPublicAnswerWithPictures(t *testing.T) {
 	scene(t, func(t *testing.T, w *world) {
 		w.set("file_upload", "on")

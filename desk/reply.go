@@ -93,7 +93,7 @@ func newMessage(c Conversation, ev bot.Event) Message {
 		m.At = now()
 	}
 	for _, f := range ev.Files {
-		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Platform: ev.Platform, ID: f.ID})
+		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Alt: f.Alt, Platform: ev.Platform, ID: f.ID})
 	}
 	return m
 }

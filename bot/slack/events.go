@@ -67,6 +67,7 @@ type file struct {
 	Size     int64  `json:"size"`
 	Download string `json:"url_private_download"`
 	Private  string `json:"url_private"`
+	Alt      string `json:"alt_txt"`
 }
 
 func (m message) channel() string {
@@ -81,7 +82,7 @@ func (m message) files() []bot.File {
 	var out []bot.File
 	for _, f := range m.Files {
 		if f.ID != "" {
-			out = append(out, bot.File{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, URL: orWord(f.Download, f.Private)})
+			out = append(out, bot.File{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, URL: orWord(f.Download, f.Private), Alt: f.Alt})
 		}
 	}
 	return out

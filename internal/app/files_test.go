@@ -234,11 +234,16 @@ func TestAgentsFiles(t *testing.T) {
 		w.talk()
 		w.agent("here you are", w.put("a.png", pngBytes(), "image/png"), w.put("b.gif", gifBytes(), "image/gif"), w.put("c.mp4", mp4Bytes(), "video/mp4"))
 		w.wait(time.Minute)
-		w.agent("", w.put("d.png", pngBytes(), "image/png"))
+		described := w.put("d.png", pngBytes(), "image/png")
+		described.Alt = "A bird on a wire"
+		w.agent("", described)
 		w.wait(10 * time.Second)
 		want := []string{"here you are [image/png]", " [image/gif]", " [video/mp4]", " [image/png]"}
 		if got := w.got(); !slices.Equal(got, want) {
 			t.Errorf("the customer got %q, want %q", got, want)
+		}
+		if n := len(slices.DeleteFunc(w.x.Calls(), func(c xfake.Call) bool { return c.Path != "/2/media/metadata" })); n != 1 {
+			t.Errorf("%d files were described, want the one that its sender did", n)
 		}
 	})
 }
@@ -325,6 +330,46 @@ func TestMediaIsKeptAndRenewed(t *testing.T) {
 		w.want(id, outbox.Done, "")
 		if n := w.chat.count("download"); n != 2 {
 			t.Errorf("the file was read %d times, want once more", n)
+		}
+	})
+}
+
+// TestMediaIsBroughtAgain: X keeps a file for a day, and an answer may wait longer.
+func TestMediaIsBroughtAgain(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		file := w.put("a.png", pngBytes(), "image/png")
+		w.fail(http.MethodPost, messages, xfake.Fault{Times: 1, Status: 429, Header: http.Header{"Retry-After": {"79200"}}})
+		id := w.add(outbox.Action{Kind: accounts.KindDM, Order: "x.dm", Lanes: accounts.Lanes(acme, "dm")}, accounts.XDM{
+			Account: acme, Recipient: casey, Text: "see", File: &accounts.XFile{Platform: "webchat", ID: file.ID, Name: file.Name, Type: file.Type},
+		})
+		w.wait(time.Hour)
+		w.want(id, outbox.Queued, "rate_limited")
+		w.wait(22 * time.Hour)
+		w.want(id, outbox.Done, "")
+		if n := w.chat.count("download"); n != 2 {
+			t.Errorf("the file was read %d times, want once more after most of a day", n)
+		}
+	})
+}
+
+// TestLostAnswerAmongTheSameWords: a message of the same words without a file
+// is another one.
+func TestLostAnswerAmongTheSameWords(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		file := w.put("a.png", pngBytes(), "image/png")
+		w.fail(http.MethodPost, messages, xfake.Fault{Times: 1, Drop: xfake.DropBefore})
+		id := w.add(outbox.Action{Kind: accounts.KindDM, Order: "x.dm", Lanes: accounts.Lanes(acme, "dm")}, accounts.XDM{
+			Account: acme, Recipient: casey, Text: "see", File: &accounts.XFile{Platform: "webchat", ID: file.ID, Name: file.Name, Type: file.Type},
+		})
+		if _, err := w.x.NativeDM(acme, casey, "see"); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(10 * time.Minute)
+		w.want(id, outbox.Done, "")
+		if got := w.got(); !slices.Equal(got, []string{"see", "see [image/png]"}) {
+			t.Errorf("the customer got %q", got)
 		}
 	})
 }
