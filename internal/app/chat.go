@@ -21,6 +21,7 @@ type chats struct {
 	ob        *outbox.Outbox
 	in        *inbox.Inbox
 	platforms map[string]bot.Platform
+	changes   changes
 }
 
 func (c *chats) register() {

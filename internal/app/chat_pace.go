@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -14,11 +16,14 @@ import (
 )
 
 const (
-	// quiet begins the lane of one message or page: it is changed at once, and
-	// then again only after a while, by the newest change there is by then.
+	// quiet begins the lane of one message or page: it is changed at once, a few
+	// times in a row, so that whoever presses a button sees what it did; then
+	// only once in a while, by the newest change there is by then.
 	quiet      = "quiet:"
-	quietEdit  = 2 * time.Second
-	quietHome  = time.Second
+	quietBurst = 3
+	quietEvery = 2 * time.Second
+	quietKept  = 5000 // messages and pages whose changes are counted
+
 	chatLane   = "chat:"
 	paceReason = "The chat takes only so much at a time. It goes on by itself."
 
@@ -135,7 +140,7 @@ func (p paced) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 	pace := p.pace(a)
 	if err == nil {
 		r.Pace = append(r.Pace, pace...)
-		r.Pace = append(r.Pace, rest(a)...)
+		r.Pace = append(r.Pace, p.c.changes.rest(a)...)
 		return r, nil
 	}
 	e, ok := errors.AsType[*outbox.Error](err)
@@ -176,19 +181,46 @@ func (p paced) pace(a outbox.Action) []outbox.Pace {
 	return all
 }
 
+// changes counts how often each message and page was changed of late.
+type changes struct {
+	mu sync.Mutex
+	at map[string]time.Time // when a lane's changes are forgotten
+}
+
 // rest is how long what was just changed is left alone.
-func rest(a outbox.Action) []outbox.Pace {
-	d := quietEdit
-	if a.Kind == bot.KindHome {
-		d = quietHome
-	}
+func (c *changes) rest(a outbox.Action) []outbox.Pace {
 	var all []outbox.Pace
 	for _, lane := range a.Lanes {
-		if strings.HasPrefix(lane, quiet) {
-			all = append(all, outbox.Pace{Lane: lane, Reset: time.Now().Add(d), Message: paceReason})
+		if !strings.HasPrefix(lane, quiet) {
+			continue
+		}
+		if until := c.count(lane, time.Now()); !until.IsZero() {
+			all = append(all, outbox.Pace{Lane: lane, Reset: until, Message: paceReason})
 		}
 	}
 	return all
+}
+
+// count notes a change and returns until when no other may follow, if one may not now.
+func (c *changes) count(lane string, now time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at == nil {
+		c.at = map[string]time.Time{}
+	}
+	if len(c.at) >= quietKept {
+		maps.DeleteFunc(c.at, func(_ string, over time.Time) bool { return !over.After(now) })
+	}
+	over := c.at[lane]
+	if over.Before(now) {
+		over = now
+	}
+	over = over.Add(quietEvery)
+	c.at[lane] = over
+	if until := over.Add(-(quietBurst - 1) * quietEvery); until.After(now) {
+		return until
+	}
+	return time.Time{}
 }
 
 // hold stops the lane in which the chat takes no more. It costs the action no
