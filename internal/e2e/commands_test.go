@@ -21,7 +21,7 @@ type playKey struct{}
 // each other.
 //
 //	chats NAME...                 the chats that the script runs on; its first line
-//	start, stop, crash            run Perch; end it gently, or as a power failure does
+//	start, quit, crash            run Perch; end it gently, or as a power failure does
 //	config KEY VALUE              before start: a key of the configuration, with dots; not in the sandbox
 //	as USER, in PLACE [TEXT]      who acts, and where; with TEXT in the thread of the message that reads so
 //	say [-file=F] TEXT            write a message or a command; {F} is a file as it reads in the chat, {image} on X
@@ -56,7 +56,7 @@ func commands() map[string]func(ts *testscript.TestScript, neg bool, args []stri
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"chats":     simple(-1, func(*play, []string) error { return nil }),
 		"start":     simple(0, func(p *play, _ []string) error { return p.start() }),
-		"stop":      simple(0, func(p *play, _ []string) error { return p.stop() }),
+		"quit":      simple(0, func(p *play, _ []string) error { return p.stop() }),
 		"crash":     simple(0, func(p *play, _ []string) error { p.kill(); return nil }),
 		"config":    simple(2, func(p *play, a []string) error { return p.configure(a[0], a[1]) }),
 		"as":        simple(1, func(p *play, a []string) error { p.user = a[0]; return nil }),

@@ -92,6 +92,7 @@ func flows(t *testing.T, chat string, files []string, make func(dir string) (*pl
 	t.Helper()
 	words := commands()
 	maps.Copy(words, slackCommands())
+	maps.Copy(words, installCommands())
 	testscript.Run(t, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,

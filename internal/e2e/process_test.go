@@ -53,8 +53,7 @@ func (p *play) start() error {
 	case p.url = <-ready:
 	case err := <-p.exited:
 		p.cmd = nil
-		said, _ := os.ReadFile(p.log) // without it the error has to do
-		return fmt.Errorf("perch ended before it was ready: %w: %s", err, said[max(0, len(said)-1000):])
+		return fmt.Errorf("perch ended before it was ready: %w: %s", err, p.said())
 	case <-time.After(patience):
 		return fmt.Errorf("perch was not ready in %s", patience)
 	}
@@ -89,11 +88,20 @@ func (p *play) stop() error {
 	select {
 	case err := <-p.exited:
 		p.cmd = nil
+		if err != nil {
+			err = fmt.Errorf("perch ended badly: %w: %s", err, p.said())
+		}
 		return err
 	case <-time.After(patience):
 		p.kill()
 		return fmt.Errorf("perch did not end in %s", patience)
 	}
+}
+
+// said is the end of the program's log.
+func (p *play) said() []byte {
+	b, _ := os.ReadFile(p.log) // without it the error has to do
+	return b[max(0, len(b)-1500):]
 }
 
 // kill ends the program as a power failure does.

@@ -19,6 +19,7 @@ type slackStage struct {
 	url       string
 	shortcuts map[string]string // callback by name, as Perch's manifest has them
 	groups    map[string]string // ID by handle
+	rooms     map[string]string // ID by name, of channels in other workspaces
 }
 
 var _ stage = (*slackStage)(nil)
@@ -47,7 +48,7 @@ func newSlack() (s *slackStage, end func(), err error) {
 	if err := json.Unmarshal(raw, &manifest); err != nil {
 		return nil, nil, err
 	}
-	s = &slackStage{Server: slackfake.New(slackfake.Options{RefuseBodyTokens: true, Scopes: manifest.OAuth.Scopes.Bot}), shortcuts: map[string]string{}, groups: map[string]string{}}
+	s = &slackStage{Server: slackfake.New(slackfake.Options{RefuseBodyTokens: true, Scopes: manifest.OAuth.Scopes.Bot}), shortcuts: map[string]string{}, groups: map[string]string{}, rooms: map[string]string{}}
 	for _, c := range manifest.Features.Shortcuts {
 		s.shortcuts[c.Name] = c.Callback
 	}
@@ -85,6 +86,9 @@ func (s *slackStage) uid(name string) string { return strings.TrimPrefix(s.user(
 func (s *slackStage) room(who, place string) string {
 	if place == "bot" {
 		return s.DirectChannel(s.uid(who))
+	}
+	if id := s.rooms[place]; id != "" {
+		return id
 	}
 	return s.ChannelID(place)
 }
