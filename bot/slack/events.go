@@ -256,7 +256,7 @@ func (d decoder) gone(ev *bot.Event, h happening, was message, ts string) bool {
 
 func (d decoder) reaction(ev *bot.Event, h happening) bool {
 	ref := d.refs.message(h.Item.Channel, h.Item.TS)
-	if h.Item.Type != "message" || ref == "" || h.User == "" || h.User == d.me.User {
+	if h.Item.Type != "message" || ref == "" || h.User == "" || h.User == d.me.User || d.outsider(h.User) {
 		return false
 	}
 	ev.Kind = bot.EventReaction
@@ -292,10 +292,17 @@ func (d decoder) author(m message) bot.User {
 	}
 	e := d.people.get(d.ctx, m.User)
 	u := bot.User{Ref: d.refs.user(m.User), Name: orWord(clean(m.Username), orWord(e.name, m.User)), Handle: e.handle}
-	if !d.byPerson(m) || e.bot || d.foreign(e.team) {
+	if !d.byPerson(m) || d.outsider(m.User) {
 		u.Ref = ""
 	}
 	return u
+}
+
+// outsider reports whether somebody is known to be none of our people: a bot,
+// or of another company that shares a channel. Reactions don't say so themselves.
+func (d decoder) outsider(id string) bool {
+	e := d.people.get(d.ctx, id)
+	return e.bot || d.foreign(e.team)
 }
 
 // home reads app_home_opened. The tab with the messages is no page of ours.

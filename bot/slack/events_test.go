@@ -34,6 +34,10 @@ func people(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	name := map[string]string{"U1": "Ada", "U2": "Rio"}[r.Form.Get("user")]
 	switch {
+	case strings.HasSuffix(r.URL.Path, "users.info") && r.Form.Get("user") == "U8":
+		_, _ = w.Write([]byte(`{"ok":true,"user":{"name":"eve","team_id":"T2"}}`))
+	case strings.HasSuffix(r.URL.Path, "users.info") && r.Form.Get("user") == "U9":
+		_, _ = w.Write([]byte(`{"ok":true,"user":{"name":"robot","team_id":"T1","is_bot":true}}`))
 	case strings.HasSuffix(r.URL.Path, "users.info") && name != "":
 		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "user": map[string]any{"name": strings.ToLower(name), "profile": map[string]string{"display_name": name}}})
 	case strings.HasSuffix(r.URL.Path, "conversations.info"):
@@ -117,6 +121,8 @@ func TestDecode(t *testing.T) {
 			"reaction gone", kindEvent, event(`{"type":"reaction_removed","user":"U1","reaction":"eyes","item":{"type":"message","channel":"C1","ts":` + ts + `},"event_ts":"1700000009.000000"}`),
 			[]bot.Event{{ID: "Ev1", Kind: bot.EventReactionGone, At: time.Unix(1700000009, 0).UTC(), User: ada, Channel: "slack:C1", Message: ref, Emoji: "eyes"}},
 		},
+		{"reaction of another company", kindEvent, event(`{"type":"reaction_added","user":"U8","reaction":"eyes","item":{"type":"message","channel":"C1","ts":` + ts + `}}`), nil},
+		{"reaction of another bot", kindEvent, event(`{"type":"reaction_added","user":"U9","reaction":"eyes","item":{"type":"message","channel":"C1","ts":` + ts + `}}`), nil},
 		{"our own reaction", kindEvent, event(`{"type":"reaction_added","user":"UBOT","reaction":"eyes","item":{"type":"message","channel":"C1","ts":` + ts + `}}`), nil},
 		{
 			"we joined", kindEvent, event(`{"type":"member_joined_channel","user":"UBOT","channel":"C1","event_ts":` + ts + `}`),

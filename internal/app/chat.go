@@ -223,7 +223,8 @@ func (r chatRepeatable) Reconcile(context.Context, outbox.Action) (outbox.Verdic
 func (r chatRepeatable) Ladder() []time.Duration { return []time.Duration{0} }
 
 // chatOnce carries out what is worth one try only: a form whose trigger ends
-// in seconds.
+// in seconds. A chat that asks for patience gets it: where the trigger has
+// ended meanwhile, it says so.
 type chatOnce struct {
 	do func(context.Context, outbox.Action) error
 }
@@ -231,7 +232,9 @@ type chatOnce struct {
 func (o chatOnce) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
 	if err := o.do(ctx, a); err != nil {
 		message := "The form could not be shown. Press the button again."
-		if e, ok := errors.AsType[*bot.Error](err); ok && e.Message != "" {
+		if e, ok := errors.AsType[*bot.Error](err); ok && e.Temporary {
+			return outbox.Receipt{}, chatError(err)
+		} else if ok && e.Message != "" {
 			message = e.Message
 		}
 		return outbox.Receipt{}, rejected("form_not_shown", message, err)

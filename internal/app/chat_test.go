@@ -161,6 +161,16 @@ func TestChatForm(t *testing.T) {
 			t.Errorf("opened %d times, want once", n)
 		}
 		w.want(open(), outbox.Done, "")
+
+		// A chat's own answer: what is for good is shown, what passes is tried again.
+		w.chat.then("open", outcome{err: &bot.Error{Code: "view_closed", Message: "The form was closed."}})
+		if a := w.want(open(), outbox.Failed, "form_not_shown"); a.Failure.Message != "The form was closed." {
+			t.Errorf("failure %q", a.Failure.Message)
+		}
+		w.chat.then("open", outcome{err: &bot.Error{Code: "ratelimited", Temporary: true, RetryAfter: 2}})
+		id = open()
+		w.wait(time.Minute)
+		w.want(id, outbox.Done, "")
 	})
 }
 
