@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -41,6 +42,9 @@ func Key(parts ...any) []byte {
 // appendString writes s so that no string's form is a prefix of another's: a
 // zero byte becomes 00 FF and the end is 00 01.
 func appendString(k []byte, s string) []byte {
+	if strings.IndexByte(s, 0) < 0 {
+		return append(append(k, s...), 0, 1) // as nearly always
+	}
 	for i := range len(s) {
 		if s[i] == 0 {
 			k = append(k, 0, 0xff)

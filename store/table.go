@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -235,18 +236,22 @@ func (t Table[T]) checkFree(tx Tx, ix Index[T], was, now [][]byte, pk []byte) er
 }
 
 func (t Table[T]) addEntry(tx Tx, ix Index[T], at, pk []byte) error {
-	val, err := json.Marshal(indexEntry{Key: pk})
-	if err != nil {
-		return fmt.Errorf("index %s.%s: encode: %w", t.Name, ix.Name, err)
-	}
 	key, put := indexKey(ix, at, pk), tx.Put
 	if n, ok := tx.(tableTx); ok {
 		put = n.PutJSON
 	}
-	if err := put(t.indexTable(ix), key, val); err != nil {
+	if err := put(t.indexTable(ix), key, entryOf(pk)); err != nil {
 		return fmt.Errorf("index %s.%s: %w", t.Name, ix.Name, err)
 	}
 	return nil
+}
+
+// entryOf is json.Marshal of an indexEntry, of which there are many.
+func entryOf(pk []byte) []byte {
+	val := make([]byte, 0, len(`{"k":""}`)+base64.StdEncoding.EncodedLen(len(pk)))
+	val = append(val, `{"k":"`...)
+	val = base64.StdEncoding.AppendEncode(val, pk)
+	return append(val, `"}`...)
 }
 
 func contains(keys [][]byte, k []byte) bool {

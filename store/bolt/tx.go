@@ -96,7 +96,7 @@ type writeTx struct {
 	reader
 	overlay  overlay
 	onCommit []func()
-	notes    [8]note
+	notes    [3]note
 	noted    int // notes taken so far
 }
 
