@@ -208,6 +208,9 @@ func parseDue(key []byte) (place, error) {
 
 // cutString reads the string that [store.Key] wrote at the start of k.
 func cutString(k []byte) (s string, rest []byte, ok bool) {
+	if i := bytes.IndexByte(k, 0); i >= 0 && i+1 < len(k) && k[i+1] == 1 {
+		return string(k[:i]), k[i+2:], true // nothing in it had to be escaped
+	}
 	var b []byte
 	for {
 		i := bytes.IndexByte(k, 0)
