@@ -11,6 +11,12 @@ import (
 	"unicode/utf8"
 )
 
+// Slack's three entities, and back. Neither changes.
+var (
+	entities     = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	fromEntities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+)
+
 // size is the length of a text as Slack's limits count it, at the worst: in
 // UTF-16 units, so that an emoji counts double.
 func size(s string) int {
@@ -79,7 +85,7 @@ func clean(s string) string {
 // escape writes the three characters that Slack reads as markup in a text or a
 // mrkdwn object. It never escapes more: Slack unescapes only these.
 func escape(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	return entities.Replace(s)
 }
 
 // cutEscaped escapes a text and cuts the result to n units, never in an entity.
@@ -101,7 +107,7 @@ func cutEscaped(s string, n int) string {
 }
 
 func unescape(s string) string {
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
+	return fromEntities.Replace(s)
 }
 
 // safeURL returns the address if it is one that a person may be sent to.
