@@ -28,6 +28,7 @@ func TestAnswers(t *testing.T) {
 	var b strings.Builder
 	scene(t, func(t *testing.T, w *world) { answers(w, &b) })
 	scene(t, func(t *testing.T, w *world) { publications(w, &b) })
+	sceneOf(t, cast{}, incident.Policy{Approval: true}, func(t *testing.T, w *world) { ways(w, &b) }, withRooms)
 	got := b.String()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
@@ -49,19 +50,7 @@ func answers(w *world, b *strings.Builder) {
 	say := func(u bot.User, line string, change ...func(*bot.Event)) {
 		part(u.Name+": "+line, w.say(u, line, change...))
 	}
-	form := func(title string) {
-		f := w.form()
-		var s strings.Builder
-		fmt.Fprintf(&s, "# %s\n", f.Title)
-		for _, in := range f.Inputs {
-			fmt.Fprintf(&s, "%s [%s] %s\n", in.Label, in.Initial, in.Hint)
-			for _, o := range in.Options {
-				fmt.Fprintf(&s, "  - %s\n", o.Label)
-			}
-		}
-		fmt.Fprintf(&s, "[%s]", f.Submit)
-		part(title, s.String())
-	}
+	form := func(title string) { part(title, w.formText()) }
 	part("the setup channel at first", w.channel(setup))
 	for _, line := range []string{"/twitter", "/incident", "/timeline", "/duty help", "/twitter accounts", "/twitter support", "/twitter settings"} {
 		say(ada, line)
@@ -195,4 +184,62 @@ func publications(w *world, b *strings.Builder) {
 	})
 	synctest.Wait()
 	part("a workflow that failed")
+}
+
+// ways goes through what is done with messages, emoji and pages.
+func ways(w *world, b *strings.Builder) {
+	ada, rio, sam, max := people()
+	part := func(title, body string) { fmt.Fprintf(b, "=== %s\n%s\n\n", title, body) }
+	const room = bot.ChannelRef("webchat:R_inc-1-slow")
+	part("Ada's page at first", w.openHome(ada))
+	w.connect(acme, "acme")
+	part("declared", w.say(rio, "/incident new --severity sev1 Slow"))
+	part("announced", w.channel(incidents))
+	w.message("webchat:x1", "", max, "The cache is full")
+	w.shortcut(rio, elsewhere, "webchat:x1", "")
+	part("the form of a message", w.formText())
+	fields := map[string]string{"text": "The cache is full", "incident": w.form().Inputs[1].Initial, "at": "noon", "visibility": "twitter"}
+	part("a wrong time", w.submit(rio, formMessage, w.form().Value, fields))
+	fields["at"] = "11:30"
+	part("added", w.submit(rio, formMessage, w.form().Value, fields))
+	part("again", w.shortcut(rio, elsewhere, "webchat:x1", ""))
+	part("in its channel", w.channel(room))
+	w.handle(bot.Event{Kind: bot.EventMessageEdited, User: max, Message: "webchat:x1", Text: "The disk is full"})
+	part("the message is changed", w.last(room))
+	w.press(rio, btnStay)
+	part("and left", w.last(room))
+	w.handle(bot.Event{Kind: bot.EventMessageDeleted, User: max, Message: "webchat:x1"})
+	part("the message is deleted", w.last(room))
+	w.press(rio, btnPost)
+	part("the author approves", w.press(rio, btnPost))
+	w.customer(1, "Where is my order?")
+	w.say(sam, "/duty on")
+	for _, u := range []bot.User{ada, rio, sam, max} {
+		part(u.Name+"'s page", w.openHome(u))
+	}
+	part("declared in private", w.say(rio, "/incident new --private yes Secret"))
+	part("which one", w.say(rio, "/timeline add Words"))
+	w.message("webchat:x2", "", max, "Hm")
+	w.say(rio, "/incident new Third")
+	part("an emoji that can't say which", w.react(rio, elsewhere, "webchat:x2", "pushpin", true))
+	part("archive too early", w.say(rio, "/incident archive INC-1"))
+	w.say(rio, "/incident resolve INC-1")
+	part("archive", w.say(rio, "/incident archive INC-1"))
+	part("archived", w.press(rio, btnArchive))
+	part("announced", w.channel(incidents))
+}
+
+// formText is the newest form as a person reads it.
+func (w *world) formText() string {
+	f := w.form()
+	var s strings.Builder
+	fmt.Fprintf(&s, "# %s\n", f.Title)
+	for _, in := range f.Inputs {
+		fmt.Fprintf(&s, "%s [%s] %s\n", in.Label, volatile.ReplaceAllString(in.Initial, "ID"), in.Hint)
+		for _, o := range in.Options {
+			fmt.Fprintf(&s, "  - %s\n", o.Label)
+		}
+	}
+	fmt.Fprintf(&s, "[%s]", f.Submit)
+	return s.String()
 }

@@ -175,7 +175,7 @@ func (p *page) approvals() {
 		}
 		return -1
 	})
-	p.add(bot.Header("Wait for your decision"))
+	p.add(bot.Header("Waiting for your decision"))
 	for _, d := range list[:min(len(list), maxDrafts)] {
 		value := previewValue(d.entry)
 		post := bot.Button{ID: btnPost, Label: "Post to X", Value: value, Style: bot.ButtonPrimary}
@@ -201,7 +201,7 @@ func (p *page) conversations() error {
 		return err
 	}
 	if waiting := p.data.waiting; len(waiting) > 0 && p.isAgent(p.tx, p.user) {
-		p.add(bot.Header("Wait for an agent"))
+		p.add(bot.Header("Waiting for an agent"))
 		for _, c := range waiting[:min(len(waiting), maxWaiting)] {
 			if err := p.conversation(c, bot.Button{ID: "desk.claim", Label: "Claim", Value: c.ID, Style: bot.ButtonPrimary}); err != nil {
 				return err
@@ -247,8 +247,11 @@ func (p *page) conversation(c desk.Conversation, act bot.Button) error {
 		}
 	}
 	state := "waits for the customer"
-	if !c.WaitingSince.IsZero() {
+	switch {
+	case !c.WaitingSince.IsZero() && c.Owner == p.user:
 		state = "waits for you since " + clock(c.WaitingSince)
+	case !c.WaitingSince.IsZero():
+		state = "waits since " + clock(c.WaitingSince)
 	}
 	spans := []bot.Span{bot.Bold(clipLine(name, 80)), bot.Plain(" · " + state + " · in "), {Channel: c.Channel}}
 	if c.Last != "" {

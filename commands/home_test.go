@@ -74,7 +74,7 @@ func TestHome(t *testing.T) {
 		w.customer(1, "Where is my order?")
 		<-time.After(3 * time.Second)
 		synctest.Wait()
-		has(t, "Sam's page", w.home(sam), "# Wait for an agent\nJane 1 (@jane1) · waits for you since 12:00 UTC, 20 Nov · in #webchat:support · Where is my order?\n[Claim]")
+		has(t, "Sam's page", w.home(sam), "# Waiting for an agent\nJane 1 (@jane1) · waits since 12:00 UTC, 20 Nov · in #webchat:support · Where is my order?\n[Claim]")
 		hasNot(t, "Max's page", w.home(max), "Where is my order")
 		claim := w.out.homes[sam.Ref].Blocks[2].Buttons[0]
 		w.update(func(tx store.Tx) error {
@@ -85,12 +85,12 @@ func TestHome(t *testing.T) {
 		synctest.Wait()
 		got = w.home(sam)
 		has(t, "Sam's page", got, "# Your conversations\nJane 1", "[Close] asks:")
-		hasNot(t, "Sam's page", got, "Wait for an agent")
+		hasNot(t, "Sam's page", got, "Waiting for an agent")
 
 		w.say(rio, "/incident new --severity sev1 Slow")
 		w.draft("We are slow")
 		got = w.openHome(rio)
-		has(t, "Rio's page", got, "# Wait for your decision\nINC-1 · Rio · not public yet · We are slow\n[Preview]\n[Post to X]\n[Discard]", "🔴 INC-1 Slow · sev1 · started · in #webchat:incidents\n[Add update]\n[Resolve]")
+		has(t, "Rio's page", got, "# Waiting for your decision\nINC-1 · Rio · not public yet · We are slow\n[Preview]\n[Post to X]\n[Discard]", "🔴 INC-1 Slow · sev1 · started · in #webchat:incidents\n[Add update]\n[Resolve]")
 		hasNot(t, "Sam's page", w.home(sam), "We are slow")
 		has(t, "the preview", w.pressHome(rio, "Preview"), "| @acme: We are slow (11 of 280)", "[Post to X]")
 		if told := w.pressHome(rio, "Post to X"); told != "" || w.sent() != 1 {

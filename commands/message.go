@@ -144,10 +144,11 @@ func (r *Router) messageRead(tx store.Tx, askID string, a outbox.Action) error {
 			return fmt.Errorf("result of %s: %w", a.Key, err)
 		}
 	}
-	return c.answer(c.openMessage(res))
+	return c.answer(c.openMessage(res, a.State == outbox.Done))
 }
 
-func (c *call) openMessage(res bot.ReadResult) error {
+// openMessage shows the form. What was not read has the time of the click.
+func (c *call) openMessage(res bot.ReadResult, read bool) error {
 	if res.Gone {
 		return refuse("This message does not exist any more.")
 	}
@@ -179,12 +180,16 @@ func (c *call) openMessage(res bot.ReadResult) error {
 	for i, inc := range list {
 		options[i] = bot.Option{Value: inc.ID, Label: inc.Name() + ": " + clipLine(inc.Title, 60)}
 	}
+	when := "Such as 2026-11-22 14:05, or 14:05"
+	if !read {
+		when = "Perch could not read the message's own time: this is now. " + when
+	}
 	return c.open(bot.Form{
 		ID: formMessage, Title: titleMessage, Submit: "Add", Value: string(value),
 		Inputs: []bot.Input{
 			{Name: "text", Label: "Entry", Hint: hint, Lines: 5, Initial: body, Max: incident.MaxText},
 			{Name: "incident", Label: "Incident", Initial: list[0].ID, Options: options},
-			{Name: "at", Label: "When it happened (UTC)", Initial: q.At.Format(whenForm), Hint: "Such as 2026-11-22 14:05, or 14:05"},
+			{Name: "at", Label: "When it happened (UTC)", Initial: q.At.Format(whenForm), Hint: when},
 			visibilityInput(incident.Internal),
 		},
 	})

@@ -96,6 +96,11 @@ func (r *Router) placeChanged(tx store.Tx, name string, a outbox.Action) error {
 	if err := sites.Put(tx, site{Name: name, Channel: string(res.Ref)}); err != nil {
 		return err
 	}
+	if name == string(r.IncidentsChannel) {
+		if err := r.announceAll(tx, res.Ref); err != nil {
+			return err
+		}
+	}
 	if name != string(r.SetupChannel) {
 		return nil
 	}
@@ -105,6 +110,36 @@ func (r *Router) placeChanged(tx store.Tx, name string, a outbox.Action) error {
 		}
 	}
 	return r.setUp(tx)
+}
+
+// announceAll announces the incidents that were declared before their channel
+// was known.
+func (r *Router) announceAll(tx store.Tx, at bot.ChannelRef) error {
+	open, err := r.openIncidents(tx)
+	if err != nil {
+		return err
+	}
+	for _, inc := range open {
+		m, ok, err := rooms.Find(tx, store.Key(inc.ID))
+		if err != nil {
+			return err
+		}
+		switch {
+		case ok:
+			var posted bool
+			if _, posted, err = r.Outbox.FindKey(tx, announceKey(inc.ID)); err == nil && !posted {
+				err = r.announce(tx, inc, m)
+			}
+		case inc.Channel == "":
+			if inc, err = r.Incidents.SetChannel(tx, inc.ID, string(at), ""); err == nil {
+				err = r.echo(tx, inc)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inviteAdmins brings the admins into a setup channel that Perch made: once for

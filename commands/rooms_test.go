@@ -178,3 +178,46 @@ func TestRoomName(t *testing.T) {
 		}
 	}
 }
+
+// What was declared before the channel of all incidents was known is announced then.
+func TestAnnouncedLater(t *testing.T) {
+	_, rio, _, _ := people()
+	for name, change := range map[string]func(*world, *Deps){"alone": byNames, "with a channel each": func(w *world, d *Deps) { byNames(w, d); withRooms(w, d) }} {
+		t.Run(name, func(t *testing.T) {
+			sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) {
+				w.update(func(tx store.Tx) error {
+					inc, err := w.inc.Create(tx, incident.New{Title: "Slow", Source: incident.FromAPI})
+					if err != nil {
+						return err
+					}
+					_, err = w.inc.Add(tx, inc.ID, incident.NewEntry{Text: "Early words", Source: incident.FromAPI})
+					return err
+				})
+				synctest.Wait()
+				w.allow("chat.channel incidents")
+				for range 2 {
+					w.start()
+				}
+				got := w.channel("webchat:R_incidents")
+				if n := strings.Count(got, "🔴 INC-1: Slow"); n != 1 {
+					t.Errorf("announced %d times:\n%s", n, got)
+				}
+				has(t, "channels", got+w.channel("webchat:R_inc-1-slow"), "Early words")
+				w.say(rio, "/incident resolve")
+				has(t, "incidents", w.channel("webchat:R_incidents"), "✅ INC-1: Slow")
+			}, change, func(w *world, _ *Deps) { w.out.refuse["chat.channel incidents"] = "missing_scope" })
+		})
+	}
+}
+
+func FuzzRoomName(f *testing.F) {
+	for _, s := range []string{"Checkout is slow", "--", "日本", "<!channel>", "a\x00b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, title string) {
+		got := roomName(incident.Incident{Seq: 7, Title: title})
+		if !strings.HasPrefix(got, "inc-7") || len(got) > maxRoomName || strings.Trim(got, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || strings.HasSuffix(got, "-") {
+			t.Errorf("roomName(%q) = %q", title, got)
+		}
+	})
+}

@@ -86,8 +86,13 @@ func (c *call) added(inc incident.Incident, e incident.Entry) error {
 	if of, ok, err := c.roomOf(c.tx, c.ev.Channel); err != nil || ok && of == inc.ID && c.ev.Thread == "" {
 		return err
 	}
-	if e.Visibility == incident.Twitter {
-		return c.reply(text("Added to " + inc.Name() + ". The preview stands where the incident is worked on: nothing is public before somebody presses Post to X."))
+	if e.Visibility == incident.Twitter && inc.Channel != "" {
+		const then = ": nothing is public before somebody presses Post to X."
+		head := "Added to " + inc.Name() + ". The preview stands in "
+		return c.reply(bot.Message{
+			Text:   head + "its channel" + then,
+			Blocks: []bot.Block{bot.Para(bot.Plain(head), bot.Span{Channel: bot.ChannelRef(inc.Channel)}, bot.Plain(then))},
+		})
 	}
 	return c.reply(text("Added to " + inc.Name() + " (" + e.Visibility.Label() + ")."))
 }
