@@ -3,6 +3,7 @@ package desk
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -233,4 +234,32 @@ func (d *Desk) look(tx store.Tx, ev bot.Event) error {
 		return err
 	}
 	return d.tell(tx, ev, "Perch looks at the channel now. If it is private, what waited is shown in a moment.")
+}
+
+// lookAnew looks at all channels and groups of a chat that lets the bot in: what
+// could not be seen before can be seen now.
+func (d *Desk) lookAnew(tx store.Tx, ev bot.Event) error {
+	all, err := store.Collect(places().Scan(tx, store.Range{}))
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.Next = now(); strings.HasPrefix(string(p.Ref), ev.Platform+":") {
+			if err := places().Put(tx, p); err != nil {
+				return err
+			}
+		}
+	}
+	teams, err := store.Collect(groups().Scan(tx, store.Range{}))
+	if err != nil {
+		return err
+	}
+	for _, g := range teams {
+		if g.Next = now(); strings.HasPrefix(string(g.Ref), ev.Platform+":") {
+			if err := groups().Put(tx, g); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/id"
+	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
 
@@ -20,6 +21,8 @@ func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) 
 		return d.onCommand(tx, ev)
 	case bot.EventReaction:
 		return d.onReaction(tx, ev)
+	case bot.EventInstalled:
+		return false, d.lookAnew(tx, ev)
 	case bot.EventGap:
 		return false, d.onGap(tx, ev)
 	case bot.EventGroup:
@@ -60,11 +63,28 @@ func (d *Desk) thread(tx store.Tx, ev bot.Event) (Conversation, bool, error) {
 		if err != nil {
 			return Conversation{}, false, err
 		}
-		if now().Sub(c.CardAt) < justPosted {
+		posting, err := d.posting(tx, c)
+		if err != nil {
+			return Conversation{}, false, err
+		}
+		if posting {
 			return Conversation{}, false, errNotYet
 		}
 	}
 	return Conversation{}, false, nil
+}
+
+// posting reports whether people may see a conversation's card that the desk
+// doesn't know the ref of: it is new, or it waited and is on its way now.
+func (d *Desk) posting(tx store.Tx, c Conversation) (bool, error) {
+	if now().Sub(c.CardAt) < justPosted {
+		return true, nil
+	}
+	a, err := d.ob.Get(tx, c.CardID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && a.State == outbox.Attempting && now().Sub(a.Updated) < justPosted, err
 }
 
 func (d *Desk) onMessage(tx store.Tx, ev bot.Event) (bool, error) {
