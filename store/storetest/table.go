@@ -18,6 +18,7 @@ var tableCases = []testCase{
 	{"TableMultiKey", testTableMultiKey},
 	{"TableUpgrade", testTableUpgrade},
 	{"TableCheck", testTableCheck},
+	{"TableReadThenChanged", testTableReadThenChanged},
 }
 
 // ticket is the record of these tests.
@@ -311,4 +312,66 @@ func testTableCheck(t *testing.T, s store.Store) {
 			t.Error(err)
 		}
 	}
+}
+
+// A table may remember of a record what it read of it in the same transaction.
+// Nothing that happens in between may lead it astray: that its caller changes
+// in place what it got, that the record is written or deleted by others, that
+// it is read and changed again.
+func testTableReadThenChanged(t *testing.T, s store.Store) {
+	tab, key := tickets(), store.Key("a")
+	read := func(tx store.Tx) ticket {
+		rec, err := tab.Get(tx, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec
+	}
+	tagged := func(tag string, want string) {
+		t.Helper()
+		view(t, s, func(tx store.Tx) error {
+			got, err := store.Collect(tab.By(tx, "tag", store.Key(tag), store.Range{}))
+			if ids(got) != want {
+				t.Errorf("tagged %s: %q, want %q", tag, ids(got), want)
+			}
+			return errors.Join(err, tab.CheckIndexes(tx))
+		})
+	}
+	update(t, s, func(tx store.Tx) error { return tab.Put(tx, ticket{ID: "a", Owner: "ada", Mail: "m1", Tags: []string{"old"}}) })
+	update(t, s, func(tx store.Tx) error {
+		rec := read(tx)
+		rec.Tags[0], rec.Mail = "new", "m2" // in place
+		return tab.Put(tx, rec)
+	})
+	tagged("old", "")
+	tagged("new", "a")
+	update(t, s, func(tx store.Tx) error {
+		rec := read(tx)
+		rec.Tags[0] = "never stored"
+		return tab.Delete(tx, key)
+	})
+	tagged("new", "")
+	update(t, s, func(tx store.Tx) error { return tab.Put(tx, ticket{ID: "a", Tags: []string{"one"}}) })
+	update(t, s, func(tx store.Tx) error {
+		rec := read(tx)
+		// Somebody else changes it, twice, without the reader's knowing.
+		if err := errors.Join(tab.Put(tx, ticket{ID: "a", Tags: []string{"two"}}), tab.Put(tx, ticket{ID: "a", Tags: []string{"three"}})); err != nil {
+			return err
+		}
+		rec.Tags = []string{"four"}
+		return tab.Put(tx, rec)
+	})
+	for _, tag := range []string{"one", "two", "three"} {
+		tagged(tag, "")
+	}
+	tagged("four", "a")
+	update(t, s, func(tx store.Tx) error {
+		read(tx)
+		if err := errors.Join(tab.Delete(tx, key), tab.Delete(tx, key)); err != nil {
+			return err
+		}
+		return tab.Put(tx, ticket{ID: "a", Tags: []string{"five"}, Mail: "m3"})
+	})
+	tagged("four", "")
+	tagged("five", "a")
 }
