@@ -337,7 +337,9 @@ func testTableReadThenChanged(t *testing.T, s store.Store) {
 			return errors.Join(err, tab.CheckIndexes(tx))
 		})
 	}
-	update(t, s, func(tx store.Tx) error { return tab.Put(tx, ticket{ID: "a", Owner: "ada", Mail: "m1", Tags: []string{"old"}}) })
+	update(t, s, func(tx store.Tx) error {
+		return tab.Put(tx, ticket{ID: "a", Owner: "ada", Mail: "m1", Tags: []string{"old"}})
+	})
 	update(t, s, func(tx store.Tx) error {
 		rec := read(tx)
 		rec.Tags[0], rec.Mail = "new", "m2" // in place
