@@ -25,6 +25,10 @@ type Options struct {
 	UserID string // the bot's
 	Token  string // its personal access token
 
+	// Secret makes the customers' tokens, for the customer service of the
+	// workspace. It must stay the same; empty means that there is none.
+	Secret []byte
+
 	HTTP *http.Client // default: one with a timeout of 30 s
 	Log  *slog.Logger
 
@@ -36,6 +40,9 @@ type Adapter struct {
 	o    Options
 	log  *slog.Logger
 	rest client
+
+	customers customers
+	wakeRooms chan struct{} // there is a customer's room that nobody listens to
 
 	running atomic.Bool
 	started chan struct{}
@@ -75,7 +82,7 @@ func New(o Options) (*Adapter, error) {
 		o.live = usual()
 	}
 	return &Adapter{
-		o: o, log: o.Log.With("platform", Platform), started: make(chan struct{}),
+		o: o, log: o.Log.With("platform", Platform), started: make(chan struct{}), wakeRooms: make(chan struct{}, 1),
 		rest:   newClient(o.HTTP, o.URL, credentials{o.UserID, o.Token}),
 		people: map[string]person{}, rooms: map[string]room{}, threads: map[string]string{}, reacted: map[string][]string{},
 	}, nil
@@ -95,8 +102,7 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 	defer a.running.Store(false)
 	wait := time.Duration(0)
 	for first := true; ctx.Err() == nil; first = false {
-		began := time.Now()
-		err := a.session(ctx, sink, first)
+		up, err := a.session(ctx, sink, first)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -104,9 +110,9 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 			return fmt.Errorf("rocketchat: connect: %w", err)
 		}
 		a.log.WarnContext(ctx, "the connection to rocket.chat ended; it is made again", "err", err)
-		// A connection that lived is tried again at once, one that did not ever later.
+		// One that worked is made again soon, one that never did ever later.
 		wait = min(max(2*wait, 500*time.Millisecond), 30*time.Second)
-		if time.Since(began) > time.Minute {
+		if up {
 			wait = 500 * time.Millisecond
 		}
 		pause(ctx, wait*4/5+rand.N(wait/5+1)) //nolint:gosec // no secret
@@ -127,51 +133,72 @@ func pause(ctx context.Context, d time.Duration) {
 // was being restarted is answered. What was handled then is known by its ID.
 const before = 30 * time.Minute
 
-// session is one connection, from its beginning to its end.
-func (a *Adapter) session(ctx context.Context, sink bot.Sink, first bool) error {
+// session is one connection, from its beginning to its end. It reports whether
+// the connection came to work.
+func (a *Adapter) session(ctx context.Context, sink bot.Sink, first bool) (up bool, err error) {
 	if _, err := a.whoami(ctx); err != nil {
-		return err
+		return up, err
 	}
 	a.mu.Lock()
 	since := a.lastSeen
 	a.mu.Unlock()
 	rt, err := dial(ctx, a.o.HTTP, a.o.URL, a.rest.auth, a.o.live)
 	if err != nil {
-		return err
+		return up, err
 	}
 	defer rt.close()
 	if _, err := rt.subscribe(ctx, "stream-room-messages", "__my_messages__"); err != nil {
-		return err
+		return up, err
 	}
 	if _, err := rt.subscribe(ctx, "stream-notify-user", a.o.UserID+"/rooms-changed"); err != nil {
-		return err
+		return up, err
 	}
 	if err := a.watchRooms(ctx, rt); err != nil {
-		return err
+		return up, err
 	}
 	// Only now, after the streams are open, is what was missed read: so nothing
 	// falls in between. What came twice has the same ID twice.
 	if err := a.store(ctx, sink, gapEvent(since)); err != nil {
-		return err
+		return up, err
 	}
 	if first && since.IsZero() {
 		since = time.Now().Add(-before)
 	}
 	if err := a.catchUp(ctx, sink, since); err != nil {
-		return err
+		return up, err
+	}
+	if err := a.findRooms(ctx); err != nil {
+		return up, err
+	}
+	heard := map[string]string{} // the subscription of each customer's room
+	if err := a.listen(ctx, rt, sink, heard); err != nil {
+		return up, err
 	}
 	a.once.Do(func() { close(a.started) })
+	up = true
 	a.log.InfoContext(ctx, "rocket.chat is connected")
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return up, nil
+		case <-a.wakeRooms:
+			if err := a.listen(ctx, rt, sink, heard); err != nil {
+				return up, err
+			}
+		case <-look.C:
+			for rid := range a.customers.watched() {
+				if err := a.readRoom(ctx, sink, rid); err != nil {
+					return up, err
+				}
+			}
 		case n, ok := <-rt.notices:
 			if !ok {
-				return rt.why()
+				return up, rt.why()
 			}
 			if err := a.notice(ctx, rt, sink, n); err != nil {
-				return err
+				return up, err
 			}
 		}
 	}
@@ -211,6 +238,9 @@ func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n not
 			return a.unread(ctx, sink, n.args[0], err)
 		}
 		kind := ""
+		if a.customers.watches(rid) {
+			kind = "l"
+		}
 		if len(n.args) > 1 {
 			var about struct{ RoomType, RoomName string }
 			if json.Unmarshal(n.args[1], &about) == nil {
@@ -281,7 +311,8 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 		a.people[m.User.ID] = m.User
 	}
 	a.mu.Unlock()
-	for _, ev := range (decoder{me}).events(m, kind) {
+	events := (decoder{me}).events(m, kind)
+	for _, ev := range events {
 		if ev.Kind == bot.EventAction && ev.Thread == "" {
 			ev.Thread = a.threadOf(ctx, ev.Message)
 		}
@@ -293,6 +324,9 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 		if err := a.store(ctx, sink, ev); err != nil {
 			return err
 		}
+	}
+	if kind == "l" && closes(events) {
+		a.customers.unwatch(m.Room)
 	}
 	return nil
 }

@@ -76,6 +76,8 @@ type message struct {
 	Files   []file `json:"files"`
 	File    *file  `json:"file"` // the first, of older servers the only one
 
+	Transfer transfer `json:"transferData"`
+
 	Attachments []struct {
 		Link  string `json:"title_link"`
 		Title string `json:"title"`
@@ -140,7 +142,10 @@ func (d decoder) concerns(m message) bool {
 // events reads a message. The same message comes again for an edit, the preview
 // of a link, a reaction: its events have the IDs that they had before.
 func (d decoder) events(m message, kind string) []bot.Event {
-	if !d.concerns(m) || kind == "l" {
+	if kind == "l" {
+		return d.live(m)
+	}
+	if !d.concerns(m) {
 		return nil
 	}
 	ev := bot.Event{

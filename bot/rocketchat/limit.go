@@ -15,6 +15,9 @@ import (
 // an answer, so that the caller's other work goes on.
 const patience = 2 * time.Second
 
+// turn is how long is waited for an answer that tells of the window.
+const turn = 50 * time.Millisecond
+
 // limiter keeps each route within what the server last said of it. The server
 // counts by route and address, refused calls too, in windows of a minute.
 // See https://developer.rocket.chat/apidocs/rate-limiters
@@ -24,8 +27,10 @@ type limiter struct {
 }
 
 type allowance struct {
+	limit int // calls a window, 0 if the server did not say
 	left  int
-	reset time.Time
+	reset time.Time // zero: the window has not begun
+	began time.Time // when the first call of a new window went out
 }
 
 func newLimiter() *limiter { return &limiter{routes: map[string]*allowance{}} }
@@ -58,16 +63,24 @@ func (l *limiter) reserve(route string) time.Duration {
 	if a == nil {
 		return 0
 	}
-	wait := time.Until(a.reset)
-	if wait <= 0 {
-		delete(l.routes, route) // a new window: the next answer tells of it
-		return 0
+	if !a.reset.IsZero() && time.Until(a.reset) <= 0 {
+		// A new window, as large as the last: no more calls go out at once than
+		// it takes, for refused ones count too.
+		a.left, a.reset, a.began = a.limit, time.Time{}, time.Now()
 	}
-	if a.left > 0 {
+	if a.reset.IsZero() && a.left == 0 && time.Since(a.began) > patience {
+		a.left, a.began = a.limit, time.Now() // none of them was answered
+	}
+	switch {
+	case a.limit == 0 && a.reset.IsZero():
+		return 0
+	case a.left > 0:
 		a.left--
 		return 0
+	case a.reset.IsZero():
+		return turn // until the first answer of the window
 	}
-	return wait
+	return time.Until(a.reset)
 }
 
 // heard learns from an answer's headers. Times are milliseconds since 1970.
@@ -87,11 +100,18 @@ func (l *limiter) heard(route string, h http.Header, refused bool) {
 		reset = time.Now().Add(time.Hour) // a clock that is wrong must not stop us for good
 	}
 	a := l.routes[route]
-	if a != nil && a.reset.Equal(reset) {
-		a.left = min(a.left, left) // answers overtake each other
-	} else {
-		a = &allowance{left: left, reset: reset}
+	if a == nil {
+		a = &allowance{left: left}
 		l.routes[route] = a
+	}
+	if n, err := strconv.Atoi(h.Get("X-RateLimit-Limit")); err == nil && n > 0 {
+		a.limit = n
+	}
+	switch {
+	case a.reset.IsZero(), a.reset.Equal(reset): // answers overtake each other
+		a.left, a.reset = min(a.left, left), reset
+	case reset.After(a.reset):
+		a.left, a.reset = left, reset
 	}
 	if refused {
 		a.left = 0

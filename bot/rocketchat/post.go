@@ -44,6 +44,9 @@ func (a *Adapter) where(ctx context.Context, m bot.Message) (rid, thread string,
 			return "", "", gone("thread")
 		}
 		rid, thread = room, id
+		if id == roomMark { // a customer's room is no thread of its own
+			thread = ""
+		}
 	}
 	if rid == "" {
 		return "", "", gone("room")

@@ -145,10 +145,12 @@ func (a *Adapter) History(ctx context.Context, thread bot.MessageRef, after time
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.get(ctx, rid, root); errors.Is(err, bot.ErrNotFound) {
-		return nil, gone("thread")
-	} else if err != nil {
-		return nil, err
+	if root != roomMark {
+		if _, err := a.get(ctx, rid, root); errors.Is(err, bot.ErrNotFound) {
+			return nil, gone("thread")
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	updated, deleted, err := a.sync(ctx, rid, after)
 	if err != nil {
@@ -156,6 +158,10 @@ func (a *Adapter) History(ctx context.Context, thread bot.MessageRef, after time
 	}
 	var out []bot.Event
 	for _, m := range updated {
+		if root == roomMark {
+			out = append(out, (decoder{me}).live(m)...)
+			continue
+		}
 		if m.Thread != root {
 			continue
 		}

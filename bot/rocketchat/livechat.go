@@ -1,0 +1,301 @@
+package rocketchat
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+var _ bot.Livechat = (*Adapter)(nil)
+
+// roomMark is the message part of a ref that stands for a customer's room.
+const roomMark = "live"
+
+func liveRef(rid string) bot.MessageRef { return messageRef(rid, roomMark) }
+
+// liveRoom is the room of a ref that stands for one.
+func liveRoom(ref bot.MessageRef) (string, bool) {
+	rid, id, ok := messageID(ref)
+	return rid, ok && id == roomMark
+}
+
+// tokenMark begins the tokens of our customers; nameLength of the letters behind
+// it are their names for the server.
+const (
+	tokenMark  = "perch"
+	nameLength = 16
+)
+
+// token is a customer's token. Whoever has it reads the conversation through
+// the public API, so it can't be guessed from who the customer is.
+func (a *Adapter) token(v bot.Visitor) string {
+	m := hmac.New(sha256.New, a.o.Secret)
+	m.Write([]byte("visitor " + v.Key))
+	return tokenMark + hex.EncodeToString(m.Sum(nil)[:24])
+}
+
+// username is a customer's name for the server; nobody sees it, and it must be
+// theirs alone.
+func (a *Adapter) username(v bot.Visitor) string {
+	return "x-" + strings.TrimPrefix(a.token(v), tokenMark)[:nameLength]
+}
+
+// shownName is how agents see a customer: which channel it is can only be said
+// in the name, for the server's own label is set by its apps alone.
+func shownName(v bot.Visitor) string {
+	name := strings.TrimSpace(clean(v.Name))
+	if v.Handle != "" {
+		name = strings.TrimSpace(name + " (@" + clean(v.Handle) + ")")
+	}
+	return cut(cmp.Or(name, "Somebody"), 80) + " on X"
+}
+
+// customers keeps, by token, who has been registered, with which name and in
+// which department, so that the server is not asked at each message: it takes
+// five such calls a minute.
+type customers struct {
+	mu    sync.Mutex
+	known map[string]string
+	rooms map[string]string // by room: the token
+}
+
+func (c *customers) is(token, as string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[token] == as
+}
+
+func (c *customers) set(token, as string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil || len(c.known) >= known {
+		c.known = map[string]string{}
+	}
+	c.known[token] = as
+}
+
+// watch notes a room whose agents are to be heard; it says whether it is new.
+func (c *customers) watch(rid, token string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rooms == nil {
+		c.rooms = map[string]string{}
+	}
+	if _, ok := c.rooms[rid]; ok {
+		return false
+	}
+	c.rooms[rid] = token
+	return true
+}
+
+func (c *customers) watches(rid string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.rooms[rid]
+	return ok
+}
+
+func (c *customers) unwatch(rid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.rooms, rid)
+}
+
+func (c *customers) watched() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.rooms)
+}
+
+// Enter makes sure that a customer has an open room. See [bot.Livechat].
+func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error) {
+	token := a.token(v)
+	as := shownName(v) + "\n" + v.Department
+	if !a.customers.is(token, as) {
+		if err := a.register(ctx, v, token); err != nil {
+			return bot.Entered{}, err
+		}
+		a.customers.set(token, as)
+	}
+	// Asked as the bot it costs nothing of the public call's small allowance.
+	rid, err := a.openRoom(ctx, token)
+	if err != nil || rid != "" {
+		return bot.Entered{Room: liveRef(rid)}, a.entered(ctx, rid, token, err)
+	}
+	var out struct {
+		Room room   `json:"room"`
+		New  bool   `json:"newRoom"`
+		ID   string `json:"_id"`
+	}
+	err = a.rest.call(ctx, request{route: "GET livechat/room", query: url.Values{"token": {token}}, nobody: true}, &out)
+	switch code(err) {
+	case "no-agent-online":
+		return bot.Entered{}, &bot.Error{Code: "no_agent", Message: "No agent is online in Rocket.Chat. The message goes there as soon as one is.", Temporary: true, RetryAfter: 30, Err: err}
+	case "invalid-token":
+		a.customers.set(token, "") // the server forgot them
+		return bot.Entered{}, &bot.Error{Code: "visitor_gone", Message: "Rocket.Chat has forgotten this customer. Perch registers them again.", Temporary: true, RetryAfter: 1, Err: err}
+	}
+	rid = cmp.Or(out.Room.ID, out.ID)
+	if err == nil && rid == "" {
+		err = errors.New("rocketchat: livechat/room: no room in the answer")
+	}
+	return bot.Entered{Room: liveRef(rid), Fresh: out.New}, a.entered(ctx, rid, token, err)
+}
+
+// entered has the agents of a room heard from now on.
+func (a *Adapter) entered(_ context.Context, rid, token string, err error) error {
+	if err == nil && a.customers.watch(rid, token) {
+		select {
+		case a.wakeRooms <- struct{}{}:
+		default: // it is awake
+		}
+	}
+	return err
+}
+
+// register makes the customer known, or tells of another name or department.
+// No phone and no e-mail: the server would take them for somebody else by it.
+func (a *Adapter) register(ctx context.Context, v bot.Visitor, token string) error {
+	visitor := map[string]any{"token": token, "name": shownName(v), "username": a.username(v)}
+	if v.Department != "" {
+		visitor["department"] = v.Department
+	}
+	return a.rest.call(ctx, request{route: "POST livechat/visitor", body: map[string]any{"visitor": visitor}, nobody: true}, nil)
+}
+
+// openRoom is a customer's open room, or nothing.
+func (a *Adapter) openRoom(ctx context.Context, token string) (string, error) {
+	var out struct{ Rooms []room }
+	err := a.rest.call(ctx, request{route: "GET livechat/visitor/:token/room", path: "livechat/visitor/" + url.PathEscape(token) + "/room"}, &out)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range out.Rooms {
+		if r.Open {
+			return r.ID, nil
+		}
+	}
+	return "", nil
+}
+
+// Tell writes what a customer said. See [bot.Livechat].
+func (a *Adapter) Tell(ctx context.Context, m bot.Told) (bot.MessageRef, error) {
+	rid, ok := liveRoom(m.Room)
+	if !ok {
+		return "", gone("room")
+	}
+	token := a.token(m.Visitor)
+	if m.File != nil {
+		return a.tellFile(ctx, rid, token, m)
+	}
+	id := messageKey(m.Key)
+	body := map[string]string{"token": token, "rid": rid, "msg": clean(m.Text), "_id": id}
+	err := a.rest.call(ctx, request{route: "POST livechat/message", body: body, nobody: true}, nil)
+	if code(err) == "refused" || code(err) == "room-closed" {
+		// It may be there already: the server says no more than that it won't.
+		if a.told(ctx, rid, token, id) {
+			return messageRef(rid, id), nil
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	return messageRef(rid, id), nil
+}
+
+// told reports whether a room has a message.
+func (a *Adapter) told(ctx context.Context, rid, token, id string) bool {
+	q := url.Values{"token": {token}, "rid": {rid}}
+	return a.rest.call(ctx, request{route: "GET livechat/message/:id", path: "livechat/message/" + id, query: q, nobody: true}, nil) == nil
+}
+
+// tellFile shows a customer's file. The server knows no ID of ours for it.
+func (a *Adapter) tellFile(ctx context.Context, rid, token string, m bot.Told) (bot.MessageRef, error) {
+	fields := map[string]string{}
+	if m.Text != "" {
+		fields["description"] = clean(m.Text)
+	}
+	body, content := form(ctx, bot.Upload{Name: m.File.Name, Type: m.File.Type, Content: m.File.Content}, fields)
+	defer func() { _ = body.Close() }()
+	var out struct {
+		ID string `json:"_id"`
+	}
+	r := request{route: "POST livechat/upload/:rid", path: "livechat/upload/" + url.PathEscape(rid), stream: body, content: content, visitor: token, nobody: true}
+	if err := a.rest.files().call(ctx, r, &out); err != nil {
+		return "", err
+	}
+	return messageRef(rid, out.ID), nil
+}
+
+// Retell changes what a customer said. See [bot.Livechat].
+func (a *Adapter) Retell(ctx context.Context, m bot.Told, ref bot.MessageRef) error {
+	rid, id, ok := messageID(ref)
+	if !ok {
+		return gone("message")
+	}
+	body := map[string]string{"token": a.token(m.Visitor), "rid": rid, "msg": clean(m.Text)}
+	return a.rest.call(ctx, request{route: "PUT livechat/message/:id", path: "livechat/message/" + id, body: body, nobody: true}, nil)
+}
+
+// Untell takes back what a customer said. See [bot.Livechat].
+func (a *Adapter) Untell(ctx context.Context, v bot.Visitor, ref bot.MessageRef) error {
+	rid, id, ok := messageID(ref)
+	if !ok {
+		return gone("message")
+	}
+	body := map[string]string{"token": a.token(v), "rid": rid}
+	err := a.rest.call(ctx, request{route: "DELETE livechat/message/:id", path: "livechat/message/" + id, body: body, nobody: true}, nil)
+	if code(err) == "invalid-message" {
+		return nil
+	}
+	return err
+}
+
+// Leave closes a room. See [bot.Livechat].
+func (a *Adapter) Leave(ctx context.Context, ref bot.MessageRef, why string) error {
+	rid, ok := liveRoom(ref)
+	if !ok {
+		return gone("room")
+	}
+	err := a.rest.call(ctx, request{route: "POST livechat/room.closeByUser", body: map[string]string{"rid": rid, "comment": cut(clean(why), 500)}}, nil)
+	if c := code(err); c == "error-room-already-closed" || c == "room-closed" {
+		return nil
+	}
+	return err
+}
+
+// Serves reports whether somebody would be there. See [bot.Livechat].
+func (a *Adapter) Serves(ctx context.Context, department string) (bool, error) {
+	q := url.Values{}
+	if department != "" {
+		q.Set("department", department)
+	}
+	var out struct {
+		Config struct{ Enabled, Online bool }
+	}
+	err := a.rest.call(ctx, request{route: "GET livechat/config", query: q, nobody: true}, &out)
+	return out.Config.Enabled && out.Config.Online, err
+}
+
+// Omnichannel reports whether the workspace has the customer service switched
+// on, and whether the bot may use it.
+func (a *Adapter) Omnichannel(ctx context.Context) (bool, error) {
+	var out struct{ Config struct{ Enabled bool } }
+	if err := a.rest.call(ctx, request{route: "GET livechat/config", nobody: true}, &out); err != nil {
+		if e, ok := errors.AsType[*bot.Error](err); ok && e.Code == "http_"+http.StatusText(http.StatusNotFound) {
+			return false, nil
+		}
+		return false, err
+	}
+	return out.Config.Enabled, nil
+}

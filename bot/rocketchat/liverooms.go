@@ -1,0 +1,176 @@
+package rocketchat
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// lookEvery is how often the rooms of customers are read besides listening: a
+// stream that fell silent without a word is noticed by it.
+const lookEvery = time.Minute
+
+// customersRoom is a customer's room as lists have it.
+type customersRoom struct {
+	room
+	Visitor struct {
+		Token    string `json:"token"`
+		Username string `json:"username"`
+	} `json:"v"`
+}
+
+// ours reports whether a room is of a customer whom we brought: the name that
+// they have there is made from the token.
+func (r customersRoom) ours() bool {
+	rest, ok := strings.CutPrefix(r.Visitor.Token, tokenMark)
+	return ok && len(rest) >= nameLength && r.Visitor.Username == "x-"+rest[:nameLength]
+}
+
+// findRooms watches the open rooms of our customers: those of before the start.
+func (a *Adapter) findRooms(ctx context.Context) error {
+	if len(a.o.Secret) == 0 {
+		return nil
+	}
+	for offset := 0; ; {
+		var out struct {
+			Rooms []customersRoom
+			Total int
+		}
+		q := url.Values{"open": {"true"}, "count": {"100"}, "offset": {fmt.Sprint(offset)}}
+		err := a.rest.call(ctx, request{route: "GET livechat/rooms", query: q}, &out)
+		if c := code(err); c == "forbidden" || c == "error-omnichannel-is-disabled" || c == "refused" {
+			a.log.WarnContext(ctx, "customers' rooms can't be listed; those of before the start are found by their next message", "err", err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range out.Rooms {
+			if r.ours() {
+				a.customers.watch(r.ID, r.Visitor.Token)
+			}
+		}
+		if offset += len(out.Rooms); len(out.Rooms) == 0 || offset >= out.Total {
+			return nil
+		}
+	}
+}
+
+// listen subscribes to the rooms of customers that are not yet listened to on
+// this connection, and reads what each got before.
+func (a *Adapter) listen(ctx context.Context, rt *realtime, sink bot.Sink, on map[string]string) error {
+	for rid, token := range a.customers.watched() {
+		if _, ok := on[rid]; ok {
+			continue
+		}
+		args := map[string]string{"token": token, "visitorToken": token}
+		id, err := rt.subscribe(ctx, "stream-room-messages", rid, args)
+		if c := code(err); c != "" {
+			a.log.WarnContext(ctx, "a customer's room is not heard", "room", rid, "err", err)
+			a.customers.unwatch(rid)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		on[rid] = id
+		if _, err := rt.subscribe(ctx, "stream-notify-room", rid+"/deleteMessage", args); err != nil && code(err) == "" {
+			return err
+		}
+		if err := a.readRoom(ctx, sink, rid); err != nil {
+			return err
+		}
+	}
+	for rid, id := range on {
+		if !a.customers.watches(rid) {
+			delete(on, rid)
+			if err := rt.unsubscribe(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readRoom stores what agents did in a customer's room of late. What is known
+// has the same ID again.
+func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string) error {
+	updated, deleted, err := a.sync(ctx, rid, time.Now().Add(-before))
+	if c := code(err); c == "rate_limited" {
+		return nil // the next look is soon
+	} else if c != "" {
+		a.log.WarnContext(ctx, "a customer's room can't be read", "room", rid, "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, m := range updated {
+		if err := a.said(ctx, sink, m, "l"); err != nil {
+			return err
+		}
+	}
+	for _, id := range deleted {
+		if err := a.store(ctx, sink, a.goneEvent(rid, id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// live reads a message of a customer's room: what an agent wrote, or did.
+func (d decoder) live(m message) []bot.Event {
+	if m.Token != "" || m.Hidden || m.Private || m.User.ID == "" || m.User.ID == d.me.ID || messageRef(m.Room, m.ID) == "" {
+		return nil
+	}
+	ev := bot.Event{
+		ID: "msg:" + m.Room + ":" + m.ID, Platform: Platform, Kind: bot.EventMessage, At: m.At.Time, User: m.User.user(),
+		Channel: roomRef(m.Room), Thread: liveRef(m.Room), Message: messageRef(m.Room, m.ID), Text: unmark(m.Text), Files: m.files(),
+	}
+	switch m.System {
+	case "":
+	case "livechat-close":
+		ev.Kind, ev.Text = bot.EventClosed, m.Text
+	case "uj", "livechat-taken":
+		ev.Kind, ev.Text = bot.EventTaken, ""
+	case "livechat_transfer_history":
+		ev.Kind, ev.Text = bot.EventTransferred, m.Transfer.to()
+	case "omnichannel_placed_chat_on_hold":
+		ev.Kind, ev.Text = bot.EventHold, ""
+	default:
+		return nil
+	}
+	out := []bot.Event{ev}
+	if m.System == "" && !m.Edited.IsZero() {
+		e := ev
+		e.Kind, e.Edit = bot.EventMessageEdited, fmt.Sprint(m.Edited.UnixMilli())
+		e.ID, e.At = "edit:"+m.Room+":"+m.ID+":"+e.Edit, m.Edited.Time
+		out = append(out, e)
+	}
+	return out
+}
+
+// transfer is to whom a room was handed on.
+type transfer struct {
+	Department struct {
+		Name string `json:"name"`
+	} `json:"nextDepartment"`
+	To person `json:"transferredTo"`
+}
+
+func (t transfer) to() string {
+	if t.Department.Name != "" {
+		return t.Department.Name
+	}
+	return t.To.user().Name
+}
+
+// closes reports whether events end a customer's room.
+func closes(events []bot.Event) bool {
+	return slices.ContainsFunc(events, func(e bot.Event) bool { return e.Kind == bot.EventClosed })
+}
