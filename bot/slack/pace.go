@@ -121,6 +121,9 @@ func (p *pacer) put(key string, b *bucket, now time.Time) *bucket {
 				delete(p.at, k) // as good as new
 			}
 		}
+		if len(p.at) >= maxPaces {
+			clear(p.at) // Slack speaks up where that was wrong
+		}
 	}
 	p.at[key] = b
 	return b
@@ -168,7 +171,8 @@ func (p *pacer) heard(method string, args url.Values, err error) {
 	b.level, b.when = 1, b.until
 }
 
-// Lanes names the queues of Slack's limits. See [bot.Pacer].
+// Lanes names the queues of Slack's limits, and before them that of all that
+// goes to the workspace. See [bot.Pacer].
 func (a *Adapter) Lanes(kind, ref string, on bool) []string {
 	channel, method := "", ""
 	switch kind {
@@ -197,7 +201,7 @@ func (a *Adapter) Lanes(kind, ref string, on bool) []string {
 	if at, ok := a.refs.messageID(bot.MessageRef(ref)); ok && at.only || method == "" {
 		return nil // by response_url, which has no limit but its own
 	}
-	return []string{a.lanePrefix() + key(method, channel)}
+	return []string{Lane(a.refs.team), a.lanePrefix() + key(method, channel)}
 }
 
 func methodOf(kind string) string {
