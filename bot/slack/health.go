@@ -24,6 +24,7 @@ type trouble struct {
 type health struct {
 	trouble atomic.Pointer[trouble]
 	began   atomic.Bool
+	lost    atomic.Bool // the only workspace took the app's access away
 }
 
 // failed remembers why Slack could not be connected to.
@@ -87,6 +88,8 @@ func (a *Adapter) Health() bot.Health {
 	t := a.health.trouble.Load()
 	quiet := time.Since(s.LastSeen).Round(time.Second)
 	switch {
+	case a.health.lost.Load():
+		h.Problem, h.Refused = sentence("account_inactive", ""), true
 	case t != nil && (t.refused || s.Sockets == 0):
 		h.Problem, h.Refused = t.words, t.refused
 	case a.o.HTTPMode:

@@ -110,7 +110,8 @@ func TestPacerIsBounded(t *testing.T) {
 	})
 }
 
-// Each kind of action waits in the queue of the method that it calls.
+// Each kind of action waits in the queue of the method that it calls, behind that
+// of its workspace.
 func TestLanes(t *testing.T) {
 	for team, prefix := range map[string]string{"": "slack:", "T1": "slack:T1:"} {
 		a := &Adapter{refs: refs{team: team}, web: newClient(nil, "")}
@@ -135,14 +136,14 @@ func TestLanes(t *testing.T) {
 				}
 				continue
 			}
-			if want := []string{"chat:" + prefix + tt.want}; !slices.Equal(got, want) {
+			if want := []string{Lane(team), "chat:" + prefix + tt.want}; !slices.Equal(got, want) {
 				t.Errorf("%s of %s waits in %q, want %q", tt.kind, tt.ref, got, want)
 			}
 			method, channel, _ := strings.Cut(tt.want, ":")
 			for key(method, channel) != "" && a.web.pace.take(method, values("channel", channel)) == nil {
 			}
-			if n, next := a.Left(got[0]); n != 0 || !next.After(time.Now()) {
-				t.Errorf("%s: when no more goes, %d are left and the next goes at %v", got[0], n, next)
+			if n, next := a.Left(got[1]); n != 0 || !next.After(time.Now()) {
+				t.Errorf("%s: when no more goes, %d are left and the next goes at %v", got[1], n, next)
 			}
 		}
 		if n, next := a.Left("chat:slack:T9:chat.update"); n != 0 || !next.IsZero() {

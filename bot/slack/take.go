@@ -35,6 +35,7 @@ func (a *Adapter) take(ctx context.Context, sink bot.Sink, d delivery) error {
 	if err != nil {
 		return a.unread(ctx, sink, d.payload, err)
 	}
+	events = a.lost(ctx, events)
 	limit := commandPatience
 	if d.kind == kindEvent {
 		limit = eventPatience

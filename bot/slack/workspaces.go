@@ -162,17 +162,6 @@ func (w *Workspaces) take(ctx context.Context, sink bot.Sink, d delivery) error 
 
 var errNoTeam = errors.New("slack: the delivery is of no workspace")
 
-// broken are Slack's words for a token that will never be taken again.
-// invalid_auth is not among them: a workspace that lets certain addresses in
-// only says it to all others.
-func broken(code string) bool {
-	switch code {
-	case "token_revoked", "token_expired", "account_inactive":
-		return true
-	}
-	return false
-}
-
 // judge looks at how a call in a workspace ended. If Slack did not take its
 // token, and says so again when asked, the workspace is over until somebody
 // installs the app anew: the other workspaces go on.
@@ -197,7 +186,7 @@ func (w *Workspaces) judge(ctx context.Context, ws *workspace, err error) error 
 	}
 	_, terr := w.adapter(now).web.call(ctx, now.Token.Reveal(), "auth.test", nil, nil)
 	if !broken(code(terr)) {
-		return err
+		return &bot.Error{Code: why, Message: "Slack did not take Perch's token for a moment. Perch tries again by itself.", Temporary: true, Err: err}
 	}
 	w.log.Error("slack does not take the token of a workspace any more; install perch there again", "team", ws.inst.Team, "workspace", ws.inst.Name, "code", code(terr))
 	if berr := w.o.Installations.Broken(ctx, now, code(terr)); berr != nil {

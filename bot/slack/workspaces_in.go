@@ -90,19 +90,7 @@ type labelled struct {
 
 // Deliver implements [bot.Sink].
 func (l labelled) Deliver(ctx context.Context, ev bot.Event) error {
-	if ev.Kind == bot.EventRemoved && l.ws.works(ctx) {
-		l.ws.log.Info("slack tells late that the app was removed: it was installed again since")
-		return nil
-	}
 	return l.Sink.Deliver(ctx, label(ev, l.ws.inst.Team))
-}
-
-// works reports whether Slack takes the workspace's token for sure.
-func (ws *workspace) works(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_, err := ws.web.call(ctx, ws.o.BotToken, "auth.test", nil, nil)
-	return err == nil
 }
 
 // teamOf returns the team in a ref: none in a ref of the time when there was
@@ -115,6 +103,6 @@ func teamOf(ref string) string {
 	return ""
 }
 
-// Lane is the lane of all that is sent to a workspace. It is held while Perch
-// isn't installed there.
-func Lane(team string) string { return Platform + ":" + team }
+// Lane is the lane of all that is sent to a workspace, of which the only one is
+// not named. It is held while Slack lets Perch in no more.
+func Lane(team string) string { return strings.TrimSuffix(Platform+":"+team, ":") }

@@ -10,14 +10,9 @@ import (
 var _ bot.Pacer = (*Workspaces)(nil)
 
 // Lanes names the queues of Slack's limits, which each workspace has its own
-// of, and before them that of the workspace. See [bot.Pacer].
+// of. See [bot.Pacer].
 func (w *Workspaces) Lanes(kind, ref string, on bool) []string {
-	team := teamOf(ref)
-	lanes := (&Adapter{refs: refs{team: team}}).Lanes(kind, ref, on)
-	if team == "" {
-		return lanes
-	}
-	return append([]string{Lane(team)}, lanes...)
+	return (&Adapter{refs: refs{team: teamOf(ref)}}).Lanes(kind, ref, on)
 }
 
 // Left says how much of a limit is left. See [bot.Pacer].

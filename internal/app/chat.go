@@ -96,9 +96,14 @@ func chatError(err error) error {
 	}
 	f := outbox.Failure{Code: e.Code, Message: e.Message, Detail: e.Error()}
 	out := &outbox.Error{Outcome: outbox.Rejected, Failure: f, Err: err}
-	if n, ok := errors.AsType[*slack.NotInstalled](err); ok {
+	n, missing := errors.AsType[*slack.NotInstalled](err)
+	if missing || slack.Ended(err) && !e.Temporary {
+		// It waits until Perch is let in again: with one workspace, until the restart.
+		if !missing {
+			n = &slack.NotInstalled{}
+		}
 		out.Outcome = outbox.Later
-		out.Hold = &outbox.Hold{Lane: workspaceLane(n.Team), Code: e.Code, Message: e.Message, Since: time.Now().UTC()}
+		out.Hold = &outbox.Hold{Lane: slack.Lane(n.Team), Code: e.Code, Message: e.Message, Since: time.Now().UTC()}
 		return out
 	}
 	if e.Temporary {

@@ -148,16 +148,13 @@ func (s slackInstaller) Exchange(ctx context.Context, code string) (installs.Gra
 	}, nil
 }
 
-// workspaceLane is the lane of what is sent to a workspace.
-func workspaceLane(team string) string { return slack.Lane(team) }
-
 // workspaceChanged tells of an installation or a removal, in its transaction.
 func (a *App) workspaceChanged(tx store.Tx, w installs.Workspace, installed bool) error {
 	name := fmt.Sprintf("%s (%s)", w.Name, w.Team)
 	if !installed {
 		a.log.Warn("perch was removed from a slack workspace", "team", w.Team, "workspace", w.Name)
 		err := a.Outbox.Hold(tx, outbox.Hold{
-			Lane: workspaceLane(w.Team), Code: slack.CodeNotInstalled, Since: time.Now().UTC(),
+			Lane: slack.Lane(w.Team), Code: slack.CodeNotInstalled, Since: time.Now().UTC(),
 			Message: "Perch was removed from the Slack workspace " + name + ". Install it again with a link from: perch slack install-link.",
 		})
 		if err != nil {
@@ -176,7 +173,7 @@ func (a *App) workspaceChanged(tx store.Tx, w installs.Workspace, installed bool
 	if _, err := a.Inbox.PutTx(tx, it); err != nil {
 		return err
 	}
-	if err := a.Outbox.Release(tx, workspaceLane(w.Team)); err != nil {
+	if err := a.Outbox.Release(tx, slack.Lane(w.Team)); err != nil {
 		return fmt.Errorf("release what waits for workspace %s: %w", w.Team, err)
 	}
 	return a.tellOtherSetup(tx, w, "✅ Perch was installed in the Slack workspace "+name+".",
@@ -186,7 +183,7 @@ func (a *App) workspaceChanged(tx store.Tx, w installs.Workspace, installed bool
 // tellOtherSetup tells the setup channel, unless it is in that workspace.
 func (a *App) tellOtherSetup(tx store.Tx, w installs.Workspace, head, more string) error {
 	ch, err := a.Commands.Setup(tx)
-	if err != nil || ch == "" || strings.HasPrefix(string(ch), workspaceLane(w.Team)+":") {
+	if err != nil || ch == "" || strings.HasPrefix(string(ch), slack.Lane(w.Team)+":") {
 		return err
 	}
 	payload, err := json.Marshal(bot.Post{Message: bot.Message{
@@ -203,8 +200,14 @@ func (a *App) tellOtherSetup(tx store.Tx, w installs.Workspace, head, more strin
 
 // workspaceEvent forgets a workspace that took Perch's access away.
 func (a *App) workspaceEvent(tx store.Tx, ev bot.Event) error {
-	if ev.Kind != bot.EventRemoved || ev.Platform != slack.Platform || a.Installs == nil || ev.Team == "" {
+	if ev.Kind != bot.EventRemoved || ev.Platform != slack.Platform {
 		return nil
+	}
+	if a.Installs == nil {
+		return a.Outbox.Hold(tx, outbox.Hold{
+			Lane: slack.Lane(""), Code: slack.CodeNotInstalled, Since: time.Now().UTC(),
+			Message: "Slack took Perch's access to the workspace away. Install the app again, put its new token into the configuration and restart Perch. What waits goes out then.",
+		})
 	}
 	_, _, err := a.Installs.Remove(tx, ev.Team, ev.At)
 	return err
@@ -226,7 +229,7 @@ func (a *App) slackPages(d *web.Deps) {
 	}
 	d.SlackNamed = func(team string) bool {
 		for _, p := range places {
-			if strings.HasPrefix(p, workspaceLane(team)+":") {
+			if strings.HasPrefix(p, slack.Lane(team)+":") {
 				return true
 			}
 		}

@@ -384,6 +384,70 @@ func TestWorkspacesOfReplicas(t *testing.T) {
 	}
 }
 
+// TestTheOnlyWorkspaceEnds has Perch lose its one workspace and get a new token.
+func TestTheOnlyWorkspaceEnds(t *testing.T) {
+	c := newCampus(t, func(c *config.Config) {
+		c.Chat.Slack = config.Slack{BotToken: "xoxb-perch-bot", AppToken: "xapp-perch-app", APIURL: c.Chat.Slack.APIURL}
+		c.Channels = config.Channels{Setup: "slack:T0ACME:#x-setup"} // the ID may be there
+	})
+	c.await("setup channel", func() bool { return c.slack.ChannelID("x-setup") != "" })
+	c.reads(c.slack.ChannelID("x-setup"), "", "Connect X (Twitter)")
+	held := func() (held bool) {
+		_ = c.app.DB.View(t.Context(), func(tx store.Tx) error {
+			holds, err := c.app.Outbox.Holds(tx)
+			for _, h := range holds {
+				held = held || h.Lane == "slack" && strings.Contains(h.Message, "Install the app again")
+			}
+			return err
+		})
+		return held
+	}
+	renew := func() {
+		c.stop()
+		resp, err := http.PostForm(c.config.Chat.Slack.APIURL+"oauth.v2.access", url.Values{
+			"client_id": {"client-id"}, "client_secret": {"client-secret"}, "code": {c.slack.InstallCode("T0ACME", "")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var o struct {
+			Token string `json:"access_token"`
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&o); err != nil || o.Token == c.config.Chat.Slack.BotToken.Reveal() {
+			t.Fatalf("the new token = %q, %v", o.Token, err)
+		}
+		c.config.Chat.Slack.BotToken = config.Secret(o.Token)
+		ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", strings.TrimPrefix(c.config.PublicURL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.start(ln)
+	}
+	health := func() string {
+		_, _, page := c.get(c.browser(), c.config.PublicURL+"/readyz")
+		return page
+	}
+
+	c.slack.Uninstall("T0ACME") // and says so
+	c.await("hold", held)
+	if page := health(); !strings.Contains(page, "Install the app again") {
+		t.Errorf("readyz = %s", page)
+	}
+	c.post("slack:"+c.support, "first")
+	renew()
+	c.reads(c.support, "", "first")
+	if held() {
+		t.Error("it is held still")
+	}
+
+	c.slack.EndToken("T0ACME", "") // without a word
+	c.post("slack:"+c.support, "second")
+	c.await("second hold", held)
+	renew()
+	c.reads(c.support, "", "second")
+}
+
 func installedIn(t *testing.T, a *app.App) (o app.SlackOrder, err error) {
 	err = a.DB.View(t.Context(), func(tx store.Tx) error {
 		o, err = app.ListSlackWorkspaces(tx)
