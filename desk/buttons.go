@@ -167,6 +167,9 @@ func (d *Desk) sendAnyway(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
+	if c.Open() && c.Owner != "" && c.Owner != ev.User.Ref && c.Owner != m.OfferOwner {
+		return d.offer(tx, ev, c, &m) // to take it over is more than the button said
+	}
 	return d.takeAndSend(tx, ev, c, m, s)
 }
 

@@ -16,7 +16,7 @@ const claimLag = 1200 * time.Millisecond
 
 // claim is Claim by what somebody did in the chat. What that person wrote later
 // than that, by the chat's own clock, and that came sooner, is sent now. What
-// was written before the claim is left alone: it was not meant for the customer.
+// was written before the claim is asked about: it may have been meant for others.
 func (d *Desk) claim(tx store.Tx, conversationID string, ev bot.Event) (Conversation, error) {
 	c, err := d.Claim(tx, conversationID, ev.User)
 	if err != nil || ev.At.IsZero() {
@@ -27,14 +27,21 @@ func (d *Desk) claim(tx store.Tx, conversationID string, ev bot.Event) (Conversa
 		return c, err
 	}
 	for _, m := range msgs {
-		if m.Author != ev.User.Ref || m.Delivery != Unsent || m.Offer == "" || m.At.Before(ev.At) {
+		if m.Delivery != Unsent || m.Offer == "" {
+			continue
+		}
+		again := bot.Event{
+			ID: ev.ID + ":" + m.ID, Platform: ev.Platform, At: m.At, Channel: c.Channel, Message: m.ChatRef, Thread: c.CardRef,
+			User: bot.User{Ref: m.Author, Name: m.AuthorName, Handle: m.AuthorHandle},
+		}
+		if m.Author != ev.User.Ref || m.At.Before(ev.At) {
+			if err := d.askAnew(tx, again, c, m); err != nil {
+				return c, err
+			}
 			continue
 		}
 		if err := d.dropOffer(tx, &m); err != nil {
 			return c, err
-		}
-		again := bot.Event{
-			ID: ev.ID + ":" + m.ID, Platform: ev.Platform, At: m.At, User: ev.User, Channel: c.Channel, Message: m.ChatRef, Thread: c.CardRef,
 		}
 		if err := d.judge(tx, again, &c, &m); err != nil {
 			return c, err
@@ -44,6 +51,22 @@ func (d *Desk) claim(tx store.Tx, conversationID string, ev bot.Event) (Conversa
 		}
 	}
 	return c, nil
+}
+
+// askAnew replaces a question that still waits to be asked by the one that fits
+// now that somebody has the conversation.
+func (d *Desk) askAnew(tx store.Tx, ev bot.Event, c Conversation, m Message) error {
+	a, err := d.ob.Get(tx, m.Offer)
+	if errors.Is(err, store.ErrNotFound) || err == nil && a.State != outbox.Queued {
+		return nil
+	}
+	if err == nil {
+		err = d.dropOffer(tx, &m)
+	}
+	if err != nil {
+		return err
+	}
+	return d.offer(tx, ev, c, &m)
 }
 
 // dropOffer takes the question back that was to be asked about a message. One

@@ -173,6 +173,8 @@ type Message struct {
 	Delayed  bool     `json:"delayed,omitempty"` // its author was told that it waits
 	Reason   string   `json:"reason,omitempty"`  // why it failed or was refused
 	Offer    string   `json:"offer,omitempty"`   // the action that asks its author what to do with it
+
+	OfferOwner bot.UserRef `json:"offer_owner,omitempty"` // who had the conversation when that was asked
 }
 
 // File is a file that came with a message.

@@ -192,7 +192,7 @@ func (d *Desk) offer(tx store.Tx, ev bot.Event, c Conversation, m *Message) erro
 	if err != nil {
 		return err
 	}
-	m.Offer = offer
+	m.Offer, m.OfferOwner = offer, c.Owner
 	return messages().Put(tx, *m)
 }
 
@@ -210,7 +210,7 @@ func whyUnsent(c Conversation, m Message) (text, label string) {
 	case c.Owner != m.Author:
 		return "Not sent. " + c.OwnerName + " has this conversation.", "Take over and " + act
 	case c.Kind == DM:
-		return "Not sent yet. It was a note: is the customer to get it?", "Send"
+		return "Not sent yet. Is the customer to get it?", "Send"
 	}
 	return "Not posted yet. An answer to a mention is public: look at it first.", "Preview"
 }

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,12 +315,40 @@ func TestClaimOvertakenByAnswer(t *testing.T) {
 		var asked []string
 		for _, p := range w.chat.posts {
 			if p.msg.Only != "" {
-				asked = append(asked, string(p.msg.Only)+" "+buttons(p.msg)["desk.send"].Value)
+				asked = append(asked, string(p.msg.Only)+" "+buttons(p.msg)["desk.send"].Label)
 			}
 		}
-		if len(asked) != 2 {
-			t.Errorf("asked = %q, want one question to Sam about what came before, and one to Lee", asked)
+		slices.Sort(asked)
+		equal(t, "asked", asked, []string{"webchat:U_lee Take over and send", "webchat:U_sam Send"})
+		w.press(sam, "desk.send", w.message(before).ID)
+		equal(t, "sent", w.x.texts(), []string{"first", "second", "what is this about?"})
+	})
+}
+
+// A button does no more than it says, whatever happened since.
+func TestClaimAndSendTakesNothingOver(t *testing.T) {
+	scene(t, func(t *testing.T, w *world) {
+		sam, lee, _ := agents()
+		w.in("100", "hi")
+		w.write(lee, "let me")
+		send := buttons(w.told(lee).msg)["desk.send"]
+		if send.Label != "Claim and send" {
+			t.Fatalf("button = %+v", send)
 		}
+		w.press(sam, "desk.claim", w.conv().ID)
+		w.press(lee, "desk.send", send.Value)
+		if c := w.conv(); c.Owner != sam.Ref || len(w.x.texts()) != 0 {
+			t.Errorf("owner = %q, sent = %q, want Lee asked first", c.Owner, w.x.texts())
+		}
+		again := buttons(w.told(lee).msg)["desk.send"]
+		if again.Label != "Take over and send" {
+			t.Fatalf("button = %+v", again)
+		}
+		w.press(lee, "desk.send", again.Value)
+		if c := w.conv(); c.Owner != lee.Ref {
+			t.Errorf("owner = %q", c.Owner)
+		}
+		equal(t, "sent", w.x.texts(), []string{"let me"})
 	})
 }
 
@@ -334,7 +363,7 @@ func TestNoteIsNoNoteAnyMore(t *testing.T) {
 			}
 			equal(t, "reactions", w.reactions(ref), nil)
 		}
-		contains(t, "told", w.told(sam).msg.Text, "It was a note: is the customer to get it?")
+		contains(t, "told", w.told(sam).msg.Text, "Not sent yet. Is the customer to get it?")
 		contains(t, "told", w.told(lee).msg.Text, "Sam has this conversation")
 		equal(t, "sent", w.x.texts(), nil)
 		w.press(sam, "desk.send", buttons(w.told(sam).msg)["desk.send"].Value)

@@ -189,9 +189,9 @@ func (e *exam) team(context.Context) {
 		}
 	}
 	for _, d := range c.Departments {
-		if len(d.Agents) == 0 && len(c.Team.Agents) == 0 {
+		if len(d.Agents) == 0 && len(c.Team.Agents) == 0 && d.UserGroup == "" {
 			good = false
-			e.warn(check, d.Name+" has no agents, so nobody may answer its customers.", "Name them in its agents and restart Perch.")
+			e.warn(check, d.Name+" has no agents, so nobody may answer its customers.", "Name them in its agents, or a user group in user_group, and restart Perch.")
 		}
 	}
 	if good {
