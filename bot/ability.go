@@ -115,10 +115,11 @@ type Upload struct {
 	Channel ChannelRef
 	Thread  MessageRef // of that channel; empty: not in a thread
 	Name    string
-	Type    string // media type
-	Size    int64  // bytes
-	Alt     string // what it shows, for those who can't see it
-	Text    string // said with it, plain words
+	Type    string  // media type
+	Size    int64   // bytes
+	Alt     string  // what it shows, for those who can't see it
+	Text    string  // said with it, plain words
+	Author  *Author // shown as the sender where the chat can do that
 	Content io.Reader
 }
 

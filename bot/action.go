@@ -176,7 +176,8 @@ type UploadFile struct {
 	Most     int64      `json:"most,omitempty"`  // bytes; a longer file is refused
 	Types    []string   `json:"types,omitempty"` // media types that are taken, "image/*"; none means all that are safe
 	Text     string     `json:"text,omitempty"`
-	Alt      string     `json:"alt,omitempty"` // what it shows, for those who can't see it
+	Alt      string     `json:"alt,omitempty"`    // what it shows, for those who can't see it
+	Author   *Author    `json:"author,omitempty"` // as in Upload
 
 	// Once: others wait behind it, so there is one short try. Where another
 	// could help, the action fails with the code [FailureLater].

@@ -70,6 +70,13 @@ func (d *Desk) showFile(tx store.Tx, c Conversation, m Message, n int, s Setting
 		Channel: c.Channel, Thread: c.CardRef, Account: c.Account,
 		URL: f.URL, Name: f.Name, Type: f.Type, Size: f.Size, Alt: f.Alt, Most: s.MaxUpload, Types: s.MediaTypes, Once: once,
 	}
+	if m.Origin == Customer {
+		who, err := d.Contact(tx, c)
+		if err != nil {
+			return err
+		}
+		p.Author = author(who)
+	}
 	if p.Thread == "" {
 		p.ThreadOf = cardKey(c)
 	}

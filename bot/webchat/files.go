@@ -278,7 +278,7 @@ func (a *Adapter) Share(ctx context.Context, u bot.Upload, fileID string) (bot.M
 	f.Name, f.Alt = cleanName(u.Name), u.Alt
 	msg := &message{
 		Ref: bot.MessageRef(Platform + ":m:" + a.st.next()), Number: a.st.seq + 1,
-		Channel: u.Channel, Thread: thread, User: a.o.Bot.Ref, Text: u.Text, Files: []file{f}, At: time.Now().UTC(),
+		Channel: u.Channel, Thread: thread, User: a.o.Bot.Ref, Author: u.Author, Text: u.Text, Files: []file{f}, At: time.Now().UTC(),
 	}
 	return msg.Ref, stored(a.commitLocked(record{Message: msg}))
 }

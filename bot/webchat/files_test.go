@@ -142,7 +142,7 @@ func TestStagedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up := bot.Upload{Channel: "webchat:support", Name: "photo.png", Size: int64(len(png())), Alt: "A bird", Content: bytes.NewReader(png())}
+	up := bot.Upload{Channel: "webchat:support", Name: "photo.png", Size: int64(len(png())), Alt: "A bird", Author: &bot.Author{Name: "Casey"}, Content: bytes.NewReader(png())}
 	id, err := a.Stage(t.Context(), up)
 	if err != nil || len(see(t, a)) != 0 {
 		t.Fatalf("Stage: %v, and %d messages are seen", err, len(see(t, a)))
@@ -164,6 +164,9 @@ func TestStagedFiles(t *testing.T) {
 	again, err := b.Share(t.Context(), up, id)
 	if err != nil || again != first || len(see(t, b)) != 1 {
 		t.Errorf("Share again = %q, %v, want %q; %d messages", again, err, first, len(see(t, b)))
+	}
+	if by := see(t, b)[0].Author; by == nil || by.Name != "Casey" {
+		t.Errorf("the sender is %+v", by)
 	}
 	if f := see(t, b)[0].Files[0]; f.Name != "photo.png" || f.Alt != "A bird" || f.Show != "image" {
 		t.Errorf("file = %+v", f)

@@ -150,7 +150,7 @@ func (u chatUpload) fetch(ctx context.Context, p bot.UploadFile) (*spooled, bot.
 		return nil, bot.Upload{}, rejected("file_type", notTaken(file.typ), nil)
 	}
 	up := bot.Upload{
-		Channel: p.Channel, Name: fileName(p.Name, file.typ), Type: file.typ, Size: file.size, Alt: p.Alt, Text: p.Text, Content: file.reader(),
+		Channel: p.Channel, Name: fileName(p.Name, file.typ), Type: file.typ, Size: file.size, Alt: p.Alt, Text: p.Text, Author: p.Author, Content: file.reader(),
 	}
 	if up.Thread, err = u.c.resolve(ctx, p.Thread, p.ThreadOf); err != nil {
 		file.close()
@@ -222,7 +222,7 @@ func (u chatUpload) show(ctx context.Context, a outbox.Action, p bot.UploadFile,
 	if err := json.Unmarshal(a.Armed, &s); err != nil {
 		return "", unreadable(err)
 	}
-	up := bot.Upload{Channel: p.Channel, Name: fileName(p.Name, p.Type), Type: p.Type, Size: p.Size, Alt: p.Alt, Text: p.Text}
+	up := bot.Upload{Channel: p.Channel, Name: fileName(p.Name, p.Type), Type: p.Type, Size: p.Size, Alt: p.Alt, Text: p.Text, Author: p.Author}
 	var err error
 	if up.Thread, err = u.c.resolve(ctx, p.Thread, p.ThreadOf); err != nil {
 		return "", notSent(err)
