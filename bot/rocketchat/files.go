@@ -49,6 +49,14 @@ func (a *Adapter) Stage(ctx context.Context, u bot.Upload) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if _, live := liveRoom(u.Thread); live {
+		_, token, err := a.asCustomer(ctx, u.Thread, bot.Message{Author: &bot.Author{}})
+		if err != nil {
+			return "", err
+		}
+		id, err := a.tellFile(ctx, rid, token, u)
+		return toldMark + id, err
+	}
 	body, content := form(ctx, u, nil)
 	defer func() { _ = body.Close() }()
 	var out struct {
@@ -66,6 +74,9 @@ func (a *Adapter) Stage(ctx context.Context, u bot.Upload) (string, error) {
 	return out.File.ID, nil
 }
 
+// toldMark stands before the message of a customer's file, in place of a file's ID.
+const toldMark = "told."
+
 // Share shows a staged file. The server refuses one that it shows already.
 func (a *Adapter) Share(ctx context.Context, u bot.Upload, fileID string) (bot.MessageRef, error) {
 	rid, thread, err := a.where(ctx, bot.Message{Channel: u.Channel, Thread: u.Thread})
@@ -74,6 +85,9 @@ func (a *Adapter) Share(ctx context.Context, u bot.Upload, fileID string) (bot.M
 	}
 	if !idRE.MatchString(fileID) {
 		return "", gone("file")
+	}
+	if id, ok := strings.CutPrefix(fileID, toldMark); ok {
+		return messageRef(rid, id), nil // a customer's file is shown as soon as it is there
 	}
 	body := map[string]string{"msg": escape(clean(u.Text))}
 	if thread != "" {

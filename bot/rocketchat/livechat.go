@@ -130,7 +130,7 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 	// Asked as the bot it costs nothing of the public call's small allowance.
 	rid, err := a.openRoom(ctx, token)
 	if err != nil || rid != "" {
-		return bot.Entered{Room: liveRef(rid)}, a.entered(ctx, rid, token, err)
+		return bot.Entered{Ref: liveRef(rid)}, a.entered(ctx, rid, token, err)
 	}
 	var out struct {
 		Room room   `json:"room"`
@@ -149,7 +149,7 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 	if err == nil && rid == "" {
 		err = errors.New("rocketchat: livechat/room: no room in the answer")
 	}
-	return bot.Entered{Room: liveRef(rid), Fresh: out.New}, a.entered(ctx, rid, token, err)
+	return bot.Entered{Ref: liveRef(rid), Fresh: out.New}, a.entered(ctx, rid, token, err)
 }
 
 // entered has the agents of a room heard from now on.
@@ -188,24 +188,57 @@ func (a *Adapter) openRoom(ctx context.Context, token string) (string, error) {
 	return "", nil
 }
 
-// Tell writes what a customer said. See [bot.Livechat].
-func (a *Adapter) Tell(ctx context.Context, m bot.Told) (bot.MessageRef, error) {
-	rid, ok := liveRoom(m.Room)
-	if !ok {
-		return "", gone("room")
+// asCustomer is the token with which a message in a room is the customer's own.
+// It is nothing where the message is no customer's.
+func (a *Adapter) asCustomer(ctx context.Context, ref bot.MessageRef, m bot.Message) (rid, token string, err error) {
+	rid, _, ok := messageID(ref)
+	if !ok || m.Author == nil {
+		return rid, "", nil
 	}
-	token := a.token(m.Visitor)
-	if m.File != nil {
-		return a.tellFile(ctx, rid, token, m)
+	if token = a.customers.watched()[rid]; token != "" {
+		return rid, token, nil
 	}
-	id := messageKey(m.Key)
-	body := map[string]string{"token": token, "rid": rid, "msg": clean(m.Text), "_id": id}
-	err := a.rest.call(ctx, request{route: "POST livechat/message", body: body, nobody: true}, nil)
-	if code(err) == "refused" || code(err) == "room-closed" {
-		// It may be there already: the server says no more than that it won't.
-		if a.told(ctx, rid, token, id) {
-			return messageRef(rid, id), nil
+	if _, live := liveRoom(ref); !live && a.kind(ctx, rid) != "l" {
+		return rid, "", nil
+	}
+	var out struct {
+		Room struct {
+			Visitor struct {
+				Token string `json:"token"`
+			} `json:"v"`
+		} `json:"room"`
+	}
+	if err := a.rest.call(ctx, request{route: "GET rooms.info", query: url.Values{"roomId": {rid}}}, &out); err != nil {
+		return rid, "", unsent(err)
+	}
+	if out.Room.Visitor.Token == "" {
+		return rid, "", gone("room")
+	}
+	return rid, out.Room.Visitor.Token, nil
+}
+
+// words are a customer's message as agents read it: text, and small print.
+func words(m bot.Message) string {
+	if len(m.Blocks) == 0 {
+		return escape(clean(m.Text))
+	}
+	none := func(bot.UserRef) string { return "" }
+	var lines []string
+	for _, b := range m.Blocks {
+		if s := spans(b.Spans, none, func(bot.ChannelRef) string { return "" }); strings.TrimSpace(s) != "" {
+			lines = append(lines, s)
 		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// tell writes what a customer said.
+func (a *Adapter) tell(ctx context.Context, rid, token string, m bot.Message) (bot.MessageRef, error) {
+	id := messageKey(m.Key)
+	body := map[string]string{"token": token, "rid": rid, "msg": words(m), "_id": id}
+	err := a.rest.call(ctx, request{route: "POST livechat/message", body: body, nobody: true}, nil)
+	if (code(err) == "refused" || code(err) == "room-closed") && a.told(ctx, rid, token, id) {
+		err = nil // it is there already: the server says no more than that it won't
 	}
 	if err != nil {
 		return "", err
@@ -216,49 +249,30 @@ func (a *Adapter) Tell(ctx context.Context, m bot.Told) (bot.MessageRef, error) 
 // told reports whether a room has a message.
 func (a *Adapter) told(ctx context.Context, rid, token, id string) bool {
 	q := url.Values{"token": {token}, "rid": {rid}}
-	return a.rest.call(ctx, request{route: "GET livechat/message/:id", path: "livechat/message/" + id, query: q, nobody: true}, nil) == nil
+	return a.rest.call(ctx, request{route: "GET livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), query: q, nobody: true}, nil) == nil
 }
 
-// tellFile shows a customer's file. The server knows no ID of ours for it.
-func (a *Adapter) tellFile(ctx context.Context, rid, token string, m bot.Told) (bot.MessageRef, error) {
+// retell changes what a customer said.
+func (a *Adapter) retell(ctx context.Context, rid, id, token string, m bot.Message) error {
+	body := map[string]string{"token": token, "rid": rid, "msg": words(m)}
+	return a.rest.call(ctx, request{route: "PUT livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), body: body, nobody: true}, nil)
+}
+
+// tellFile shows a customer's file. The server knows no ID of ours for it: one
+// whose outcome nobody knows may be shown twice.
+func (a *Adapter) tellFile(ctx context.Context, rid, token string, u bot.Upload) (string, error) {
 	fields := map[string]string{}
-	if m.Text != "" {
-		fields["description"] = clean(m.Text)
+	if u.Text != "" {
+		fields["description"] = escape(clean(u.Text))
 	}
-	body, content := form(ctx, bot.Upload{Name: m.File.Name, Type: m.File.Type, Content: m.File.Content}, fields)
+	body, content := form(ctx, u, fields)
 	defer func() { _ = body.Close() }()
 	var out struct {
 		ID string `json:"_id"`
 	}
 	r := request{route: "POST livechat/upload/:rid", path: "livechat/upload/" + url.PathEscape(rid), stream: body, content: content, visitor: token, nobody: true}
-	if err := a.rest.files().call(ctx, r, &out); err != nil {
-		return "", err
-	}
-	return messageRef(rid, out.ID), nil
-}
-
-// Retell changes what a customer said. See [bot.Livechat].
-func (a *Adapter) Retell(ctx context.Context, m bot.Told, ref bot.MessageRef) error {
-	rid, id, ok := messageID(ref)
-	if !ok {
-		return gone("message")
-	}
-	body := map[string]string{"token": a.token(m.Visitor), "rid": rid, "msg": clean(m.Text)}
-	return a.rest.call(ctx, request{route: "PUT livechat/message/:id", path: "livechat/message/" + id, body: body, nobody: true}, nil)
-}
-
-// Untell takes back what a customer said. See [bot.Livechat].
-func (a *Adapter) Untell(ctx context.Context, v bot.Visitor, ref bot.MessageRef) error {
-	rid, id, ok := messageID(ref)
-	if !ok {
-		return gone("message")
-	}
-	body := map[string]string{"token": a.token(v), "rid": rid}
-	err := a.rest.call(ctx, request{route: "DELETE livechat/message/:id", path: "livechat/message/" + id, body: body, nobody: true}, nil)
-	if code(err) == "invalid-message" {
-		return nil
-	}
-	return err
+	err := a.rest.files().call(ctx, r, &out)
+	return out.ID, err
 }
 
 // Leave closes a room. See [bot.Livechat].

@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -122,16 +122,21 @@ func (s *service) enter(t *testing.T, v bot.Visitor) (bot.MessageRef, string) {
 	if err != nil {
 		t.Fatalf("Enter: %v", err)
 	}
-	_, rid, _ := bytes.Cut([]byte(e.Room), []byte(":"))
+	_, rid, _ := bytes.Cut([]byte(e.Ref), []byte(":"))
 	rid, _, _ = bytes.Cut(rid, []byte(":"))
-	return e.Room, string(rid)
+	return e.Ref, string(rid)
+}
+
+// words are what a customer says, as the desk hands them on.
+func words(v bot.Visitor, room bot.MessageRef, key, text string) bot.Message {
+	return bot.Message{Thread: room, Key: key, Text: text, Author: &bot.Author{Name: v.Name, Handle: v.Handle}}
 }
 
 func (s *service) tell(t *testing.T, v bot.Visitor, room bot.MessageRef, key, text string) bot.MessageRef {
 	t.Helper()
-	ref, err := s.Tell(t.Context(), bot.Told{Visitor: v, Room: room, Key: key, Text: text})
+	ref, err := s.Post(t.Context(), words(v, room, key, text))
 	if err != nil {
-		t.Fatalf("Tell: %v", err)
+		t.Fatalf("the customer's words: %v", err)
 	}
 	return ref
 }
@@ -151,7 +156,7 @@ func TestLivechat(t *testing.T) {
 	v := s.customer(1)
 	room, rid := s.enter(t, v)
 	again, err := s.Enter(t.Context(), v)
-	if err != nil || again.Room != room || again.Fresh {
+	if err != nil || again.Ref != room || again.Fresh {
 		t.Errorf("entered again: %+v %v, want the same room", again, err)
 	}
 	first := s.tell(t, v, room, "k1", "Where is *my* order?")
@@ -159,15 +164,15 @@ func TestLivechat(t *testing.T) {
 		t.Errorf("a repeat is %s, want %s", ref, first)
 	}
 	s.tell(t, v, room, "k2", "Hello?")
-	if diff := cmp.Diff([]string{"Where is *my* order?", "Hello?"}, s.said(rid)); diff != "" {
+	if diff := cmp.Diff([]string{"Where is \\*my\\* order?", "Hello?"}, s.said(rid)); diff != "" {
 		t.Errorf("agents read (-want +got):\n%s", diff)
 	}
 	got := s.Rooms("l")[0]
 	if got.Visitor != "Casey 1 (@casey1) on X" || got.Department != "Support" || got.Agent != "sam" {
 		t.Errorf("the room is %+v", got)
 	}
-	if err := s.Retell(t.Context(), bot.Told{Visitor: v, Text: "Where is my parcel?"}, first); err != nil {
-		t.Errorf("Retell: %v", err)
+	if err := s.Adapter.Edit(t.Context(), first, words(v, "", "", "Where is my parcel?")); err != nil {
+		t.Errorf("the customer's change: %v", err)
 	}
 
 	id, err := s.Say(rcfake.Says{Who: "sam", Room: rid, Text: "It is **on** its _way_: [track it](https://x.com/t)", Files: []rcfake.Attached{{Name: "a.png", Type: "image/png", Data: []byte("png")}}})
@@ -216,7 +221,11 @@ func TestLivechatFiles(t *testing.T) {
 	s := newService(t)
 	v := s.customer(1)
 	room, rid := s.enter(t, v)
-	if _, err := s.Tell(t.Context(), bot.Told{Visitor: v, Room: room, Key: "f", File: &bot.ToldFile{Name: "a.png", Type: "image/png", Content: bytes.NewReader([]byte("pixels"))}}); err != nil {
+	up := func(text string) error {
+		_, err := s.Upload(t.Context(), bot.Upload{Channel: bot.ChannelRef("rocketchat:" + rid), Thread: room, Name: "a.png", Type: "image/png", Size: 6, Content: strings.NewReader(text)})
+		return err
+	}
+	if err := up("pixels"); err != nil {
 		t.Fatal(err)
 	}
 	all := s.Messages(rid)
@@ -224,9 +233,35 @@ func TestLivechatFiles(t *testing.T) {
 		t.Errorf("agents see %+v", m)
 	}
 	s.Set("Livechat_fileupload_enabled", false)
-	_, err := s.Tell(t.Context(), bot.Told{Visitor: v, Room: room, Key: "g", File: &bot.ToldFile{Name: "a.png", Type: "image/png", Content: bytes.NewReader([]byte("x"))}})
-	if e, ok := errors.AsType[*bot.Error](err); !ok || e.Code != "error-file-upload-disabled" || e.Temporary {
-		t.Errorf("files switched off: %v", err)
+	if e, ok := errors.AsType[*bot.Error](up("x")); !ok || e.Code != "error-file-upload-disabled" || e.Temporary {
+		t.Errorf("files switched off: %v", e)
+	}
+}
+
+// TestLivechatNotes shows that the bot's own words to the agents are not the
+// customer's, and come back as nobody's answer.
+func TestLivechatNotes(t *testing.T) {
+	s := newService(t)
+	v := s.customer(1)
+	room, rid := s.enter(t, v)
+	for i, m := range []bot.Message{
+		{Thread: room, Text: "Not delivered: X takes no more messages."},
+		{Thread: room, Channel: bot.ChannelRef("rocketchat:" + rid), Only: "rocketchat:Usam", Text: "Shorten it."},
+	} {
+		m.Key = fmt.Sprint("note ", i)
+		if _, err := s.Post(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"Not delivered: X takes no more messages.", "Shorten it."}, s.said(rid)); diff != "" {
+		t.Errorf("agents read (-want +got):\n%s", diff)
+	}
+	if _, err := s.Say(rcfake.Says{Who: "sam", Room: rid, Text: "ok"}); err != nil {
+		t.Fatal(err)
+	}
+	s.sink.await(t, "the agent's answer", func() bool { return len(s.sink.of(bot.EventMessage)) > 0 })
+	if got := s.sink.of(bot.EventMessage); got[0].Text != "ok" {
+		t.Errorf("an event of the bot's own words: %+v", got)
 	}
 }
 
@@ -253,11 +288,6 @@ func TestLivechatNobodyThere(t *testing.T) {
 func TestLivechatTokensAreSecret(t *testing.T) {
 	s := newService(t)
 	s.enter(t, s.customer(1))
-	other, err := rocketchat.New(rocketchat.Options{URL: s.url, UserID: "U", Token: "t", Secret: []byte("another")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = other
 	for _, token := range s.Visitors() {
 		if len(token) < 40 || bytes.Contains([]byte(token), []byte("1001")) {
 			t.Errorf("token %q", token)
@@ -346,7 +376,7 @@ func TestLivechatLimited(t *testing.T) {
 			retry("enter", func() (err error) { at, err = s.Enter(t.Context(), v); return err })
 			for j := range each {
 				retry("tell", func() error {
-					_, err := s.Tell(t.Context(), bot.Told{Visitor: v, Room: at.Room, Key: fmt.Sprintf("%d/%d", i, j), Text: fmt.Sprintf("%d", j)})
+					_, err := s.Post(t.Context(), words(v, at.Ref, fmt.Sprintf("%d/%d", i, j), fmt.Sprintf("%d", j)))
 					return err
 				})
 			}
@@ -373,9 +403,7 @@ func TestLivechatLimited(t *testing.T) {
 
 func TestOtherWorkspaceIsLeftAlone(t *testing.T) {
 	s := newService(t)
-	srv := httptest.NewServer(s.Handler())
-	defer srv.Close()
-	if _, err := s.Tell(t.Context(), bot.Told{Visitor: s.customer(1), Room: "slack:C1:1.2", Text: "x"}); err == nil {
+	if _, err := s.Post(t.Context(), words(s.customer(1), "slack:C1:1.2", "k", "x")); err == nil {
 		t.Error("a room of another chat was taken")
 	}
 }

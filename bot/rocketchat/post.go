@@ -26,7 +26,7 @@ func messageKey(key string) string {
 // person may see goes into the room that they have with the bot alone:
 // Rocket.Chat lets nobody but its own apps whisper.
 func (a *Adapter) where(ctx context.Context, m bot.Message) (rid, thread string, err error) {
-	if m.Only != "" {
+	if _, live := liveRoom(m.Thread); m.Only != "" && !live { // in a customer's room all are agents
 		uid, ok := userID(m.Only)
 		if !ok {
 			return "", "", gone("person")
@@ -105,6 +105,11 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	if _, err := a.whoami(ctx); err != nil {
 		return "", unsent(err)
 	}
+	if rid, token, err := a.asCustomer(ctx, m.Thread, m); err != nil {
+		return "", err
+	} else if token != "" {
+		return a.tell(ctx, rid, token, m)
+	}
 	rid, thread, err := a.where(ctx, m)
 	if err != nil {
 		return "", unsent(err)
@@ -165,6 +170,11 @@ func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) e
 	rid, id, ok := messageID(ref)
 	if !ok {
 		return gone("message")
+	}
+	if _, token, err := a.asCustomer(ctx, ref, m); err != nil {
+		return err
+	} else if token != "" {
+		return a.retell(ctx, rid, id, token, m)
 	}
 	c, err := a.render(ctx, m, id)
 	if err != nil {
