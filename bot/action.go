@@ -67,6 +67,11 @@ type Open struct {
 	Platform string `json:"platform"`
 	Trigger  string `json:"trigger"`
 	Form     Form   `json:"form"`
+
+	// Only is the person, and Respond their event's Respond: they are told if
+	// the form could not be shown.
+	Only    UserRef `json:"only,omitempty"`
+	Respond string  `json:"respond,omitempty"`
 }
 
 // EnsureChannel finds or makes a channel. Its Platform is that of another

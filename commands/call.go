@@ -132,7 +132,7 @@ func (c *call) open(f bot.Form) error {
 	f.Channel, f.Thread = c.ev.Channel, c.ev.Thread
 	return c.add(c.tx, outbox.Action{
 		Kind: bot.KindOpen, Key: fmt.Sprintf("commands:form:%s:%s", c.ev.Platform, c.ev.ID),
-	}, bot.Open{Platform: c.ev.Platform, Trigger: c.ev.Trigger, Form: f})
+	}, bot.Open{Platform: c.ev.Platform, Trigger: c.ev.Trigger, Form: f, Only: c.ev.User.Ref, Respond: c.ev.Respond})
 }
 
 // postOptions say where in the outbox a message stands.

@@ -105,7 +105,7 @@ func (d *Desk) open(tx store.Tx, ev bot.Event, c Conversation, form bot.Form) er
 	form.Channel, form.Thread = c.Channel, c.CardRef
 	_, _, err := d.ob.Add(tx, outbox.Action{
 		Kind: bot.KindOpen, Key: "desk:form:" + ev.Platform + ":" + ev.ID,
-		Payload: encode(bot.Open{Platform: ev.Platform, Trigger: ev.Trigger, Form: form}),
+		Payload: encode(bot.Open{Platform: ev.Platform, Trigger: ev.Trigger, Form: form, Only: ev.User.Ref, Respond: ev.Respond}),
 	})
 	if err != nil {
 		return fmt.Errorf("add form: %w", err)

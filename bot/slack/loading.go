@@ -250,12 +250,16 @@ func (a *Adapter) fillUnknown(ctx context.Context, name string, render func(titl
 	}
 }
 
+// CodeViewClosed is the code of a [bot.Error] of a form that the person closed
+// before it was filled.
+const CodeViewClosed = "view_closed"
+
 // gone says in plain words that a view is not there any more.
 func gone(err error) error {
 	if code(err) != "not_found" {
 		return err
 	}
-	return &bot.Error{Code: "view_closed", Message: "The form was closed before it was filled. Press the button again.", Err: err}
+	return &bot.Error{Code: CodeViewClosed, Message: "The form was closed before it was filled. Press the button again.", Err: err}
 }
 
 // isFilled reports whether something is in a view already.

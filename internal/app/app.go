@@ -243,6 +243,7 @@ func (a *App) bind() {
 	a.Outbox.OnChange(a.Incidents.ActionChanged)
 	a.Outbox.OnChange(a.Desk.ActionChanged)
 	a.Outbox.OnChange(a.Commands.ActionChanged)
+	a.Outbox.OnChange(a.formFailed)
 	a.Outbox.OnChange(func(tx store.Tx, _ outbox.State, _ outbox.Action) error {
 		if a.Changed != nil {
 			tx.OnCommit(a.Changed)

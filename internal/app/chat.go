@@ -237,9 +237,13 @@ type chatOnce struct {
 func (o chatOnce) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
 	if err := o.do(ctx, a); err != nil {
 		message := "The form could not be shown. Press the button again."
-		if e, ok := errors.AsType[*bot.Error](err); ok && e.Temporary {
+		e, ok := errors.AsType[*bot.Error](err)
+		switch {
+		case ok && e.Temporary:
 			return outbox.Receipt{}, chatError(err)
-		} else if ok && e.Message != "" {
+		case ok && e.Code == slack.CodeViewClosed:
+			return outbox.Receipt{}, rejected(codeFormClosed, e.Message, err)
+		case ok && e.Message != "":
 			message = e.Message
 		}
 		return outbox.Receipt{}, rejected("form_not_shown", message, err)

@@ -152,7 +152,9 @@ func TestChatForm(t *testing.T) {
 		w.wait(0)
 		w.chat.then("open", outcome{err: errLost})
 		open := func() string {
-			return w.add(outbox.Action{Kind: bot.KindOpen}, bot.Open{Platform: "webchat", Trigger: "t", Form: bot.Form{ID: "f"}})
+			return w.add(outbox.Action{Kind: bot.KindOpen}, bot.Open{
+				Platform: "webchat", Trigger: "t", Form: bot.Form{ID: "f", Channel: "webchat:random"}, Only: "webchat:U_ada",
+			})
 		}
 		id := open()
 		w.want(id, outbox.Failed, "form_not_shown")
@@ -164,8 +166,12 @@ func TestChatForm(t *testing.T) {
 
 		// A chat's own answer: what is for good is shown, what passes is tried again.
 		w.chat.then("open", outcome{err: &bot.Error{Code: "view_closed", Message: "The form was closed."}})
-		if a := w.want(open(), outbox.Failed, "form_not_shown"); a.Failure.Message != "The form was closed." {
+		if a := w.want(open(), outbox.Failed, codeFormClosed); a.Failure.Message != "The form was closed." {
 			t.Errorf("failure %q", a.Failure.Message)
+		}
+		w.wait(time.Minute)
+		if told := w.chat.see("webchat:random"); len(told) != 1 || !strings.Contains(told[0], "could not be shown. Press the button again.") {
+			t.Errorf("the person was told %q, want the first failure only: the second was their own doing", told)
 		}
 		w.chat.then("open", outcome{err: &bot.Error{Code: "ratelimited", Temporary: true, RetryAfter: 2}})
 		id = open()
