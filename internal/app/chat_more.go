@@ -176,3 +176,21 @@ func (c *chats) resolveChannel(ctx context.Context, ref bot.ChannelRef, key stri
 	err := c.resultOf(ctx, key, "channel", &res)
 	return res.Ref, err
 }
+
+// enter brings a customer into a room of the chat's customer service. While
+// nobody is there it waits, and what the customer says waits behind it.
+func (c *chats) enter(ctx context.Context, e bot.Enter) (any, error) {
+	l, err := able[bot.Livechat](c, e.Platform+":", "serve customers")
+	if err != nil {
+		return nil, err
+	}
+	return l.Enter(ctx, e.Visitor)
+}
+
+func (c *chats) leave(ctx context.Context, x bot.Leave) (any, error) {
+	l, err := able[bot.Livechat](c, string(x.Room), "serve customers")
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, l.Leave(ctx, x.Room, x.Why)
+}
