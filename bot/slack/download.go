@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -175,8 +174,9 @@ func fileAnswer(resp *http.Response, f bot.File, limit int64) error {
 	case resp.ContentLength > limit:
 		return tooLarge(limit)
 	}
-	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || kind != "text/html" || strings.HasPrefix(f.Type, kind) && strings.HasPrefix(resp.Header.Get("Content-Disposition"), "attachment") {
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	if kind != "text/html" || strings.HasPrefix(f.Type, kind) && strings.HasPrefix(resp.Header.Get("Content-Disposition"), "attachment") {
 		return nil
 	}
 	return noFile("missing_scope", "Slack asks Perch to sign in for this file. Add the scope files:read to the app, install it again, and see to it that Perch is in the channel.")

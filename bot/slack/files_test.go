@@ -36,8 +36,10 @@ func TestDownloadKeepsTheTokenAtSlack(t *testing.T) {
 	}))
 	defer other.Close()
 	ts, err := w.Person(slackfake.Says{User: "ada", Channel: w.channel, Files: []slackfake.Upload{
-		{Name: "a.txt", MIME: "text/plain", Data: []byte("hello")}, {Name: "doc", MIME: "application/pdf", Data: []byte("x"), External: true},
-		{Name: "shared.txt", MIME: "text/plain", Data: []byte("from afar"), CheckInfo: true}, {Name: "page.html", MIME: "text/html", Data: []byte("<html>mine</html>")},
+		{Name: "a.txt", MIME: "text/plain", Data: []byte("hello")},
+		{Name: "doc", MIME: "application/pdf", Data: []byte("x"), External: true},
+		{Name: "shared.txt", MIME: "text/plain", Data: []byte("from afar"), CheckInfo: true},
+		{Name: "page.html", MIME: "text/html", Data: []byte("<html>mine</html>")},
 	}})
 	if err != nil {
 		t.Fatal(err)

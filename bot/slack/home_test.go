@@ -23,7 +23,8 @@ func TestTheNewestHomeStays(t *testing.T) {
 	ada := bot.UserRef("slack:" + w.ada)
 	show := func(p interface {
 		ShowHome(ctx context.Context, u bot.UserRef, m bot.Message) error
-	}, text string) {
+	}, text string,
+	) {
 		t.Helper()
 		if err := p.ShowHome(t.Context(), ada, home(text)); err != nil {
 			t.Fatalf("ShowHome(%s): %v", text, err)

@@ -174,7 +174,7 @@ func (p *pacer) heard(method string, args url.Values, err error) {
 // Lanes names the queues of Slack's limits, and before them that of all that
 // goes to the workspace. See [bot.Pacer].
 func (a *Adapter) Lanes(kind, ref string, on bool) []string {
-	channel, method := "", ""
+	var channel, method string
 	switch kind {
 	case bot.KindPost:
 		id, ok := a.refs.channelID(bot.ChannelRef(ref))

@@ -121,13 +121,27 @@ func TestLanes(t *testing.T) {
 			on        bool
 			want      string
 		}{
-			{bot.KindPost, ch, false, "chat.postMessage:C1"}, {bot.KindPost, user, false, "chat.postMessage:U1"}, {bot.KindEdit, msg, false, "chat.update"},
-			{bot.KindDelete, msg, false, "chat.delete"}, {bot.KindReact, msg, true, "reactions.add"}, {bot.KindReact, msg, false, "reactions.remove"},
-			{bot.KindPin, msg, true, "pins.add"}, {bot.KindPin, msg, false, "pins.remove"}, {bot.KindHome, user, false, "views.publish"},
-			{bot.KindRead, msg, false, "conversations.replies"}, {bot.KindHistory, msg, false, "conversations.replies"}, {bot.KindMembers, prefix + "S1", false, "usergroups.users.list"},
-			{bot.KindPerson, user, false, "users.info"}, {bot.KindInspect, ch, false, "conversations.info"}, {bot.KindInvite, ch, false, "conversations.invite"},
-			{bot.KindArchive, ch, false, "conversations.archive"}, {bot.KindChannel, "slack:", false, "conversations.create"}, {bot.KindUpload, ch, false, "files.completeUploadExternal"},
-			{bot.KindOpen, "", false, ""}, {bot.KindEdit, prefix + "C1:only-17.5", false, ""}, {bot.KindPost, "webchat:x", false, ""},
+			{bot.KindPost, ch, false, "chat.postMessage:C1"},
+			{bot.KindPost, user, false, "chat.postMessage:U1"},
+			{bot.KindEdit, msg, false, "chat.update"},
+			{bot.KindDelete, msg, false, "chat.delete"},
+			{bot.KindReact, msg, true, "reactions.add"},
+			{bot.KindReact, msg, false, "reactions.remove"},
+			{bot.KindPin, msg, true, "pins.add"},
+			{bot.KindPin, msg, false, "pins.remove"},
+			{bot.KindHome, user, false, "views.publish"},
+			{bot.KindRead, msg, false, "conversations.replies"},
+			{bot.KindHistory, msg, false, "conversations.replies"},
+			{bot.KindMembers, prefix + "S1", false, "usergroups.users.list"},
+			{bot.KindPerson, user, false, "users.info"},
+			{bot.KindInspect, ch, false, "conversations.info"},
+			{bot.KindInvite, ch, false, "conversations.invite"},
+			{bot.KindArchive, ch, false, "conversations.archive"},
+			{bot.KindChannel, "slack:", false, "conversations.create"},
+			{bot.KindUpload, ch, false, "files.completeUploadExternal"},
+			{bot.KindOpen, "", false, ""},
+			{bot.KindEdit, prefix + "C1:only-17.5", false, ""},
+			{bot.KindPost, "webchat:x", false, ""},
 		} {
 			got := a.Lanes(tt.kind, tt.ref, tt.on)
 			if tt.want == "" {

@@ -41,8 +41,14 @@ func TestUploadGolden(t *testing.T) {
 
 func TestFileName(t *testing.T) {
 	for _, tt := range []struct{ name, kind, want string }{
-		{"a.png", "image/png", "a.png"}, {"../../etc/passwd", "", "passwd"}, {`C:\temp\x.pdf`, "", "x.pdf"}, {"", "image/png", "file.png"}, {"..", "", "file"},
-		{"/", "video/mp4", "file.mp4"}, {" \n", "application/vnd.openxmlformats-officedocument", "file"}, {"a\u202egpj.exe", "", "agpj.exe"},
+		{"a.png", "image/png", "a.png"},
+		{"../../etc/passwd", "", "passwd"},
+		{`C:\temp\x.pdf`, "", "x.pdf"},
+		{"", "image/png", "file.png"},
+		{"..", "", "file"},
+		{"/", "video/mp4", "file.mp4"},
+		{" \n", "application/vnd.openxmlformats-officedocument", "file"},
+		{"a\u202egpj.exe", "", "agpj.exe"},
 	} {
 		if got := fileName(bot.Upload{Name: tt.name, Type: tt.kind}); got != tt.want {
 			t.Errorf("fileName(%q, %q) = %q, want %q", tt.name, tt.kind, got, tt.want)

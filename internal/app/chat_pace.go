@@ -67,10 +67,10 @@ type whereabouts struct {
 // Lanes implements outbox.Laner.
 func (p paced) Lanes(tx store.Tx, a outbox.Action) ([]string, error) {
 	var e whereabouts
-	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, nil //nolint:nilerr // the executor says what is wrong with it
+	if json.Unmarshal(a.Payload, &e) != nil {
+		return nil, nil // the executor says what is wrong with it
 	}
-	ref, of := "", ""
+	var ref, of string
 	switch a.Kind {
 	case bot.KindPost:
 		if e.Message == nil || e.Message.Channel != "" && e.Message.Only != "" {
@@ -128,10 +128,10 @@ func (p paced) posted(tx store.Tx, key string) (string, error) {
 		return string(done.Ref), nil
 	}
 	var post bot.Post
-	if json.Unmarshal(a.Payload, &post) != nil || post.Message.Channel != "" && post.Message.Only != "" {
-		return "", nil
+	if json.Unmarshal(a.Payload, &post) == nil && (post.Message.Channel == "" || post.Message.Only == "") {
+		return first(string(post.Message.Channel), string(post.Message.Only)), nil
 	}
-	return first(string(post.Message.Channel), string(post.Message.Only)), nil
+	return "", nil
 }
 
 // Do implements outbox.Executor.

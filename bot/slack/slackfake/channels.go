@@ -234,7 +234,7 @@ func (s *Server) inviteToChannel(c *call) obj {
 	var errs []any
 	may := users[:0:0]
 	for _, u := range users {
-		code := ""
+		var code string
 		switch usr := s.st.users[u]; {
 		case usr == nil || usr.Team != c.team.id || usr.Deleted:
 			code = "user_not_found"
