@@ -19,7 +19,7 @@ func (r *Router) followUp(tx store.Tx, a outbox.Action) (handled bool, err error
 	case inviteSubject:
 		return true, r.told(tx, inviteTrouble, a)
 	case homeSubject:
-		return true, r.homeChanged(tx, rest, a)
+		return true, r.told(tx, homeTitle, a)
 	case linkSubject:
 		return true, r.linkRead(tx, rest, a)
 	case askSubject:

@@ -104,26 +104,6 @@ func (r *Router) showHome(tx store.Tx, h home, d pageData) error {
 
 const homeSubject = "home:"
 
-// homeChanged has a page that could not be shown be shown with the next change.
-func (r *Router) homeChanged(tx store.Tx, user string, a outbox.Action) error {
-	switch a.State {
-	case outbox.Done:
-		return r.cured(tx, homeTitle)
-	case outbox.Failed:
-		h, ok, err := homes.Find(tx, store.Key(user))
-		if err != nil || !ok {
-			return err
-		}
-		h.Sum = ""
-		if err := homes.Put(tx, h); err != nil {
-			return err
-		}
-		return r.trouble(tx, homeTitle, a)
-	default:
-		return nil
-	}
-}
-
 // openHomes are the pages that somebody opened lately, the newest first.
 func openHomes(tx store.Tx, most int) ([]home, error) {
 	var list []home

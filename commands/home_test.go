@@ -10,6 +10,7 @@ import (
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
 
@@ -242,4 +243,39 @@ func TestHomeFull(t *testing.T) {
 			t.Errorf("%d bytes", len(got))
 		}
 	})
+}
+
+// A chat that shows no pages is not asked again and again, and the reason is told.
+func TestHomeRefused(t *testing.T) {
+	ada, _, _, _ := people()
+	sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) {
+		w.openHome(ada)
+		<-time.After(30 * time.Minute)
+		synctest.Wait()
+		var n int
+		w.update(func(tx store.Tx) error {
+			as, err := w.ob.ByState(tx, outbox.Failed, 0)
+			n = len(as)
+			return err
+		})
+		if n != 1 {
+			t.Errorf("%d pages failed, want one", n)
+		}
+		has(t, "support", w.say(ada, "/twitter support"), "⚠ The Home tab: The chat says not_enabled.")
+		w.allow(bot.KindHome)
+		has(t, "page", w.openHome(ada), "Start Authentication")
+		hasNot(t, "support", w.say(ada, "/twitter support"), "The Home tab")
+	}, func(w *world, _ *Deps) { w.out.refuse[bot.KindHome] = "not_enabled" })
+}
+
+// Declared from a page, an incident without a channel is at least told of.
+func TestDeclareFromHome(t *testing.T) {
+	_, rio, _, _ := people()
+	sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) {
+		w.openHome(rio)
+		w.pressHome(rio, "Declare an incident")
+		f := w.form()
+		told := w.handle(bot.Event{Kind: bot.EventSubmit, User: rio, Channel: homeless, Action: f.ID, Value: f.Value, Fields: map[string]string{"title": "Slow"}})
+		has(t, "told", w.show(told...), "INC-1 is declared, but it has no channel", "channels.incidents")
+	}, func(_ *world, d *Deps) { d.IncidentsChannel = "" })
 }

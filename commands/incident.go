@@ -129,6 +129,9 @@ func (c *call) declare(title, severity string, private bool, summary string) err
 	if c.wantsRoom() {
 		return c.reply(text(inc.Name() + " is declared. Perch makes a channel for it and brings you there."))
 	}
+	if channel == "" {
+		return c.reply(text(inc.Name() + " is declared, but it has no channel: whoever runs Perch names one under channels.incidents in its configuration. Until then: /incident status " + inc.Name()))
+	}
 	if c.ev.Channel == channel {
 		return nil // the card stands right there
 	}

@@ -90,6 +90,9 @@ func TestEmoji(t *testing.T) {
 		if len(made) != 1 {
 			t.Fatalf("%d entries, want 1", len(made))
 		}
+		if got := w.didWhat("read webchat:x1"); len(got) != 1 {
+			t.Errorf("read %d times, want once", len(got))
+		}
 		e := made[0]
 		if e.Text != words1 || e.AuthorName != "Max" || e.AddedByName != "Rio" || e.Visibility != incident.Internal || e.Permalink != "https://chat.test/webchat:x1" ||
 			!e.OccurredAt.Equal(time.Date(2026, 11, 20, 11, 30, 5, 123_000_000, time.UTC)) {
@@ -169,8 +172,10 @@ func TestEmojiWhere(t *testing.T) {
 		own := w.out.chat[len(w.out.chat)-1]
 		has(t, "echo", w.show(own.Message), "In the second's thread")
 		for _, ref := range []bot.MessageRef{own.ref, w.root(2)} {
-			w.message(ref, "", bot.User{Name: "Perch"}, "x")
-			w.react(rio, incidents, ref, "pushpin", true)
+			w.message(ref, w.root(2), bot.User{Name: "Perch"}, "x")
+			if got := w.react(rio, incidents, ref, "pushpin", true); got != "" {
+				t.Errorf("told %q", got)
+			}
 		}
 		if n := len(w.made("INC-2")); n != 1 {
 			t.Errorf("%d entries, want none of Perch's own words", n)
