@@ -120,6 +120,7 @@ func TestKeyboard(t *testing.T) {
 	if reply.Thread == "" || reply.User.Ref != ada {
 		t.Errorf("the answer is %+v", reply)
 	}
+	becomes(ctx, t, "the answer on the page", `document.querySelector('#thread [data-ref="`+string(reply.Message)+`"]')`)
 	keys(ctx, t, kb.Escape)
 	becomes(ctx, t, "the thread closed and its message in focus", `document.querySelector("#thread").hidden && document.activeElement.dataset.ref === "`+string(reply.Thread)+`"`)
 
