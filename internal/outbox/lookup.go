@@ -105,6 +105,13 @@ func (r *runner) repeat(rec *record) string {
 // lookFailed tries the same rung again. Nothing is sent meanwhile; after many
 // times a person may know better.
 func (r *runner) lookFailed(rec *record, err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Outcome == Later && e.Failure.RetryAt.After(now()) {
+		// The service says when it answers: to ask in vain until then tells
+		// nothing, and a person would know no better.
+		rec.NotBefore = e.Failure.RetryAt.UTC()
+		return "lookup_later"
+	}
 	rec.LookFail++
 	r.log.Warn("look up action", "kind", rec.Kind, "action", rec.ID, "attempt", rec.LookFail, "err", err)
 	if rec.LookFail >= r.opt.MaxAttempts {
@@ -112,10 +119,6 @@ func (r *runner) lookFailed(rec *record, err error) string {
 		return "lookup_failed"
 	}
 	rec.NotBefore = now().Add(r.backoff(rec.LookFail))
-	var e *Error
-	if errors.As(err, &e) && !e.Failure.RetryAt.IsZero() {
-		rec.NotBefore = e.Failure.RetryAt.UTC()
-	}
 	return "lookup_failed"
 }
 

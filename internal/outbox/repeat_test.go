@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,4 +56,67 @@ func TestRepeat(t *testing.T) {
 			})
 		})
 	}
+}
+
+// slow is a service whose looks have to wait for their turn.
+type slow struct{ busy, looks int }
+
+func (s *slow) Do(context.Context, Action) (Receipt, error) {
+	return Receipt{}, errors.New("who knows")
+}
+
+func (s *slow) Reconcile(context.Context, Action) (Verdict, Receipt, error) {
+	s.looks++
+	if s.looks <= s.busy {
+		return Absent, Receipt{}, &Error{Outcome: Later, Failure: Failure{Code: "ratelimited", RetryAt: time.Now().Add(2 * time.Second)}}
+	}
+	return Found, Receipt{}, nil
+}
+
+func (s *slow) Ladder() []time.Duration { return []time.Duration{0} }
+
+// A look that has to wait for its turn tells nothing, however often: no person
+// is asked.
+func TestALookThatHasToWaitIsNoFailure(t *testing.T) {
+	inBubble(t, Options{MaxAttempts: 3}, func(w *world) {
+		s := &slow{busy: 50}
+		w.ob.Register("slow", s)
+		w.run()
+		var id string
+		w.update(func(tx store.Tx) error {
+			a, _, err := w.ob.Add(tx, Action{Kind: "slow", Key: "k", Payload: []byte("{}")})
+			id = a.ID
+			return err
+		})
+		pass(5 * time.Minute)
+		if w.wantState(id, Done); s.looks != s.busy+1 {
+			t.Errorf("%d looks, want %d", s.looks, s.busy+1)
+		}
+	})
+}
+
+// laned is a service that knows the lanes of its actions itself.
+type laned struct{ harmless }
+
+func (l *laned) Lanes(_ store.Tx, a Action) ([]string, error) {
+	if a.Key == "bad" {
+		return nil, errors.New("no lanes")
+	}
+	return []string{"chat:1", "x:1"}, nil
+}
+
+func TestAnExecutorNamesLanes(t *testing.T) {
+	inBubble(t, Options{}, func(w *world) {
+		w.ob.Register("laned", &laned{})
+		w.update(func(tx store.Tx) error {
+			a, _, err := w.ob.Add(tx, Action{Kind: "laned", Key: "k", Lanes: []string{"x:1", "own"}})
+			if want := []string{"chat:1", "own", "x:1"}; err != nil || !slices.Equal(a.Lanes, want) {
+				t.Errorf("Add = %v, %v, want lanes %v", a.Lanes, err, want)
+			}
+			if _, _, err := w.ob.Add(tx, Action{Kind: "laned", Key: "bad"}); err == nil {
+				t.Error("an action whose lanes are not known was added")
+			}
+			return nil
+		})
+	})
 }
