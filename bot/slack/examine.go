@@ -120,12 +120,12 @@ func (w *Workspaces) Examine(ctx context.Context) []bot.Finding {
 	case err != nil:
 		return append(out, bot.Finding{About: "workspaces", Text: "They can't be listed: " + err.Error() + ".", Do: "See what the check of the store says."})
 	case len(teams) == 0:
-		return append(out, bot.Finding{About: "workspaces", Text: "Perch is installed in none.", Do: "Open /slack/install under Perch's public address and install it."})
+		return append(out, bot.Finding{About: "workspaces", Text: "Perch is installed in none.", Do: "Make a link with perch slack install-link, open it and add Perch to a workspace."})
 	}
 	for _, team := range teams {
 		ws, err := w.find(ctx, team)
 		if err != nil {
-			out = append(out, bot.Finding{About: team, Text: "Its token can't be read: " + err.Error() + ".", Do: "Install Perch there again, from /slack/install.", Serious: true})
+			out = append(out, bot.Finding{About: team, Text: "Its token can't be read: " + err.Error() + ".", Do: "Install Perch there again, with a link from perch slack install-link.", Serious: true})
 			continue
 		}
 		for _, f := range ws.examine(ctx) {
