@@ -11,7 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// Slack's three entities, and back. Neither changes.
+// Slack's three entities, and back.
+//
+//nolint:gochecknoglobals // neither changes
 var (
 	entities     = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	fromEntities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")

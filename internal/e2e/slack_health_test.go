@@ -53,8 +53,7 @@ func (o *office) ask(where string) (string, error) {
 		c := exec.Command(perch, where)
 		c.Env = append(c.Environ(), "PERCH_CONFIG="+o.conf, "PERCH_HEALTH_URL="+o.p.url)
 		out, err := c.CombinedOutput()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if _, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = nil // it says that something is wrong, which it is
 		}
 		return string(out), err

@@ -327,7 +327,7 @@ func testTableReadThenChanged(t *testing.T, s store.Store) {
 		}
 		return rec
 	}
-	tagged := func(tag string, want string) {
+	tagged := func(tag, want string) {
 		t.Helper()
 		view(t, s, func(tx store.Tx) error {
 			got, err := store.Collect(tab.By(tx, "tag", store.Key(tag), store.Range{}))
