@@ -37,8 +37,11 @@ func places() store.Table[place] {
 	}
 }
 
-// lookAgain is how often a channel is looked at: what is private can be made public.
+// lookAgain is how often a channel is looked at: what is private can be made
+// public. What was seen longer ago than twice that may be so no more.
 const lookAgain = time.Hour
+
+func (p place) stale() bool { return now().Sub(p.Known) > 2*lookAgain }
 
 // channelLane is what is held until a channel is known to be private.
 func channelLane(ch bot.ChannelRef) string { return "desk:" + string(ch) }
@@ -67,7 +70,7 @@ func (d *Desk) watch(tx store.Tx, ch bot.ChannelRef) error {
 		return err
 	}
 	p.Ref, p.Next = ch, now()
-	if p.Known.IsZero() {
+	if p.stale() {
 		err = d.hold(tx, p, "channel_unknown", "Direct messages wait until Perch knows who reads the department's channel.")
 	} else if why, code := unfit(p); why != "" {
 		err = d.hold(tx, p, code, why)
@@ -180,8 +183,8 @@ func (d *Desk) looked(tx store.Tx, ch bot.ChannelRef, a outbox.Action) error {
 	return places().Put(tx, p)
 }
 
-// notSeen is a channel that the chat would not describe. What is known of it
-// stays; what never was waits.
+// notSeen is a channel that the chat would not describe. What was seen not long
+// ago holds.
 func (d *Desk) notSeen(tx store.Tx, p place, a outbox.Action) error {
 	if a.Failure != nil && a.Failure.Code == "not_able" {
 		if err := places().Delete(tx, store.Key(string(p.Ref))); err != nil {
@@ -190,7 +193,7 @@ func (d *Desk) notSeen(tx store.Tx, p place, a outbox.Action) error {
 		return d.unhold(tx, p.Ref)
 	}
 	p.Next = now().Add(lookAgain / 12)
-	if p.Known.IsZero() {
+	if p.stale() {
 		why := "Direct messages of customers wait: Perch can't see who reads the department's channel. " + reason(a)
 		if err := d.hold(tx, p, "channel_unseen", why); err != nil {
 			return err

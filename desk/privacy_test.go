@@ -132,6 +132,22 @@ func TestPrivateChannel(t *testing.T) {
 		w.department("") // a start later it is still known
 		w.in("101", "still there?")
 		contains(t, "shown", strings.Join(w.texts(support), "\n"), "still there?")
+		w.wait(3 * time.Hour) // Perch is away, and somebody makes it public
+		w.chat.mu.Lock()
+		w.chat.channels[support] = bot.Channel{Ref: support, Name: "x-support", Member: true}
+		w.chat.mu.Unlock()
+		w.department("")
+		w.in("150", "my card is 4242")
+		w.tick()
+		w.settle()
+		if got := strings.Join(w.texts(support), "\n"); strings.Contains(got, "4242") {
+			t.Error("what was seen three hours ago was taken for granted")
+		}
+		w.chat.mu.Lock()
+		w.chat.channels[support] = bot.Channel{Ref: support, Name: "x-support", Private: true, Member: true}
+		w.chat.mu.Unlock()
+		w.pass(time.Hour + time.Minute)
+		contains(t, "shown", strings.Join(w.texts(support), "\n"), "4242")
 		w.tick()
 		w.settle()
 		looks = w.chat.looks
