@@ -111,6 +111,9 @@ func (r *Router) archiveChanged(tx store.Tx, incidentID string, a outbox.Action)
 // back notes that people write in an archived channel again: somebody has
 // taken it out of the archive.
 func (r *Router) back(tx store.Tx, ch bot.ChannelRef) error {
+	if !r.PerIncident {
+		return nil // not one read more for each command
+	}
 	incidentID, ok, err := r.roomOf(tx, ch)
 	if err != nil || !ok {
 		return err

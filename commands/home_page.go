@@ -248,6 +248,8 @@ func (p *page) conversation(c desk.Conversation, act bot.Button) error {
 	}
 	state := "waits for the customer"
 	switch {
+	case c.State == desk.Snoozed:
+		state = "put off until " + clock(c.SnoozedUntil)
 	case !c.WaitingSince.IsZero() && c.Owner == p.user:
 		state = "waits for you since " + clock(c.WaitingSince)
 	case !c.WaitingSince.IsZero():

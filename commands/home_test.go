@@ -87,6 +87,13 @@ func TestHome(t *testing.T) {
 		got = w.home(sam)
 		has(t, "Sam's page", got, "# Your conversations\nJane 1", "[Close] asks:")
 		hasNot(t, "Sam's page", got, "Waiting for an agent")
+		w.update(func(tx store.Tx) error {
+			_, err := w.desk.Snooze(tx, claim.Value, time.Now().Add(time.Hour), sam)
+			return err
+		})
+		<-time.After(3 * time.Second)
+		synctest.Wait()
+		has(t, "Sam's page", w.home(sam), "put off until 13:00 UTC, 20 Nov")
 
 		w.say(rio, "/incident new --severity sev1 Slow")
 		w.draft("We are slow")

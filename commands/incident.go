@@ -80,7 +80,7 @@ func (c *call) openNew(severity string) error {
 	return c.open(bot.Form{
 		ID: formNew, Title: titleNew, Submit: "Declare",
 		Inputs: []bot.Input{
-			{Name: "title", Label: "What is wrong?", Hint: "Checkout is slow in Europe", Max: incident.MaxTitle},
+			{Name: "title", Label: "What is wrong?", Hint: "Such as: Checkout is slow in Europe", Max: incident.MaxTitle},
 			{Name: "severity", Label: "Severity", Options: severityOptions(), Initial: orDefault(severity, "none")},
 			{Name: "summary", Label: "Summary", Lines: 3, Optional: true, Max: incident.MaxText},
 		},

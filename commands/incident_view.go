@@ -34,7 +34,7 @@ func (r *Router) card(inc incident.Incident) bot.Message {
 			bot.Header(title),
 			bot.Fields(
 				bot.Field{Label: "Status", Value: []bot.Span{bot.Plain(statusWord(inc.Status))}},
-				bot.Field{Label: "Severity", Value: []bot.Span{bot.Plain(severityWord(inc.Severity))}},
+				bot.Field{Label: "Severity", Value: []bot.Span{bot.Plain(strings.TrimPrefix(severityWord(inc.Severity), "severity "))}},
 				bot.Field{Label: "Declared by", Value: personSpan(inc.CreatedBy)},
 				bot.Field{Label: "Started", Value: []bot.Span{bot.Plain(clock(inc.StartedAt))}},
 			),
