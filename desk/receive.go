@@ -215,15 +215,18 @@ func (d *Desk) goOn(tx store.Tx, c *Conversation) error {
 			return err
 		}
 	}
-	m := line("The customer wrote again: the conversation is open again. Claim it to answer.")
 	if there {
 		c.State, c.Owner, c.OwnerName = Claimed, c.Previous, c.PreviousName
-		m = bot.Message{
-			Text:   c.OwnerName + ": the customer wrote again, the conversation is open again.",
-			Blocks: []bot.Block{bot.Para(bot.Mention(c.Owner), bot.Plain(": the customer wrote again, the conversation is open again."))},
-		}
+		return d.note(tx, c, calling([]Duty{{User: c.Owner, Name: c.OwnerName}}, "the customer wrote again, the conversation is open again."))
 	}
-	return d.note(tx, c, m)
+	onDuty, err := d.Who(tx, c.Department)
+	if err != nil {
+		return err
+	}
+	if len(onDuty) == 0 {
+		return d.note(tx, c, line("The customer wrote again: the conversation is open again. Claim it to answer."))
+	}
+	return d.note(tx, c, calling(onDuty, "the customer wrote again: the conversation is open again. Press Claim above to answer."))
 }
 
 // callAgents begins the thread of a new conversation: it names those on duty

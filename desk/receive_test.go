@@ -207,6 +207,7 @@ func TestReopen(t *testing.T) {
 		if c := w.conv(); c.ID != id || c.State != Queued || c.Owner != "" {
 			t.Errorf("conversation = %+v, want it open for everybody", c)
 		}
+		contains(t, "thread", strings.Join(w.thread(), "\n"), "Lee: the customer wrote again")
 
 		w.press(lee, "desk.claim", id)
 		w.press(lee, "desk.close", id)
