@@ -126,7 +126,7 @@ func TestForms(t *testing.T) {
 		}
 		has(t, "no title", w.submit(rio, formNew, f.Value, map[string]string{"title": " "}), "needs a title")
 		w.submit(rio, formNew, f.Value, map[string]string{"title": "Slow", "severity": "none", "summary": "Very"})
-		has(t, "card", w.channel(incidents), "INC-1: Slow", "Severity: severity not known", "> Very")
+		has(t, "card", w.channel(incidents), "INC-1: Slow", "Severity: not known", "> Very")
 		w.press(rio, btnUpdate)
 		f = w.form()
 		has(t, "empty", w.submit(rio, formEntry, f.Value, map[string]string{"text": ""}), "nothing was added")
