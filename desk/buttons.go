@@ -235,8 +235,16 @@ func (d *Desk) discard(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
-	if m.Delivery == Sending && d.agent(tx, ev.User.Ref) == nil {
-		if err := d.withdrawMore(tx, ev, m); err != nil {
+	if d.agent(tx, ev.User.Ref) == nil {
+		if m.Delivery == Sending {
+			err = d.withdrawMore(tx, ev, m)
+		} else {
+			err = d.eachQuiet(tx, m, func(one Message) error {
+				_, err := d.ob.Cancel(tx, one.Action, string(ev.User.Ref))
+				return err
+			})
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -263,7 +271,13 @@ func (d *Desk) retry(tx store.Tx, ev bot.Event) error {
 	text := signed(s, m)
 	changed := m.Origin == Agent && (m.Delivery == Failed || m.Delivery == Stuck) && !says(a, text)
 	if !changed {
-		return d.decide(tx, ev, d.ob.Retry)
+		if err := d.decide(tx, ev, d.ob.Retry); err != nil {
+			return err
+		}
+		return d.eachQuiet(tx, m, func(one Message) error {
+			_, err := d.ob.Retry(tx, one.Action, string(ev.User.Ref))
+			return err
+		})
 	}
 	if why := tooLong(c, m, s); why != "" {
 		return problem(CodeTooLong, "Not sent. %s", why)
@@ -283,7 +297,10 @@ func (d *Desk) retry(tx store.Tx, ev bot.Event) error {
 	if err := messages().Put(tx, m); err != nil {
 		return err
 	}
-	return d.put(tx, c)
+	if err := d.put(tx, c); err != nil {
+		return err
+	}
+	return d.eachQuiet(tx, m, func(one Message) error { return d.sendAfter(tx, ev, c, one, s) })
 }
 
 // tooLate tells the person that the outbox would not do it any more. Other

@@ -381,6 +381,9 @@ func (d *Desk) failed(tx store.Tx, c *Conversation, m *Message, a outbox.Action)
 	if err := d.settleNotice(tx, *c, m, "This could not be sent."); err != nil {
 		return err
 	}
+	if told, err := d.toldOfWhole(tx, *m); err != nil || told {
+		return err
+	}
 	text := "⚠ Not sent: “" + m.said() + "”. " + m.Reason
 	err := d.notice(tx, *c, m, text,
 		bot.Button{ID: "desk.retry", Label: "Retry", Value: m.ID, Style: bot.ButtonPrimary},

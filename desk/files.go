@@ -285,6 +285,48 @@ func (d *Desk) withdrawMore(tx store.Tx, ev bot.Event, m Message) error {
 	return nil
 }
 
+// toldOfWhole reports whether a part of a message failed for the reason for
+// which the whole did: that was said, and is decided for both at once.
+func (d *Desk) toldOfWhole(tx store.Tx, m Message) (bool, error) {
+	if m.Part == "" {
+		return false, nil
+	}
+	whole, ok, err := messages().Find(tx, store.Key(m.Part))
+	return ok && whole.Delivery == Failed && whole.Reason == m.Reason, err
+}
+
+// eachQuiet does something about each part of m that failed with it.
+func (d *Desk) eachQuiet(tx store.Tx, m Message, do func(one Message) error) error {
+	for _, key := range m.More {
+		one, ok, err := messages().Find(tx, store.Key(key))
+		if err != nil {
+			return err
+		}
+		if !ok || one.Delivery != Failed || one.Notice != "" {
+			continue
+		}
+		if err := do(one); err != nil && !errors.Is(err, outbox.ErrTooLate) && !errors.Is(err, outbox.ErrState) {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendAfter queues a part anew, behind the message that it belongs to.
+func (d *Desk) sendAfter(tx store.Tx, ev bot.Event, c Conversation, one Message, s Settings) error {
+	if _, err := d.ob.Cancel(tx, one.Action, string(ev.User.Ref)); err != nil {
+		return err
+	}
+	one, _, err := d.message(tx, one.ID) // as the withdrawal left it
+	if err != nil {
+		return err
+	}
+	if err := d.addDM(tx, c, &one, s); err != nil {
+		return err
+	}
+	return messages().Put(tx, one)
+}
+
 // markParts marks what an agent wrote by what became of all its parts: trouble
 // with one is trouble, and it is delivered when all are. m is one of the parts,
 // as it now is; its caller stores it.

@@ -66,6 +66,41 @@ func TestTroubleWithOneFile(t *testing.T) {
 	})
 }
 
+// TestTroubleWithAllFiles: what fails for one reason is said once, and Retry
+// and Discard are for all of it.
+func TestTroubleWithAllFiles(t *testing.T) {
+	for _, way := range []string{"retry", "changed", "discard"} {
+		scene(t, func(t *testing.T, w *world) {
+			sam := withFiles(w)
+			no := rejected("They take no messages.")
+			w.x.mu.Lock()
+			w.x.next = []func(int) error{no, no, no}
+			w.x.mu.Unlock()
+			ref := w.write(sam, "look", picture("a.png"), picture("b.png"), picture("c.png"))
+			if n := strings.Count(strings.Join(w.thread(), "\n"), "⚠ Not sent"); n != 1 {
+				t.Errorf("%s: it is said %d times: %q", way, n, w.thread())
+			}
+			equal(t, "mark", w.reactions(ref), []string{markTrouble})
+			want, button := []string{"look [webchat Fa.png]", " [webchat Fb.png]", " [webchat Fc.png]"}, "desk.retry"
+			switch way {
+			case "changed":
+				w.event(bot.Event{Kind: bot.EventMessageEdited, User: sam, Message: ref, Thread: w.conv().CardRef, Text: "see"})
+				want[0] = "see [webchat Fa.png]"
+			case "discard":
+				want, button = nil, "desk.discard"
+			}
+			w.press(sam, button, w.message(ref).ID)
+			w.settle()
+			equal(t, way+": sent", w.sent(), want)
+			if way != "discard" {
+				equal(t, way+": mark", w.reactions(ref), []string{markSent})
+			} else if got := w.reactions(ref); len(got) > 0 {
+				t.Errorf("marks of what was discarded: %q", got)
+			}
+		})
+	}
+}
+
 // TestEditKeepsFiles: the words change, the files stay; a note takes all back.
 func TestEditKeepsFiles(t *testing.T) {
 	scene(t, func(t *testing.T, w *world) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -340,6 +341,47 @@ func TestArm(t *testing.T) {
 		pass(time.Minute)
 		if a := w.wantState(ids[0], Done); a.Attempts != 1 || arms != 3 {
 			t.Errorf("attempts = %d, arms = %d; want 1, 3", a.Attempts, arms)
+		}
+	})
+}
+
+// patient is a service that may take longer over some actions.
+type patient struct {
+	armed
+	most func(a Action) time.Duration
+}
+
+func (s patient) Patience(a Action) time.Duration { return s.most(a) }
+
+func TestPatience(t *testing.T) {
+	inBubble(t, Options{AttemptTimeout: time.Minute}, func(w *world) {
+		var armFor, doFor []time.Duration
+		left := func(ctx context.Context) time.Duration {
+			end, _ := ctx.Deadline()
+			return time.Until(end)
+		}
+		ex := patient{armed{newService(), func(ctx context.Context, _ Action) (json.RawMessage, error) {
+			armFor = append(armFor, left(ctx))
+			return json.RawMessage(`{}`), nil
+		}}, func(a Action) time.Duration {
+			if a.Key == "long" {
+				return time.Hour
+			}
+			return 0
+		}}
+		ex.onDo = func(ctx context.Context, _ Action) (Receipt, error) {
+			doFor = append(doFor, left(ctx))
+			return Receipt{}, nil
+		}
+		w.ob.Register("patient", ex)
+		w.run()
+		for _, key := range []string{"long", "short"} {
+			w.add(Action{Key: key, Kind: "patient"})
+			pass(time.Second)
+		}
+		want := []time.Duration{time.Hour, time.Minute}
+		if !slices.Equal(armFor, want) || !slices.Equal(doFor, want) {
+			t.Errorf("Arm had %v, Do had %v, want %v for both", armFor, doFor, want)
 		}
 	})
 }
