@@ -379,3 +379,23 @@ func TestNoteIsNoNoteAnyMore(t *testing.T) {
 		}
 	})
 }
+
+func FuzzSaid(f *testing.F) {
+	for _, s := range []string{"claim", "note: x", "snooze 2h", "transfer @sam lee", "", "\n", "note\nthe text", "CLAIM!"} {
+		f.Add("", s)
+		f.Add("/claim", s)
+		f.Add("/@perch", s)
+	}
+	f.Fuzz(func(t *testing.T, command, text string) {
+		name, rest := said(bot.Event{Command: command, Text: text})
+		if strings.ContainsAny(name, " \n") && !strings.ContainsAny(command, " \n") {
+			t.Errorf("said(%q, %q) = %q, want one word", command, text, name)
+		}
+		if name != strings.ToLower(name) {
+			t.Errorf("said(%q, %q) = %q", command, text, name)
+		}
+		if !strings.Contains(command+" "+strings.Join(strings.Fields(text), " "), strings.Join(strings.Fields(rest), " ")) {
+			t.Errorf("said(%q, %q): rest = %q", command, text, rest)
+		}
+	})
+}
