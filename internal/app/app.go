@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
-	"github.com/perch-chat/perch/bot/slack"
 	"github.com/perch-chat/perch/commands"
 	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/incident"
@@ -224,7 +223,7 @@ func (a *App) bind() {
 	}
 	toChat := &chats{db: a.DB, ob: a.Outbox, in: a.Inbox, platforms: platforms}
 	toChat.register()
-	a.Outbox.Register(bot.KindUpload, chatUpload{xs: a.xs(), c: toChat})
+	a.Outbox.Register(bot.KindUpload, pacedUpload{chatUpload{xs: a.xs(), c: toChat}})
 	files := xFiles{xs: a.xs(), platforms: platforms}
 	webhook := ""
 	if a.o.Config.X.Webhook {
@@ -294,8 +293,7 @@ func (a *App) seed(tx store.Tx) error {
 	if err := a.keepDepartments(tx, departments); err != nil {
 		return err
 	}
-	// The token may be a new one; if it is not, the first call says so.
-	if err := a.Outbox.Release(tx, slack.Lane("")); err != nil {
+	if err := a.letWorkspacesGo(tx); err != nil {
 		return err
 	}
 	if err := a.afterRestore(tx); err != nil {

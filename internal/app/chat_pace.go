@@ -243,3 +243,20 @@ func hold(a outbox.Action, pace []outbox.Pace, f outbox.Failure) *outbox.Hold {
 	}
 	return &outbox.Hold{Lane: lane, Code: f.Code, Message: f.Message, Until: until}
 }
+
+// pacedUpload is a chatUpload that keeps the chat's pace too.
+type pacedUpload struct{ chatUpload }
+
+var _ outbox.Laner = pacedUpload{}
+
+func (u pacedUpload) paced() paced { return paced{u.chatUpload, u.c} }
+
+// Lanes implements outbox.Laner.
+func (u pacedUpload) Lanes(tx store.Tx, a outbox.Action) ([]string, error) {
+	return u.paced().Lanes(tx, a)
+}
+
+// Do implements outbox.Executor.
+func (u pacedUpload) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
+	return u.paced().Do(ctx, a)
+}

@@ -60,7 +60,9 @@ func playSending(t *testing.T, known bool, fn func(s *sending)) {
 			t.Fatal(err)
 		}
 		s.ob = outbox.New(s.db, outbox.Options{Exclusive: true})
-		(&chats{db: s.db, ob: s.ob, platforms: map[string]bot.Platform{"slack": a}}).register()
+		c := &chats{db: s.db, ob: s.ob, platforms: map[string]bot.Platform{"slack": a}}
+		c.register()
+		s.ob.Register(bot.KindUpload, pacedUpload{chatUpload{c: c}})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.ob.Run(ctx) }()
@@ -309,6 +311,59 @@ func TestEditsOfAMessageAreCoalesced(t *testing.T) {
 		}
 		if slices.ContainsFunc(s.Calls(), func(c slackfake.Call) bool { return strings.Contains(c.Error, "ratelimited") }) {
 			t.Error("a call was refused")
+		}
+	})
+}
+
+// What an action waits for follows from what it does, also where the message
+// that it is about is not there yet.
+func TestLanesOfActions(t *testing.T) {
+	playSending(t, false, func(s *sending) {
+		c := s.channels[0]
+		ch, msg := bot.ChannelRef("slack:"+c), bot.MessageRef("slack:"+c+":17.5")
+		s.add(s.post("posted", c, "", "x"), action(t, bot.KindPost, "whispered", "", bot.Post{Message: bot.Message{Channel: ch, Only: "slack:U0ADA", Text: "x"}}))
+		s.settle([]string{"posted"}, time.Minute)
+		var posted string
+		for _, m := range s.Messages(c) {
+			posted = "slack:" + c + ":" + m.TS
+		}
+		edit := func(ref bot.MessageRef, of string) bot.Edit {
+			return bot.Edit{Ref: ref, RefOf: of, Message: bot.Message{Channel: ch, Text: "y"}}
+		}
+		for i, tt := range []struct {
+			kind    string
+			payload any
+			want    []string
+		}{
+			{bot.KindPost, bot.Post{Message: bot.Message{Channel: ch, Text: "x"}}, []string{"chat:slack:chat.postMessage:" + c}},
+			{bot.KindPost, bot.Post{Message: bot.Message{Only: "slack:U0ADA", Text: "x"}}, []string{"chat:slack:chat.postMessage:U0ADA"}},
+			{bot.KindPost, bot.Post{Message: bot.Message{Channel: ch, Only: "slack:U0ADA", Text: "x"}}, nil},
+			{bot.KindPost, bot.Post{Message: bot.Message{Channel: "webchat:support", Text: "x"}}, nil},
+			{bot.KindEdit, edit(msg, ""), []string{"chat:slack:chat.update", "quiet:chat.edit:" + string(msg)}},
+			{bot.KindEdit, edit("", "posted"), []string{"chat:slack:chat.update", "quiet:chat.edit:posted"}},
+			{bot.KindEdit, edit("", "whispered"), nil},
+			{bot.KindEdit, edit("", "nowhere"), nil},
+			{bot.KindReact, bot.React{Ref: bot.MessageRef(posted), Emoji: "eyes", On: true}, []string{"chat:slack:reactions.add"}},
+			{bot.KindReact, bot.React{RefOf: "posted", Emoji: "eyes"}, []string{"chat:slack:reactions.remove"}},
+			{bot.KindHome, bot.Home{User: "slack:U0ADA", Page: bot.Message{Text: "x"}}, []string{"chat:slack:views.publish", "quiet:chat.home:slack:U0ADA"}},
+			{bot.KindMembers, bot.Members{Group: "slack:S1"}, []string{"chat:slack:usergroups.users.list"}},
+			{bot.KindHistory, bot.History{Thread: msg}, []string{"chat:slack:conversations.replies"}},
+			{bot.KindChannel, bot.EnsureChannel{Platform: "slack", Name: "x"}, []string{"chat:slack:conversations.create"}},
+			{bot.KindUpload, bot.UploadFile{Channel: ch}, []string{"chat:slack:files.completeUploadExternal"}},
+		} {
+			a := action(t, tt.kind, fmt.Sprint("lanes:", i), "", tt.payload)
+			a.State = outbox.Draft // it goes nowhere
+			var got []string
+			if err := s.db.Update(t.Context(), func(tx store.Tx) error {
+				a, _, err := s.ob.Add(tx, a)
+				got = slices.DeleteFunc(a.Lanes, func(l string) bool { return !strings.Contains(l, ".") }) // a workspace's own is not looked at
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%s of %+v waits in %q, want %q", tt.kind, tt.payload, got, tt.want)
+			}
 		}
 	})
 }
