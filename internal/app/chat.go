@@ -103,7 +103,10 @@ func chatError(err error) error {
 			n = &slack.NotInstalled{}
 		}
 		out.Outcome = outbox.Later
-		out.Hold = &outbox.Hold{Lane: slack.Lane(n.Team), Code: e.Code, Message: e.Message, Since: time.Now().UTC()}
+		// Another replica may have installed it in the meantime, so one is tried
+		// now and then.
+		now := time.Now().UTC()
+		out.Hold = &outbox.Hold{Lane: slack.Lane(n.Team), Code: e.Code, Message: e.Message, Since: now, Until: now.Add(recheck)}
 		return out
 	}
 	if e.Temporary {

@@ -61,6 +61,11 @@ func (k *keptWorkspaces) Find(ctx context.Context, team string) (slack.Installat
 	}
 	g, ok, err := a.Installs.Find(ctx, team)
 	switch {
+	case errors.Is(err, accounts.ErrUnsealable):
+		// With the token goes the installation: to refuse what Slack delivers
+		// would only bring it again.
+		a.log.ErrorContext(ctx, "the token of a slack workspace can't be opened: set the key that sealed it, or install perch there again", "team", team, "err", err)
+		return slack.Installation{}, slack.ErrNotInstalled
 	case err != nil:
 		return slack.Installation{}, err
 	case !ok:
@@ -178,6 +183,25 @@ func (a *App) workspaceChanged(tx store.Tx, w installs.Workspace, installed bool
 	}
 	return a.tellOtherSetup(tx, w, "✅ Perch was installed in the Slack workspace "+name+".",
 		"In the configuration its channels and people are written slack:"+w.Team+":ID.")
+}
+
+// letWorkspacesGo lets go what was held for want of a token: that may be a new
+// one, or there is the key to it again. If not, the first call says so.
+func (a *App) letWorkspacesGo(tx store.Tx) error {
+	all, err := installs.List(tx)
+	if err != nil {
+		return err
+	}
+	lanes := []string{slack.Lane("")}
+	for _, w := range all {
+		lanes = append(lanes, slack.Lane(w.Team))
+	}
+	for _, l := range lanes {
+		if err := a.Outbox.Release(tx, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellOtherSetup tells the setup channel, unless it is in that workspace.

@@ -324,6 +324,27 @@ func TestWorkspaces(t *testing.T) {
 	c.slack.Command("U0BEA", c.beta, "/incident", "new Back again")
 	c.reads(c.beta, "", "INC-2: Back again")
 
+	// Without its key, it is as if it weren't there; the others are not disturbed.
+	c.stop()
+	key := c.config.EncryptionKey
+	c.config.EncryptionKey = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
+	if ln, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", strings.TrimPrefix(c.config.PublicURL, "http://")); err != nil {
+		t.Fatal(err)
+	}
+	c.start(ln)
+	c.await("connection", func() bool { return len(c.slack.Connections()) > 0 })
+	d := c.slack.Command("U0BEA", c.beta, "/incident", "list")
+	<-d.Done()
+	if _, ok := d.Acked(); !ok {
+		t.Error("what can't be worked on is not acknowledged")
+	}
+	c.stop()
+	c.config.EncryptionKey = key
+	if ln, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", strings.TrimPrefix(c.config.PublicURL, "http://")); err != nil {
+		t.Fatal(err)
+	}
+	c.start(ln)
+
 	// A token that ends without a word shows when it is used.
 	c.slack.EndToken("T0BETA", "account_inactive")
 	last := c.post("slack:T0BETA:"+c.beta, "and once more")
