@@ -64,10 +64,15 @@ type whereabouts struct {
 	On       bool           `json:"on"`
 }
 
+func where(a outbox.Action) (w whereabouts, ok bool) {
+	err := json.Unmarshal(a.Payload, &w)
+	return w, err == nil
+}
+
 // Lanes implements outbox.Laner.
 func (p paced) Lanes(tx store.Tx, a outbox.Action) ([]string, error) {
-	var e whereabouts
-	if json.Unmarshal(a.Payload, &e) != nil {
+	e, ok := where(a)
+	if !ok {
 		return nil, nil // the executor says what is wrong with it
 	}
 	var ref, of string
