@@ -12,7 +12,7 @@ import (
 )
 
 // TestSlackPictures plays the main flows in Slack and leaves pictures of them
-// in artifacts/slack, to be looked at:
+// in artifacts/slack, to be looked at, and those of the guide in docs/images:
 //
 //	PERCH_PICTURES=1 go test -run TestSlackPictures ./internal/e2e
 func TestSlackPictures(t *testing.T) {
@@ -48,6 +48,15 @@ func TestSlackPictures(t *testing.T) {
 		must(err)
 		must(os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 	}
+	guide := func(name, user, place, thread string) {
+		t.Helper()
+		w.size(1280, 760, "light")
+		shot(name, user, place, thread)
+		png, err := os.ReadFile(filepath.Join(dir, name+".png"))
+		must(err)
+		must(os.WriteFile(filepath.Join("..", "..", "docs", "images", name+".png"), png, 0o644))
+		w.size(1360, 860, "light")
+	}
 	at := func(user string, where ...string) {
 		t.Helper()
 		p.user = user
@@ -78,8 +87,9 @@ func TestSlackPictures(t *testing.T) {
 	must(p.world.dm("casey_r", "Great, thank you! Is my ticket valid?", file))
 	must(p.reads("Is my ticket valid?"))
 	must(say(p, []string{"// ask Rio about the tariff"}))
-	must(say(p, []string{"@rio may I?"}))
-	must(p.reads(":white_check_mark:"))
+	must(say(p, []string{"It is, on all trains today."}))
+	must(dms(p, []string{"casey_r", "1", "on all trains"}))
+	must(p.reads("on all trains today. :white_check_mark:"))
 	own := func(text string) seen {
 		t.Helper()
 		m, err := p.own(text)
@@ -87,10 +97,10 @@ func TestSlackPictures(t *testing.T) {
 		return m
 	}
 	must(s.reacts("sam", own("ask Rio"), "eyes", true))
+	guide("slack-conversation", "sam", "support", p.thread)
 	at("rio", "support", "Casey Rivera")
 	must(say(p, []string{"Yes!"}))
 	must(p.reads("only agents can answer"))
-	shot("conversation", "sam", "support", p.thread)
 	shot("conversation-other", "rio", "support", p.thread)
 	must(p.world.mention("noor_writes", "@larkspur_hq why are you late again?"))
 	at("sam", "support", "Noor Haddad")
@@ -115,7 +125,7 @@ func TestSlackPictures(t *testing.T) {
 	must(fill(p, []string{"visibility=internal"}))
 	must(say(p, []string{`/timeline add --visibility "status page + twitter" Trains near Oakham are about 10 minutes late: signals fail there. We are on it.`}))
 	must(p.reads("Preview – not public yet"))
-	shot("incident", "rio", "incidents", p.thread)
+	guide("slack-incident", "rio", "incidents", p.thread)
 	for _, user := range []string{"rio", "sam", "ada"} {
 		at(user, "home")
 		must(p.reads("[Open]")) // where the messages stand is asked for first
