@@ -100,3 +100,25 @@ func TestNoStormOfSockets(t *testing.T) {
 	}
 	cancel()
 }
+
+// Who was refused may run again, once an admin has seen to it.
+func TestRunAgainAfterARefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t, slackfake.Options{})
+	a, sink := w.adapter(t), &kept{}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(t.Context(), sink) }()
+	await(t, w, "connection", func() bool { return a.Health().Problem == "" && a.Health().Began })
+	w.DisableLink()
+	if err := <-ended; err == nil || !a.Health().Refused {
+		t.Fatalf("Run = %v, health %+v; want a refusal", err, a.Health())
+	}
+	w.EnableLink()
+	stop := start(t, w, a, sink)
+	if h := a.Health(); h.Problem != "" || h.Refused {
+		t.Errorf("connected again: %+v", h)
+	}
+	d := w.Command(w.ada, w.channel, "/twitter", "help")
+	await(t, w, "acknowledgement", func() bool { _, ok := d.Acked(); return ok })
+	stop()
+}
