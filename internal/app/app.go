@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
-	"github.com/perch-chat/perch/bot/slack"
 	"github.com/perch-chat/perch/commands"
 	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/incident"
@@ -294,8 +293,7 @@ func (a *App) seed(tx store.Tx) error {
 	if err := a.keepDepartments(tx, departments); err != nil {
 		return err
 	}
-	// The token may be a new one; if it is not, the first call says so.
-	if err := a.Outbox.Release(tx, slack.Lane("")); err != nil {
+	if err := a.letWorkspacesGo(tx); err != nil {
 		return err
 	}
 	if err := a.afterRestore(tx); err != nil {
