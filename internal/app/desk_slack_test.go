@@ -145,12 +145,12 @@ func TestConversationOverSlack(t *testing.T) {
 	o.reads(o.support, "", "Sam answers:")
 
 	// What was sent can't be changed, and the agent learns what the customer has.
-	ts := o.says("sam", card.TS, "Platfrom 3, that is.")
-	o.gets("Yes, on platform 3.", "Also from 3.", "Platfrom 3, that is.")
+	ts := o.says("sam", card.TS, "Platform 4, that is.")
+	o.gets("Yes, on platform 3.", "Also from 3.", "Platform 4, that is.")
 	if err := o.slack.PersonEdits("sam", o.support, ts, "Platform 3, that is."); err != nil {
 		t.Fatal(err)
 	}
-	o.reads("", "sam", "The customer still sees your first text: “Platfrom 3, that is.”")
+	o.reads("", "sam", "The customer still sees your first text: “Platform 4, that is.”")
 	if err := o.slack.PersonDeletes("sam", o.support, ts); err != nil {
 		t.Fatal(err)
 	}
