@@ -52,6 +52,8 @@ func run(m *testing.M) int {
 
 // TestFlows runs the conversations of testdata over the whole program, each on
 // the chats that its first line names.
+//
+//nolint:tparallel // the chats play side by side, but not beside the tests that load the machine
 func TestFlows(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	if err != nil || len(files) == 0 {
