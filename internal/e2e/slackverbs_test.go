@@ -15,10 +15,10 @@ import (
 
 // slackCommands are the words for what only Slack does.
 //
+//	http                 before start: Slack calls Perch, instead of sockets
 //	sockets N            Perch has N connections open, now or soon
 //	socket rotate        Slack refreshes the oldest connection, as every few hours
 //	socket drop          all connections break
-//	socket silence       the oldest connection goes silent, and Slack has not noticed
 //	again TYPE           Slack delivers the newest event of the type once more, in a new envelope
 //	odd                  Slack delivers an event that nobody can decode, and one of an unknown kind
 //	acked                everything was acknowledged in time but what nobody was there to take
@@ -32,6 +32,7 @@ import (
 //	unfurl TEXT          Slack expands a link in the message that reads TEXT
 func slackCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		"http":      inSlack(0, overHTTP),
 		"sockets":   inSlack(1, sockets),
 		"socket":    inSlack(1, socket),
 		"again":     inSlack(1, again),
@@ -58,6 +59,15 @@ func inSlack(n int, fn func(*play, *slackStage, []string) error) func(ts *testsc
 	})
 }
 
+func overHTTP(p *play, s *slackStage, _ []string) error {
+	s.called = true
+	s.SetRequestURLs(p.url+"/slack/events", "", "")
+	conf := p.conf["chat"].(map[string]any)["slack"].(map[string]any)
+	delete(conf, "app_token")
+	conf["http_mode"], conf["signing_secret"] = true, "signing-secret"
+	return nil
+}
+
 func sockets(_ *play, s *slackStage, a []string) error {
 	want, err := strconv.Atoi(a[0])
 	if err != nil {
@@ -77,8 +87,6 @@ func socket(_ *play, s *slackStage, a []string) error {
 		s.Rotate(200 * time.Millisecond)
 	case "drop":
 		s.Drop()
-	case "silence":
-		s.HalfOpen(true)
 	default:
 		return fmt.Errorf("a socket can't be made to %s", a[0])
 	}
