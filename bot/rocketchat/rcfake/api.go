@@ -24,6 +24,7 @@ type Call struct {
 	Header http.Header
 	Body   json.RawMessage // of a JSON body
 	Status int
+	Answer json.RawMessage
 	At     time.Time
 }
 
@@ -49,7 +50,9 @@ type route struct {
 	perms        []string // roles of which one is needed; none: any user
 	limit        int      // calls a minute that no setting changes
 	body         []string // the keys that a JSON body may have; a "!" in front: must have
+	query        []string // likewise of a query; nil: any
 	free         bool     // takes any keys (what it takes is checked by its handler)
+	second       bool     // asks for the second factor of accounts that have one
 	run          func(*call) (obj, *failure)
 }
 
@@ -103,11 +106,11 @@ func (c *call) obj(key string) obj {
 
 // failure is a refusal.
 type failure struct {
-	status        int
-	error, kind   string
-	details       obj
-	reason        bool // "reason" in place of "error", as uploads have it
-	unprocessable bool
+	status      int
+	error, kind string
+	details     obj
+	reason      bool // "reason" in place of "error", as uploads have it
+	extra       obj  // more of the answer
 }
 
 func bad(text string) *failure { return &failure{status: http.StatusBadRequest, error: text} }
@@ -117,11 +120,13 @@ func meteor(kind, text string) *failure {
 	return &failure{status: http.StatusBadRequest, error: text + " [" + kind + "]", kind: kind}
 }
 
+// forbidden has its word in the text alone: answers with 403 have no errorType.
 func (s *Server) forbidden() *failure {
+	word := "error-unauthorized"
 	if s.major >= 8 {
-		return &failure{status: http.StatusForbidden, error: "User does not have the permissions required for this action [error-forbidden]", kind: "error-forbidden"}
+		word = "error-forbidden"
 	}
-	return &failure{status: http.StatusForbidden, error: "User does not have the permissions required for this action [error-unauthorized]", kind: "error-unauthorized"}
+	return &failure{status: http.StatusForbidden, error: "User does not have the permissions required for this action [" + word + "]"}
 }
 
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
@@ -164,6 +169,9 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	f := s.takeFault(rt.name())
+	if s.down {
+		f = &fault{Fault: Fault{Drop: DropBefore}}
+	}
 	s.mu.Unlock()
 	if f != nil && f.Delay > 0 {
 		t := time.NewTimer(f.Delay)
@@ -229,6 +237,7 @@ func (s *Server) answer(rt route, vars map[string]string, r *http.Request, raw [
 	}
 	status, header, answer := s.checked(c)
 	note.Status = status
+	note.Answer, _ = json.Marshal(answer) // it is written in the same way
 	s.calls = append(s.calls, note)
 	s.changed()
 	return status, header, answer
@@ -240,11 +249,17 @@ func (s *Server) checked(c *call) (int, http.Header, obj) {
 			c.user = u
 		}
 	}
+	if c.rt.auth && c.user == nil {
+		o := obj{"success": false, "error": "You must be logged in to do this."}
+		if s.major < 8 {
+			o["status"], o["message"] = "error", o["error"]
+		}
+		return http.StatusUnauthorized, nil, o
+	}
 	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
 	if err != nil {
 		host = c.r.RemoteAddr
 	}
-	// The limiter counts before the login is looked at: the address alone.
 	exempt := c.user != nil && (c.user.is("bot") || c.user.is("admin"))
 	header, wait := s.limits.take(time.Now(), c.rt, host, exempt)
 	if wait > 0 {
@@ -253,17 +268,14 @@ func (s *Server) checked(c *call) (int, http.Header, obj) {
 			"error":   fmt.Sprintf("Error, too many requests. Please slow down. You must wait %d seconds before trying this endpoint again. [error-too-many-requests]", int(wait.Seconds())+1),
 		}
 	}
-	if c.rt.auth && c.user == nil {
-		if s.major >= 8 {
-			return http.StatusUnauthorized, header, obj{"success": false, "error": "You must be logged in to do this."}
-		}
-		return http.StatusUnauthorized, header, obj{"status": "error", "message": "You must be logged in to do this."}
+	if f := c.decode(); f != nil {
+		return s.refusal(f, header)
 	}
 	if len(c.rt.perms) > 0 && !slices.ContainsFunc(c.rt.perms, c.user.is) && !c.user.is("admin") {
 		return s.refusal(s.forbidden(), header)
 	}
-	if f := c.decode(); f != nil {
-		return s.refusal(f, header)
+	if c.rt.second && c.user.TOTP != "" && c.r.Header.Get("X-2fa-Code") != c.user.TOTP {
+		return s.refusal(c.user.askCode(c.r.Header.Get("X-2fa-Code") != ""), header)
 	}
 	out, f := c.rt.run(c)
 	if f != nil {
@@ -289,11 +301,31 @@ func (s *Server) refusal(f *failure, header http.Header) (int, http.Header, obj)
 	if f.details != nil {
 		o["details"] = f.details
 	}
+	maps.Copy(o, f.extra)
 	return f.status, header, o
+}
+
+// askCode wants the second factor of an account.
+func (u *user) askCode(wrong bool) *failure {
+	f := meteor("totp-required", "TOTP Required")
+	if wrong {
+		f = meteor("totp-invalid", "TOTP Invalid")
+	}
+	f.details = obj{"method": "totp", "emailOrUsername": u.Username, "codeGenerated": false, "availableMethods": []string{"totp"}}
+	return f
 }
 
 // decode reads a JSON body, and refuses keys that the server does not know.
 func (c *call) decode() *failure {
+	if c.rt.query != nil {
+		given := obj{}
+		for k := range c.q {
+			given[strings.TrimSuffix(k, "[]")] = true
+		}
+		if f := keys(given, c.rt.query); f != nil {
+			return f
+		}
+	}
 	if c.rt.method == http.MethodGet || strings.HasPrefix(c.r.Header.Get("Content-Type"), "multipart/") {
 		return nil
 	}
@@ -303,18 +335,23 @@ func (c *call) decode() *failure {
 			return bad("invalid json")
 		}
 	}
-	var known []string
-	for _, k := range c.rt.body {
-		name, must := strings.CutPrefix(k, "!")
-		known = append(known, name)
-		if _, ok := c.body[name]; must && !ok {
-			return meteor("invalid-params", fmt.Sprintf("must have required property '%s'", name))
-		}
-	}
 	if c.rt.free {
 		return nil
 	}
-	for k := range c.body {
+	return keys(c.body, c.rt.body)
+}
+
+// keys checks which keys there are against those that there may and must be.
+func keys(given obj, want []string) *failure {
+	var known []string
+	for _, k := range want {
+		name, must := strings.CutPrefix(k, "!")
+		known = append(known, name)
+		if _, ok := given[name]; must && !ok {
+			return meteor("invalid-params", fmt.Sprintf("must have required property '%s'", name))
+		}
+	}
+	for k := range given {
 		if !slices.Contains(known, k) {
 			return meteor("invalid-params", "must NOT have additional properties")
 		}

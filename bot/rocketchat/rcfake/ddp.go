@@ -3,6 +3,7 @@ package rcfake
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ type sub struct {
 func (s *Server) serveDDP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.takeFault("GET websocket")
+	if s.down {
+		f = &fault{Fault: Fault{Drop: DropBefore}}
+	}
 	s.mu.Unlock()
 	if f != nil {
 		if f.Drop != NoDrop {
@@ -125,6 +129,7 @@ func (s *Server) read(ctx context.Context, ses *session) {
 			}
 			ses.send(o)
 		case in.Msg == "pong":
+			s.pongs++
 		case in.Msg == "method":
 			s.method(ses, in.ID, in.Method, in.Params)
 		case in.Msg == "sub":
@@ -139,7 +144,7 @@ func (s *Server) read(ctx context.Context, ses *session) {
 }
 
 func refused(code any, reason string) obj {
-	return obj{"isClientSafe": true, "error": code, "reason": reason, "message": reason, "errorType": "Meteor.Error"}
+	return obj{"isClientSafe": true, "error": code, "reason": reason, "message": fmt.Sprintf("%s [%v]", reason, code), "errorType": "Meteor.Error"}
 }
 
 // method answers a method call. The lock is held.
@@ -368,6 +373,27 @@ func (s *Server) DropAll() {
 		return nil
 	})
 }
+
+// Pongs is how many pings of the server were answered.
+func (s *Server) Pongs() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pongs
+}
+
+// Stop ends the server as a restart does: connections are cut, calls get no
+// answer, and what was counted of limits is forgotten. Start is its end.
+func (s *Server) Stop() {
+	_ = s.do(func() error {
+		s.down = true
+		s.limits.windows = nil
+		return nil
+	})
+	s.DropAll()
+}
+
+// Start has a stopped server answer again. What it stored is there still.
+func (s *Server) Start() { _ = s.do(func() error { s.down = false; return nil }) }
 
 // HalfOpen makes the connections that are open now say nothing more, pongs
 // included, without an end.

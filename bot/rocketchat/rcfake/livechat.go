@@ -412,3 +412,17 @@ func visitorRooms(c *call) (obj, *failure) {
 	}
 	return obj{"rooms": out}, nil
 }
+
+// transferByVisitor hands a visitor's room to a department.
+func transferByVisitor(c *call) (obj, *failure) {
+	v, r, f := c.visitorRoom(c.str("token"), c.str("rid"))
+	if f != nil {
+		return nil, f
+	}
+	d := c.st.dep(c.str("department"))
+	if d == nil {
+		return nil, bad("error-invalid-department")
+	}
+	c.forward(r, &user{User{ID: v.id, Username: v.username, Name: v.name}}, nil, d, "")
+	return obj{"result": true}, nil
+}

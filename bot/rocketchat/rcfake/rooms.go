@@ -1,6 +1,8 @@
 package rcfake
 
 import (
+	"cmp"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -279,18 +281,24 @@ func login(c *call) (obj, *failure) {
 		}
 	}
 	if u == nil || u.Password == "" || u.Password != c.str("password") {
-		return nil, &failure{status: 401, error: "Unauthorized"}
+		return nil, c.noLogin("Unauthorized", "Unauthorized", nil)
 	}
-	if u.TOTP != "" && c.r.Header.Get("X-2fa-Code") != u.TOTP && c.str("code") != u.TOTP {
-		return nil, &failure{
-			status: 401, error: "TOTP Required [totp-required]", kind: "totp-required",
-			details: obj{"method": "totp", "codeGenerated": true, "availableMethods": []string{"totp"}},
-		}
+	if code := cmp.Or(c.str("code"), c.r.Header.Get("X-2fa-Code")); u.TOTP != "" && code != u.TOTP {
+		f := u.askCode(code != "")
+		return nil, c.noLogin(f.kind, strings.TrimSuffix(f.error, " ["+f.kind+"]"), f.details)
 	}
 	if u.Token == "" {
 		u.Token = c.newID() + c.newID()
 	}
 	return obj{"status": "success", "data": obj{"userId": u.ID, "authToken": u.Token, "me": u.ref()}}, nil
+}
+
+// noLogin refuses a login. A server of line 8 does not say why.
+func (c *call) noLogin(word, text string, details obj) *failure {
+	if c.major >= 8 {
+		return &failure{status: http.StatusUnauthorized, error: "unauthorized"}
+	}
+	return &failure{status: http.StatusUnauthorized, error: word, details: details, extra: obj{"status": "error", "message": text}}
 }
 
 func info(c *call) (obj, *failure) {

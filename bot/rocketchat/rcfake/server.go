@@ -41,7 +41,8 @@ type Server struct {
 	waiters   map[int]chan struct{}
 	nextWait  int
 	roomDelay chan struct{} // see RaceRooms
-	pings     bool
+	down      bool          // see Stop
+	pongs     int
 
 	ctx  context.Context //nolint:containedctx // the server's own life, ended by Close
 	stop context.CancelFunc
