@@ -1,0 +1,109 @@
+import { createHmac, randomBytes } from 'crypto';
+import { IEnvironmentRead, IHttp, IHttpResponse } from '@rocket.chat/apps-engine/definition/accessors';
+import { IMessage } from '@rocket.chat/apps-engine/definition/messages';
+import { IRoom } from '@rocket.chat/apps-engine/definition/rooms';
+import { IUser } from '@rocket.chat/apps-engine/definition/users';
+import { ADDRESS, SECRET } from './settings';
+
+// What Perch is told. It has these fields and no others.
+export interface Told {
+    type: 'command' | 'action' | 'submit' | 'settings';
+    user?: { id: string; username: string; name: string };
+    room?: { id: string; name: string; type: string };
+    thread?: string;
+    message?: string;
+    command?: string;
+    text?: string;
+    action?: string;
+    value?: string;
+    fields?: Record<string, string>;
+    settings?: Record<string, string>;
+}
+
+// Either Perch took it, or there are words for the person that say what to do.
+export type Outcome = { ok: true; settings: Record<string, string> } | { ok: false; say: string };
+
+// How long Perch may take, in milliseconds: it only has to store.
+const PATIENCE = 7000;
+
+const LONGEST = 500;
+
+export async function tell(http: IHttp, env: IEnvironmentRead, told: Told): Promise<Outcome> {
+    const address = String((await env.getSettings().getValueById(ADDRESS)) || '').trim().replace(/\/+$/, '');
+    const secret = String((await env.getSettings().getValueById(SECRET)) || '').trim();
+    if (!/^https?:\/\/[^/]/.test(address) || !secret) {
+        return {
+            ok: false,
+            say: 'Perch is not connected yet. An admin of this workspace opens Administration > Apps > Twitter (Perch) > Settings and fills in Perch\'s address and the shared secret.',
+        };
+    }
+    const content = JSON.stringify({ ...told, id: randomBytes(16).toString('hex'), at: new Date().toISOString() });
+    let answer: IHttpResponse | undefined;
+    // Perch knows what it was told by its ID: to tell it again is harmless.
+    for (let tries = 0; tries < 2 && (!answer || !(answer.statusCode < 500)); tries++) {
+        answer = await post(http, address, secret, content);
+    }
+    if (answer && answer.statusCode === 200) {
+        return { ok: true, settings: settingsOf(answer) };
+    }
+    return { ok: false, say: why(answer, address) };
+}
+
+async function post(http: IHttp, address: string, secret: string, content: string): Promise<IHttpResponse | undefined> {
+    const stamp = String(Math.floor(Date.now() / 1000));
+    const signature = createHmac('sha256', secret).update(`v1:${stamp}:${content}`, 'utf8').digest('hex');
+    try {
+        return await http.post(`${address}/rocketchat/app`, {
+            content,
+            timeout: PATIENCE,
+            headers: { 'Content-Type': 'application/json', 'X-Perch-Timestamp': stamp, 'X-Perch-Signature': signature },
+        });
+    } catch (err) {
+        return undefined;
+    }
+}
+
+function parsed(answer: IHttpResponse): any {
+    try {
+        return answer.data || JSON.parse(answer.content || '{}') || {};
+    } catch (err) {
+        return {};
+    }
+}
+
+function settingsOf(answer: IHttpResponse): Record<string, string> {
+    const found: Record<string, string> = {};
+    for (const [key, value] of Object.entries(parsed(answer).settings || {})) {
+        if (typeof value === 'string') {
+            found[key] = value;
+        }
+    }
+    return found;
+}
+
+function why(answer: IHttpResponse | undefined, address: string): string {
+    if (!answer || !answer.statusCode) {
+        return `⚠ Perch can't be reached at ${address}. Nothing was done. Try again in a minute; if it stays so, tell whoever runs Perch.`;
+    }
+    const error = parsed(answer).error;
+    if (error && typeof error.message === 'string') {
+        return `⚠ ${error.message.slice(0, LONGEST)}`;
+    }
+    if (answer.statusCode === 404) {
+        return `⚠ There is no Perch at ${address} that takes what this app sends. An admin checks the address in the app's settings, and that chat.rocketchat.app_secret is set in Perch's configuration.`;
+    }
+    return `⚠ Perch answered with an error (${answer.statusCode}). Nothing was done. Try again in a minute; if it stays so, tell whoever runs Perch.`;
+}
+
+export function person(u: IUser): Told['user'] {
+    return { id: u.id, username: u.username, name: u.name || '' };
+}
+
+export function place(r: IRoom): Told['room'] {
+    return { id: r.id, name: r.slugifiedName || r.displayName || '', type: String(r.type) };
+}
+
+// threadOf is the first message of the thread that a message is in.
+export function threadOf(m?: IMessage): string | undefined {
+    return m ? m.threadId : undefined;
+}
