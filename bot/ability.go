@@ -34,6 +34,12 @@ type (
 		Person(ctx context.Context, user UserRef) (User, error)
 	}
 
+	// Namer finds a person by the name that people sign in with. An unknown one
+	// is a *[Error].
+	Namer interface {
+		PersonNamed(ctx context.Context, name string) (User, error)
+	}
+
 	// Inspector tells what a channel is.
 	Inspector interface {
 		Inspect(ctx context.Context, channel ChannelRef) (Channel, error)

@@ -31,6 +31,12 @@ func byName(ch bot.ChannelRef) (platform, name string, ok bool) {
 	return platform, name, ok && platform != "" && name != ""
 }
 
+// Resolve returns a configured channel as the chat has it. It is empty as long
+// as one that is configured by its name was not found.
+func (r *Router) Resolve(tx store.Tx, ch bot.ChannelRef) (bot.ChannelRef, error) {
+	return r.resolve(tx, ch)
+}
+
 // resolve returns a configured channel as the chat has it. It is empty as long
 // as one that is configured by its name was not found.
 func (r *Router) resolve(tx store.Tx, ch bot.ChannelRef) (bot.ChannelRef, error) {
@@ -53,14 +59,21 @@ const placeSubject = "place:"
 
 // ensurePlaces has the channels that are configured by their names made, or joined.
 func (r *Router) ensurePlaces(tx store.Tx) error {
-	for _, want := range []struct {
+	type place struct {
 		ch      bot.ChannelRef
 		private bool
 		purpose string
-	}{
+	}
+	wants := []place{
 		{r.SetupChannel, true, "Connect X accounts to Perch, and see what needs attention"},
 		{r.IncidentsChannel, false, "Incidents, as they are declared in Perch"},
-	} {
+	}
+	for _, room := range r.otherRooms() {
+		if !slices.ContainsFunc(wants, func(p place) bool { return p.ch == room.Channel }) {
+			wants = append(wants, place{room.Channel, true, room.Purpose})
+		}
+	}
+	for _, want := range wants {
 		platform, name, ok := byName(want.ch)
 		if !ok {
 			continue
@@ -100,6 +113,9 @@ func (r *Router) placeChanged(tx store.Tx, name string, a outbox.Action) error {
 		if err := r.announceAll(tx, res.Ref); err != nil {
 			return err
 		}
+	}
+	if err := r.roomFound(tx, bot.ChannelRef(name), res.Ref); err != nil {
+		return err
 	}
 	if name != string(r.SetupChannel) {
 		return nil
@@ -157,6 +173,41 @@ func (r *Router) inviteAdmins(tx store.Tx, ch bot.ChannelRef) error {
 	return r.add(tx, outbox.Action{
 		Kind: bot.KindInvite, Key: fmt.Sprintf("commands:invite:%s:%x", ch, sum[:8]), Subject: inviteSubject,
 	}, bot.Invite{Channel: ch, Users: users})
+}
+
+func (r *Router) otherRooms() []Room {
+	if r.Rooms == nil {
+		return nil
+	}
+	return r.Rooms()
+}
+
+// roomFound brings those into a room that was found or made who belong there:
+// once for each list of them.
+func (r *Router) roomFound(tx store.Tx, name, ch bot.ChannelRef) error {
+	found := false
+	for _, room := range r.otherRooms() {
+		if room.Channel != name {
+			continue
+		}
+		found = true
+		platform, _, _ := byName(name)
+		users := of(platform, room.People)
+		if len(users) == 0 {
+			continue
+		}
+		sum := sha256.Sum256(fmt.Append(nil, users))
+		err := r.add(tx, outbox.Action{
+			Kind: bot.KindInvite, Key: fmt.Sprintf("commands:invite:%s:%x", ch, sum[:8]), Subject: "invite:" + string(name),
+		}, bot.Invite{Channel: ch, Users: users})
+		if err != nil {
+			return err
+		}
+	}
+	if !found || r.OnRoom == nil {
+		return nil
+	}
+	return r.OnRoom(tx)
 }
 
 // of are the people of one chat, each once.

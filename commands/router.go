@@ -46,6 +46,11 @@ type Deps struct {
 	SetupChannel     bot.ChannelRef // where the setup message stands; may be empty
 	IncidentsChannel bot.ChannelRef // where incidents are announced; empty: where they are declared
 
+	// Rooms are other channels that may be configured by their names, made
+	// private. OnRoom is called once one of them was found or made.
+	Rooms  func() []Room
+	OnRoom func(tx store.Tx) error
+
 	// PerIncident makes a channel for each incident, on the chat of IncidentsChannel.
 	PerIncident bool
 
@@ -58,6 +63,13 @@ type Deps struct {
 
 	Version string
 	Support Support
+}
+
+// Room is a channel that Perch works in, and who belongs there if Perch makes it.
+type Room struct {
+	Channel bot.ChannelRef
+	Purpose string
+	People  []bot.UserRef
 }
 
 // Support is what /twitter support says of the outside.

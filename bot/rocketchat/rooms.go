@@ -21,6 +21,7 @@ var (
 	_ bot.Linker    = (*Adapter)(nil)
 	_ bot.Pinner    = (*Adapter)(nil)
 	_ bot.Directory = (*Adapter)(nil)
+	_ bot.Namer     = (*Adapter)(nil)
 	_ bot.Inspector = (*Adapter)(nil)
 	_ bot.Inviter   = (*Adapter)(nil)
 	_ bot.Archiver  = (*Adapter)(nil)
@@ -383,6 +384,18 @@ func (a *Adapter) person(ctx context.Context, id string) (person, error) {
 	}
 	a.people[id] = out.User
 	return out.User, nil
+}
+
+// PersonNamed finds a person by username. See [bot.Namer].
+func (a *Adapter) PersonNamed(ctx context.Context, name string) (bot.User, error) {
+	var out struct{ User person }
+	if err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{"username": {name}}}, &out); err != nil {
+		return bot.User{}, err
+	}
+	if userRef(out.User.ID) == "" {
+		return bot.User{}, gone("person")
+	}
+	return out.User.user(), nil
 }
 
 // Permalink is the address of a message. See [bot.Linker].

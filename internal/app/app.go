@@ -91,6 +91,9 @@ type App struct {
 	// Changed, if set before Run, is called when the fate of something changed.
 	Changed func()
 
+	named  atomic.Pointer[config.Config] // the configuration with people in the places of their usernames
+	asking atomic.Bool                   // the chat is to be asked again who somebody is
+
 	poll      *poller
 	handler   http.Handler
 	health    *health
@@ -161,6 +164,15 @@ func New(ctx context.Context, o Options) (*App, error) {
 		o.Recheck = recheck
 	}
 	o.Config = plainRefs(o.Config)
+	team, left := o.Config, 0
+	if anyNamed(team) {
+		look, cancel := context.WithTimeout(ctx, firstLook)
+		var err error
+		if team, left, err = unnamed(look, team, o.Platforms); err != nil {
+			o.Log.WarnContext(ctx, "the configuration names people whom the chat does not tell", "err", err)
+		}
+		cancel()
+	}
 	sealer, err := NewSealer(o.Config)
 	if err != nil {
 		return nil, err
@@ -169,7 +181,9 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{o: o, log: o.Log, DB: db, Roles: newRoles(o.Config), X: newX(o.Config, o.Version, o.transport), health: &health{}}
+	a := &App{o: o, log: o.Log, DB: db, Roles: newRoles(team), X: newX(o.Config, o.Version, o.transport), health: &health{}}
+	a.named.Store(&team)
+	a.asking.Store(left > 0)
 	if err := a.assemble(ctx, sealer); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -199,8 +213,8 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 	a.poll = newPoller(a.xs(), a.DB, a.Inbox, time.Duration(c.X.PollInterval), a.log.With("part", "poll"))
 	a.Commands = commands.New(commands.Deps{
 		Log: a.log.With("part", "commands"), Outbox: a.Outbox, Inbox: a.Inbox, Accounts: a.Accounts, Incidents: a.Incidents, Desk: a.Desk, Roles: a.Roles,
-		SetupChannel: bot.ChannelRef(c.Channels.Setup), IncidentsChannel: bot.ChannelRef(c.Channels.Incidents), OnSetup: a.setupFound,
-		PerIncident: c.Channels.PerIncident, Emoji: c.Timeline.Emoji,
+		SetupChannel: bot.ChannelRef(c.Channels.Setup), IncidentsChannel: bot.ChannelRef(c.Channels.Incidents), OnSetup: a.setupFound, OnRoom: a.roomFound,
+		Rooms: a.departmentRooms, PerIncident: c.Channels.PerIncident, Emoji: c.Timeline.Emoji,
 		Version: a.o.Version, Support: a.poll,
 	})
 	if err := a.newInstalls(sealer); err != nil {
@@ -270,27 +284,7 @@ func (a *App) bind() {
 
 // seed brings the departments and the setup message up to date.
 func (a *App) seed(tx store.Tx) error {
-	departments, err := a.served(tx)
-	if err != nil {
-		return err
-	}
-	for _, d := range departments {
-		dep := desk.Department{ID: departmentID(d.Name), Name: d.Name, Channel: bot.ChannelRef(d.Channel), Group: bot.GroupRef(d.UserGroup)}
-		_, err := a.Desk.Department(tx, dep.ID)
-		known := err == nil
-		if err := a.Desk.SetDepartment(tx, dep); err != nil {
-			return err
-		}
-		if known {
-			continue // who is on duty is theirs to say from now on
-		}
-		for _, u := range d.OnDuty {
-			if _, err := a.Desk.On(tx, dep.ID, bot.User{Ref: bot.UserRef(u), Name: a.name(u)}, "configuration"); err != nil {
-				return err
-			}
-		}
-	}
-	if err := a.keepDepartments(tx, departments); err != nil {
+	if err := a.seedDepartments(tx); err != nil {
 		return err
 	}
 	if err := a.letWorkspacesGo(tx); err != nil {
@@ -300,6 +294,34 @@ func (a *App) seed(tx store.Tx) error {
 		return err
 	}
 	return a.Commands.EnsureSetup(tx)
+}
+
+// seedDepartments brings the departments up to date.
+func (a *App) seedDepartments(tx store.Tx) error {
+	departments, err := a.served(tx)
+	if err != nil {
+		return err
+	}
+	for _, d := range departments {
+		dep := desk.Department{ID: departmentID(d.Name), Name: d.Name, Channel: bot.ChannelRef(d.Channel), Group: bot.GroupRef(d.UserGroup)}
+		_, err := a.Desk.Department(tx, dep.ID)
+		there := err == nil
+		if !there && a.asking.Load() && len(known(d.OnDuty)) < len(d.OnDuty) {
+			continue // it begins once the chat has told who is on duty
+		}
+		if err := a.Desk.SetDepartment(tx, dep); err != nil {
+			return err
+		}
+		if there {
+			continue // who is on duty is theirs to say from now on
+		}
+		for _, u := range known(d.OnDuty) {
+			if _, err := a.Desk.On(tx, dep.ID, bot.User{Ref: u, Name: a.name(string(u))}, "configuration"); err != nil {
+				return err
+			}
+		}
+	}
+	return a.keepDepartments(tx, departments)
 }
 
 // Run works until ctx ends, then stops taking things in, finishes what is
@@ -322,6 +344,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	take.run("upkeep", a.alone("upkeep", a.upkeep))
 	take.run("desk", a.alone("desk", a.tendDesk))
+	if a.asking.Load() {
+		take.run("names", a.learnNames)
+	}
 	a.awaitChats(ctx)
 	take.run("http", func(ctx context.Context) error {
 		return serve(ctx, a.o.Listener, a.handler, time.Duration(a.o.Config.Shutdown.Drain), a.log, a.atEnd)

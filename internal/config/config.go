@@ -63,6 +63,10 @@ type Chat struct {
 	Webchat    bool       `yaml:"webchat"` // the built-in chat, on a loopback address only
 }
 
+// RocketChatSetup is the setup channel in a Rocket.Chat workspace where the
+// configuration names none.
+const RocketChatSetup = "rocketchat:#omnichannel-twitter-setup"
+
 // RocketChat is the bot's user in a Rocket.Chat workspace.
 type RocketChat struct {
 	URL    string `yaml:"url"`     // at which people open it; empty: no Rocket.Chat

@@ -30,6 +30,9 @@ func Load(path string, env Env) (Config, error) {
 		d.decode(data, &cfg)
 	}
 	d.environment("PERCH", "", reflect.ValueOf(&cfg).Elem(), env)
+	if cfg.Chat.RocketChat.URL != "" && cfg.Channels.Setup == "" {
+		cfg.Channels.Setup = RocketChatSetup
+	}
 	d.validate(cfg)
 	if len(d.problems) > 0 {
 		return cfg, d.problems

@@ -57,9 +57,9 @@ func (d *decoder) validate(c Config) {
 		d.check(loopback(u.Hostname()), "chat.webchat",
 			"has no passwords and must not be reachable from outside: set public_url to http://127.0.0.1:8080 and x.webhook to false, or webchat to false")
 	}
-	d.refs("team.admins", c.Team.Admins)
-	d.refs("team.responders", c.Team.Responders)
-	d.refs("team.agents", c.Team.Agents)
+	d.people("team.admins", c.Team.Admins)
+	d.people("team.responders", c.Team.Responders)
+	d.people("team.agents", c.Team.Agents)
 	d.channel("channels.setup", c.Channels.Setup)
 	d.channel("channels.incidents", c.Channels.Incidents)
 	d.check(!c.Channels.PerIncident || c.Channels.Incidents != "", "channels.per_incident", "needs channels.incidents, where Perch announces each incident's channel")
@@ -155,9 +155,9 @@ func (d *decoder) departments(c Config) {
 		d.check(!names[dep.Name], at+".name", "%q stands here twice", dep.Name)
 		names[dep.Name] = true
 		d.check(dep.Channel != "", at+".channel", "is empty: name the channel in which this department answers")
-		d.ref(at+".channel", dep.Channel)
-		d.refs(at+".agents", dep.Agents)
-		d.refs(at+".on_duty", dep.OnDuty)
+		d.channel(at+".channel", dep.Channel)
+		d.people(at+".agents", dep.Agents)
+		d.people(at+".on_duty", dep.OnDuty)
 		d.ref(at+".user_group", dep.UserGroup)
 		for j, u := range dep.OnDuty {
 			d.check(slices.Contains(dep.Agents, u), fmt.Sprintf("%s.on_duty[%d]", at, j), "%q is not among the department's agents", u)
@@ -168,11 +168,23 @@ func (d *decoder) departments(c Config) {
 	}
 }
 
-func (d *decoder) refs(path string, refs []string) {
+// people checks the refs of people. In Rocket.Chat they may be named by their
+// usernames: rocketchat:@sam.
+func (d *decoder) people(path string, refs []string) {
 	for i, r := range refs {
-		d.ref(fmt.Sprintf("%s[%d]", path, i), r)
+		at := fmt.Sprintf("%s[%d]", path, i)
+		platform, name, named := strings.Cut(r, ":@")
+		if !named {
+			d.ref(at, r)
+			continue
+		}
+		d.check(platform == "rocketchat", at, "%q is a username: write the person's ID, such as slack:U012AB3CD (Rocket.Chat alone takes usernames)", r)
+		d.check(username.MatchString(name), at, "%q is no username", r)
 	}
 }
+
+// username is what Rocket.Chat takes as one.
+var username = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 
 // ref checks the form "platform:id" of a person or a channel.
 func (d *decoder) ref(path, ref string) {
