@@ -1,6 +1,9 @@
 package bot
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Livechat is a chat with a customer service of its own: queue, routing,
 // departments and agents are its, and Perch is one of the ways by which
@@ -64,3 +67,27 @@ type Leave struct {
 	Room MessageRef `json:"room"`
 	Why  string     `json:"why,omitempty"`
 }
+
+// liveMark is what the ref of a department of a [Livechat] has in place of a
+// channel's ID.
+const liveMark = "omnichannel"
+
+// LiveDepartment reads the channel of a department whose customers a [Livechat]
+// serves: "rocketchat:omnichannel", which leaves the choice to the chat, or
+// "rocketchat:omnichannel:Sales", a department of the chat's by ID or name.
+func LiveDepartment(ch ChannelRef) (platform, department string, ok bool) {
+	platform, rest, _ := strings.Cut(string(ch), ":")
+	mark, department, named := strings.Cut(rest, ":")
+	ok = platform != "" && mark == liveMark && (!named || department != "")
+	if !ok {
+		return "", "", false
+	}
+	return platform, department, true
+}
+
+// CodeNoAgent is the code of nobody being there who could serve a customer.
+const CodeNoAgent = "no_agent"
+
+// LiveLane is the outbox's lane of those who are to be let into a department's
+// rooms: it is held while nobody is there.
+func LiveLane(platform, department string) string { return "livechat:" + platform + ":" + department }

@@ -49,8 +49,8 @@ func (a *Adapter) Stage(ctx context.Context, u bot.Upload) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, live := liveRoom(u.Thread); live {
-		_, token, err := a.asCustomer(ctx, u.Thread, bot.Message{Author: &bot.Author{}})
+	if _, live := liveRoom(u.Thread); live && u.Author != nil {
+		_, token, err := a.asCustomer(ctx, u.Thread, bot.Message{Author: u.Author})
 		if err != nil {
 			return "", err
 		}

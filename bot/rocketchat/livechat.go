@@ -29,6 +29,9 @@ func liveRoom(ref bot.MessageRef) (string, bool) {
 	return rid, ok && id == roomMark
 }
 
+// SetSecret sets [Options.Secret]. It is to be called before everything else.
+func (a *Adapter) SetSecret(secret []byte) { a.o.Secret = secret }
+
 // tokenMark begins the tokens of our customers; nameLength of the letters behind
 // it are their names for the server.
 const (

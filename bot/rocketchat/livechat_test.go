@@ -222,7 +222,7 @@ func TestLivechatFiles(t *testing.T) {
 	v := s.customer(1)
 	room, rid := s.enter(t, v)
 	up := func(text string) error {
-		_, err := s.Upload(t.Context(), bot.Upload{Channel: bot.ChannelRef("rocketchat:" + rid), Thread: room, Name: "a.png", Type: "image/png", Size: 6, Content: strings.NewReader(text)})
+		_, err := s.Upload(t.Context(), bot.Upload{Channel: bot.ChannelRef("rocketchat:" + rid), Thread: room, Name: "a.png", Type: "image/png", Size: 6, Author: &bot.Author{Name: v.Name}, Content: strings.NewReader(text)})
 		return err
 	}
 	if err := up("pixels"); err != nil {

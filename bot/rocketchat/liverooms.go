@@ -134,6 +134,9 @@ func (d decoder) live(m message) []bot.Event {
 	}
 	switch m.System {
 	case "":
+		if order, ok := d.ordered(ev, m); ok {
+			return []bot.Event{order}
+		}
 	case "livechat-close":
 		ev.Kind, ev.Text = bot.EventClosed, m.Text
 	case "uj", "livechat-taken":
@@ -153,6 +156,29 @@ func (d decoder) live(m message) []bot.Event {
 		out = append(out, e)
 	}
 	return out
+}
+
+// ordered reads what somebody in a customer's room told the bot: that is for
+// the customer never.
+func (d decoder) ordered(ev bot.Event, m message) (bot.Event, bool) {
+	text := strings.TrimSpace(m.Text)
+	ev.Files = nil
+	if id, on, value, ok := press(text); ok {
+		ev.Kind, ev.Action, ev.Value, ev.Text, ev.Message = bot.EventAction, id, value, "", messageRef(m.Room, on)
+		return ev, true
+	}
+	words, ok := d.addressed(text, "l")
+	if first, _, _ := strings.Cut(text, " "); !ok && first == pressMark {
+		words, ok = "help", true // a button's words, but not whole
+	}
+	if !ok {
+		return ev, false
+	}
+	ev.Kind, ev.Text = bot.EventCommand, words
+	if name, rest, _ := strings.Cut(words, " "); strings.HasPrefix(name, "/") {
+		ev.Command, ev.Text = name, strings.TrimSpace(rest)
+	}
+	return ev, true
 }
 
 // transfer is to whom a room was handed on.

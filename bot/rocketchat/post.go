@@ -26,7 +26,12 @@ func messageKey(key string) string {
 // person may see goes into the room that they have with the bot alone:
 // Rocket.Chat lets nobody but its own apps whisper.
 func (a *Adapter) where(ctx context.Context, m bot.Message) (rid, thread string, err error) {
-	if _, live := liveRoom(m.Thread); m.Only != "" && !live { // in a customer's room all are agents
+	if rid, live := liveRoom(m.Thread); live {
+		// In a customer's room all are agents. The channel is the department that
+		// it came from, and the room is no thread of its own.
+		return rid, "", nil
+	}
+	if m.Only != "" {
 		uid, ok := userID(m.Only)
 		if !ok {
 			return "", "", gone("person")
@@ -44,9 +49,6 @@ func (a *Adapter) where(ctx context.Context, m bot.Message) (rid, thread string,
 			return "", "", gone("thread")
 		}
 		rid, thread = room, id
-		if id == roomMark { // a customer's room is no thread of its own
-			thread = ""
-		}
 	}
 	if rid == "" {
 		return "", "", gone("room")
