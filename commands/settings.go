@@ -67,7 +67,11 @@ func (c *call) showSettings() error {
 		return err
 	} else if len(changes) > 0 {
 		last := changes[0]
-		m.Blocks = append(m.Blocks, bot.Context(bot.Plain("Last changed: "+last.Key+", "+clock(last.At)+" by "), bot.Mention(bot.UserRef(last.By))))
+		by := bot.Plain(last.By)
+		if chatRef(last.By) {
+			by = bot.Mention(bot.UserRef(last.By))
+		}
+		m.Blocks = append(m.Blocks, bot.Context(bot.Plain("Last changed: "+last.Key+", "+clock(last.At)+" by "), by))
 	}
 	return c.reply(m)
 }

@@ -29,6 +29,12 @@ type Options struct {
 	// workspace. It must stay the same; empty means that there is none.
 	Secret []byte
 
+	// AppSecret is shared with the companion app in the workspace, empty if there
+	// is none. AppSettings takes what is changed on its page of settings, and
+	// returns the values that count then; a *[bot.Error] is a refusal. See App.
+	AppSecret   string
+	AppSettings func(ctx context.Context, s AppSettings) (map[string]string, error)
+
 	HTTP *http.Client // default: one with a timeout of 30 s
 	Log  *slog.Logger
 
@@ -45,6 +51,7 @@ type Adapter struct {
 	wakeRooms chan struct{} // there is a customer's room that nobody listens to
 
 	running atomic.Bool
+	sink    atomic.Pointer[bot.Sink] // while Run runs
 	started chan struct{}
 	once    sync.Once
 
@@ -100,6 +107,8 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 		return errors.New("rocketchat: the adapter is already running")
 	}
 	defer a.running.Store(false)
+	a.sink.Store(&sink)
+	defer a.sink.Store(nil)
 	wait := time.Duration(0)
 	for first := true; ctx.Err() == nil; first = false {
 		up, err := a.session(ctx, sink, first)

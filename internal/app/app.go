@@ -279,6 +279,7 @@ func (a *App) bind() {
 	})
 	a.Inbox.Handle(inbox.KindEvent, a.chatEvent)
 	a.Inbox.Handle(kindX, xHandler{acc: a.Accounts, desk: a.Desk, log: a.log.With("part", "x")}.handle)
+	a.Inbox.Handle(kindAppSettings, a.appSettingsChanged)
 	a.Inbox.OnDead(a.Commands.ItemDead)
 }
 

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/perch-chat/perch/bot"
-	"github.com/perch-chat/perch/bot/rocketchat"
 	"github.com/perch-chat/perch/bot/slack"
 	"github.com/perch-chat/perch/bot/webchat"
 	"github.com/perch-chat/perch/internal/config"
@@ -37,11 +36,11 @@ func Chats(c config.Config, log *slog.Logger) ([]bot.Platform, Routes, error) {
 		platforms, pages = append(platforms, s), append(pages, routes)
 	}
 	if r := c.Chat.RocketChat; r.URL != "" {
-		rc, err := rocketchat.New(rocketchat.Options{URL: r.URL, UserID: r.UserID, Token: r.Token.Reveal(), Log: log.With("part", "rocketchat")})
+		rc, routes, err := rocketChat(r, log.With("part", "rocketchat"))
 		if err != nil {
 			return nil, nil, err
 		}
-		platforms = append(platforms, rc)
+		platforms, pages = append(platforms, rc), append(pages, routes)
 	}
 	if c.Chat.Webchat {
 		w, err := builtInChat(c, log.With("part", "webchat"))

@@ -72,6 +72,9 @@ type RocketChat struct {
 	URL    string `yaml:"url"`     // at which people open it; empty: no Rocket.Chat
 	UserID string `yaml:"user_id"` // of the bot's user
 	Token  Secret `yaml:"token"`   // its personal access token
+
+	// AppSecret is shared with the companion app in the workspace; empty: none.
+	AppSecret Secret `yaml:"app_secret"`
 }
 
 // Slack is the app in a Slack workspace, see perch slack manifest.

@@ -92,14 +92,19 @@ func (d *decoder) publicURL(c Config) {
 	}
 }
 
+// minAppSecret is what nobody guesses.
+const minAppSecret = 24
+
 func (d *decoder) rocketchat(r RocketChat) {
 	if r.URL == "" {
-		d.check(r.UserID == "" && r.Token == "", "chat.rocketchat.url", "is empty: write the address at which people open Rocket.Chat, or leave the other keys of chat.rocketchat empty")
+		d.check(r.UserID == "" && r.Token == "" && r.AppSecret == "", "chat.rocketchat.url", "is empty: write the address at which people open Rocket.Chat, or leave the other keys of chat.rocketchat empty")
 		return
 	}
 	d.httpURL("chat.rocketchat.url", r.URL)
 	d.check(r.UserID != "", "chat.rocketchat.user_id", "is empty: copy the User ID that Rocket.Chat shows beside a new personal access token")
 	d.check(r.Token != "", "chat.rocketchat.token", "is empty: set PERCH_CHAT_ROCKETCHAT_TOKEN to a personal access token of the bot's user")
+	d.check(r.AppSecret == "" || len(r.AppSecret.Reveal()) >= minAppSecret, "chat.rocketchat.app_secret",
+		"is shorter than %d characters and could be guessed: make one with openssl rand -hex 32", minAppSecret)
 }
 
 func (d *decoder) slack(s Slack) {

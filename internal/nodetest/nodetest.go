@@ -1,9 +1,10 @@
 // Package nodetest runs the suites under conformance/ with Node: vendors' own
-// clients and parsers, as judges of what stands in for their services. It is
-// for tests only.
+// clients and parsers, as judges of what stands in for their services; and
+// those beside what is itself written for Node. It is for tests only.
 package nodetest
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"os/exec"
@@ -15,9 +16,10 @@ import (
 // oldest is the first line of Node on which the packages run.
 const oldest = "20"
 
-// Suite is one script under conformance/ and what it needs.
+// Suite is one script and what it needs.
 type Suite struct {
-	Script   string // "slack/bolt.mjs"
+	Folder   string // where it and its packages are, "conformance" if empty
+	Script   string // in the folder: "slack/bolt.mjs"
 	Packages []string
 	Cases    int // at least so many must have run
 	Env      []string
@@ -40,10 +42,11 @@ func Run(t *testing.T, s Suite) {
 	if major, _, _ := strings.Cut(string(version), "."); len(major) < len(oldest) || major < oldest {
 		Needed(t, "node is %s; the packages need %s or newer", strings.TrimSpace(string(version)), oldest)
 	}
-	dir := folder(t)
+	name := cmp.Or(s.Folder, "conformance")
+	dir := folder(t, name)
 	for _, p := range s.Packages {
 		if _, err := os.Stat(filepath.Join(dir, "node_modules", p, "package.json")); err != nil {
-			Needed(t, "conformance/node_modules has no %s; run: npm ci --prefix conformance", p)
+			Needed(t, "%[1]s/node_modules has no %[2]s; run: npm ci --prefix %[1]s", name, p)
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), node, s.Script)
@@ -68,8 +71,8 @@ func Needed(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// folder is conformance/ at the root of the module.
-func folder(t *testing.T) string {
+// folder is the one of that name at the root of the module.
+func folder(t *testing.T, name string) string {
 	t.Helper()
 	dir, err := filepath.Abs(".")
 	if err != nil {
@@ -77,7 +80,7 @@ func folder(t *testing.T) string {
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "conformance")
+			return filepath.Join(dir, name)
 		}
 		up := filepath.Dir(dir)
 		if up == dir {

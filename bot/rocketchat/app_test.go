@@ -1,0 +1,257 @@
+package rocketchat_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/rocketchat"
+)
+
+const appSecret = "a secret that is long enough"
+
+// appSign signs as rocketchat-app/src/perch.ts does.
+func appSign(secret, stamp, body string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("v1:" + stamp + ":" + body))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// appWorld is a running adapter that a companion app may call.
+type appWorld struct {
+	*sink
+	ws       *workspace
+	handler  http.Handler
+	settings []rocketchat.AppSettings
+	refuse   error
+}
+
+func newAppWorld(t *testing.T) *appWorld {
+	t.Helper()
+	w := &appWorld{sink: newSink(), ws: newWorkspace(t)}
+	id, token := w.ws.Bot()
+	a, err := rocketchat.New(rocketchat.Options{
+		URL: w.ws.url, UserID: id, Token: token, AppSecret: appSecret,
+		AppSettings: func(_ context.Context, s rocketchat.AppSettings) (map[string]string, error) {
+			w.settings = append(w.settings, s)
+			return map[string]string{"welcome": "Hello.", "max_upload": "5242880", "file_upload": "false"}, w.refuse
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handler = a.App()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx, w.sink) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case <-a.Started():
+	case <-time.After(15 * time.Second):
+		t.Fatal("the adapter does not start")
+	}
+	return w
+}
+
+// post sends a body that is signed now, and returns the status and the code of
+// the refusal.
+func (w *appWorld) post(t *testing.T, body string) (status int, code string) {
+	t.Helper()
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	return w.send(t, stamp, appSign(appSecret, stamp, body), body)
+}
+
+func (w *appWorld) send(t *testing.T, stamp, signature, body string) (status int, code string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/rocketchat/app", strings.NewReader(body))
+	r.Header.Set("X-Perch-Timestamp", stamp)
+	r.Header.Set("X-Perch-Signature", signature)
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	var answer struct {
+		OK    bool
+		Error struct{ Code, Message string }
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil {
+		t.Fatalf("the answer is no JSON: %v: %s", err, rec.Body)
+	}
+	if answer.OK != (rec.Code == http.StatusOK) || !answer.OK && answer.Error.Message == "" {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	return rec.Code, answer.Error.Code
+}
+
+const appCommand = `{"type":"command","id":"c1","at":"2020-01-01T00:00:00Z","user":{"id":"u1","username":"ada","name":"Ada"},` +
+	`"room":{"id":"r1","name":"support","type":"p"},"thread":"m1","command":"/twitter","text":" authorize\nnow "}`
+
+func TestAppEvents(t *testing.T) {
+	w := newAppWorld(t)
+	for _, body := range []string{
+		appCommand,
+		appCommand, // again: the same event
+		`{"type":"action","id":"a1","user":{"id":"u1","username":"ada"},"room":{"id":"r1"},"message":"m2","thread":"m1","action":"claim","value":"7"}`,
+		`{"type":"submit","id":"s1","user":{"id":"u1"},"room":{"id":"r1"},"action":"form","fields":{"title":"It burns"},"newer":true}`,
+	} {
+		if status, code := w.post(t, body); status != http.StatusOK {
+			t.Errorf("%s: %d %s", body, status, code)
+		}
+	}
+	got := w.of(bot.EventCommand, bot.EventAction, bot.EventSubmit)
+	ada := bot.User{Ref: "rocketchat:u1", Name: "Ada", Handle: "ada"}
+	want := []bot.Event{
+		{
+			ID: "app:c1", Platform: "rocketchat", Kind: bot.EventCommand, User: ada, Channel: "rocketchat:r1", ChannelName: "support",
+			Thread: "rocketchat:r1:m1", Command: "/twitter", Text: "authorize\nnow",
+		},
+		{
+			ID: "app:a1", Platform: "rocketchat", Kind: bot.EventAction, User: bot.User{Ref: "rocketchat:u1", Name: "ada", Handle: "ada"},
+			Channel: "rocketchat:r1", Message: "rocketchat:r1:m2", Thread: "rocketchat:r1:m1", Action: "claim", Value: "7",
+		},
+		{
+			ID: "app:s1", Platform: "rocketchat", Kind: bot.EventSubmit, User: bot.User{Ref: "rocketchat:u1"},
+			Channel: "rocketchat:r1", Action: "form", Fields: map[string]string{"title": "It burns"},
+		},
+	}
+	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(bot.Event{}, "At")); d != "" {
+		t.Error(d)
+	}
+	if len(got) > 0 && time.Since(got[0].At) > time.Minute {
+		t.Errorf("the time of an event is %s: a clock that is years off was believed", got[0].At)
+	}
+}
+
+func TestAppRefuses(t *testing.T) {
+	w := newAppWorld(t)
+	now := time.Now()
+	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
+	change := func(old, with string) string {
+		s := strings.Replace(appCommand, old, with, 1)
+		if s == appCommand {
+			t.Fatalf("%s is not in the body", old)
+		}
+		return s
+	}
+	for name, tt := range map[string]struct {
+		stamp, secret, body, signature string
+		status                         int
+		code                           string
+	}{
+		"another secret":     {stamp: at(0), secret: "another", body: appCommand, status: 401, code: "unauthorized"},
+		"no signature":       {stamp: at(0), signature: "-", body: appCommand, status: 401, code: "unauthorized"},
+		"signature is short": {stamp: at(0), signature: appSign(appSecret, at(0), appCommand)[:62], body: appCommand, status: 401, code: "unauthorized"},
+		"other body":         {stamp: at(0), signature: appSign(appSecret, at(0), appCommand), body: change("ada", "eva"), status: 401, code: "unauthorized"},
+		"other time":         {stamp: at(time.Second), signature: appSign(appSecret, at(0), appCommand), body: appCommand, status: 401, code: "unauthorized"},
+		"old":                {stamp: at(-6 * time.Minute), body: appCommand, status: 401, code: "clock"},
+		"ahead":              {stamp: at(6 * time.Minute), body: appCommand, status: 401, code: "clock"},
+		"no time":            {stamp: "soon", body: appCommand, status: 401, code: "clock"},
+		"too long":           {stamp: at(0), body: change("authorize", strings.Repeat("x", 64<<10)), status: 413, code: "too_long"},
+		"no JSON":            {stamp: at(0), body: "{", status: 400, code: "invalid"},
+		"two objects":        {stamp: at(0), body: appCommand + "{}", status: 400, code: "invalid"},
+		"no ID":              {stamp: at(0), body: change(`"c1"`, `""`), status: 400, code: "invalid"},
+		"ID of another kind": {stamp: at(0), body: change(`"c1"`, `"a:b"`), status: 400, code: "invalid"},
+		"unknown type":       {stamp: at(0), body: change(`"type":"command"`, `"type":"dance"`), status: 400, code: "invalid"},
+		"unknown command":    {stamp: at(0), body: change("/twitter", "/kick"), status: 400, code: "invalid"},
+		"no person":          {stamp: at(0), body: change(`"u1"`, `""`), status: 400, code: "invalid"},
+		"no room":            {stamp: at(0), body: change(`"r1"`, `""`), status: 400, code: "invalid"},
+		"ref in a room":      {stamp: at(0), body: change(`"r1"`, `"r1:m1"`), status: 400, code: "invalid"},
+		"ref in a thread":    {stamp: at(0), body: change(`"m1"`, `"m1:x"`), status: 400, code: "invalid"},
+		"no button":          {stamp: at(0), body: change(`"type":"command"`, `"type":"action"`), status: 400, code: "invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.secret == "" {
+				tt.secret = appSecret
+			}
+			if tt.signature == "" {
+				tt.signature = appSign(tt.secret, tt.stamp, tt.body)
+			}
+			if status, code := w.send(t, tt.stamp, tt.signature, tt.body); status != tt.status || code != tt.code {
+				t.Errorf("%d %s, want %d %s", status, code, tt.status, tt.code)
+			}
+		})
+	}
+	if got := w.of(bot.EventCommand, bot.EventAction, bot.EventSubmit); len(got) != 0 {
+		t.Errorf("refused and yet stored: %v", got)
+	}
+}
+
+func TestAppSettings(t *testing.T) {
+	w := newAppWorld(t)
+	if status, _ := w.post(t, `{"type":"settings","id":"s1","settings":{}}`); status != http.StatusOK {
+		t.Errorf("a question: %d", status)
+	}
+	w.refuse = &bot.Error{Code: "invalid", Message: "Choose on or off."}
+	if status, code := w.post(t, `{"type":"settings","id":"s2","user":{"username":"ada"},"settings":{"file_upload":"maybe"}}`); status != http.StatusUnprocessableEntity || code != "invalid" {
+		t.Errorf("a refusal: %d %s", status, code)
+	}
+	w.refuse = errors.New("the disk is full")
+	if status, code := w.post(t, `{"type":"settings","id":"s3","settings":{"welcome":"Hi"}}`); status != http.StatusServiceUnavailable || code != "not_stored" {
+		t.Errorf("a failure: %d %s", status, code)
+	}
+	want := []rocketchat.AppSettings{
+		{ID: "app:s1", By: "Rocket.Chat app", Changes: map[string]string{}},
+		{ID: "app:s2", By: "Rocket.Chat app (ada)", Changes: map[string]string{"file_upload": "maybe"}},
+		{ID: "app:s3", By: "Rocket.Chat app", Changes: map[string]string{"welcome": "Hi"}},
+	}
+	if d := cmp.Diff(want, w.settings); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAppNotRunning(t *testing.T) {
+	ws := newWorkspace(t)
+	id, token := ws.Bot()
+	o := rocketchat.Options{URL: ws.url, UserID: id, Token: token}
+	a, err := rocketchat.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.App() != nil {
+		t.Error("without a secret there is an app")
+	}
+	o.AppSecret = appSecret
+	if a, err = rocketchat.New(o); err != nil {
+		t.Fatal(err)
+	}
+	w := &appWorld{handler: a.App()}
+	if status, code := w.post(t, appCommand); status != http.StatusServiceUnavailable || code != "starting" {
+		t.Errorf("%d %s", status, code)
+	}
+	if status, _ := w.post(t, `{"type":"settings","id":"s1"}`); status != http.StatusBadRequest {
+		t.Errorf("settings that nobody takes: %d", status)
+	}
+}
+
+// FuzzApp: whatever is signed, the answer is JSON and an event says who did it.
+func FuzzApp(f *testing.F) {
+	f.Add(appCommand)
+	f.Add(`{"type":"action","id":"a1","user":{"id":"u1"},"room":{"id":"r1"},"message":"m2","action":"claim"}`)
+	f.Add(`{"type":"settings","id":"s1","settings":{"a":"b"}}`)
+	a, err := rocketchat.New(rocketchat.Options{URL: "http://127.0.0.1:1", UserID: "bot", Token: "t", AppSecret: appSecret})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		w := &appWorld{handler: a.App()}
+		if status, code := w.post(t, body); status == http.StatusOK || code == "" {
+			t.Errorf("%d %s", status, code) // nothing runs that could store it
+		}
+	})
+}
