@@ -24,6 +24,11 @@ type Table[T any] struct {
 	// Version of the record's form, written with each record; 0 is the first.
 	Version int
 
+	// Frozen promises that nobody changes what a record refers to (a slice, a
+	// map, a pointer's target) in place, neither what was put nor what was read:
+	// both may then be handed out again, instead of being decoded again.
+	Frozen bool
+
 	// Upgrade turns a record of an older version into the current form. It is
 	// needed once Version is over 0.
 	Upgrade func(version int, rec json.RawMessage) (json.RawMessage, error)
@@ -67,9 +72,21 @@ func (t Table[T]) Get(tx Tx, key []byte) (T, error) {
 		var zero T
 		return zero, fmt.Errorf("get %s: %w", t.Name, err)
 	}
+	m := t.memo(tx)
+	if m != nil {
+		if known, ok := m.recall(t.Name, key, val); ok {
+			if rec, ok := known.(T); ok {
+				t.note(tx, key, val, rec)
+				return rec, nil
+			}
+		}
+	}
 	rec, err := t.decode(val)
 	if err == nil {
 		t.note(tx, key, val, rec)
+		if m != nil {
+			m.keep(t.Name, key, val, rec)
+		}
 	}
 	return rec, err
 }
@@ -151,7 +168,13 @@ func (t Table[T]) Put(tx Tx, rec T) error {
 	if err != nil {
 		return err
 	}
-	return t.put(tx, pk, val)
+	if err := t.put(tx, pk, val); err != nil {
+		return err
+	}
+	if m := t.memo(tx); m != nil {
+		m.keep(t.Name, pk, val, rec)
+	}
+	return nil
 }
 
 // Delete removes the record at key and its index entries. A missing one is not an error.

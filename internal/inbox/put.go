@@ -29,8 +29,9 @@ const (
 
 func items() store.Table[record] {
 	return store.Table[record]{
-		Name: tableName,
-		Key:  func(r record) []byte { return store.Key(r.Queue, r.Seq) },
+		Name:   tableName,
+		Frozen: true,
+		Key:    func(r record) []byte { return store.Key(r.Queue, r.Seq) },
 		Indexes: []store.Index[record]{{Name: byDue, Keys: func(r record) [][]byte {
 			if !r.Head {
 				return nil

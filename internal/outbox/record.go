@@ -114,8 +114,9 @@ const (
 
 func actions() store.Table[record] {
 	return store.Table[record]{
-		Name: tableName,
-		Key:  func(r record) []byte { return store.Key(r.ID) },
+		Name:   tableName,
+		Frozen: true,
+		Key:    func(r record) []byte { return store.Key(r.ID) },
 		Indexes: []store.Index[record]{
 			{Name: byKey, Unique: true, Keys: func(r record) [][]byte { return at(r.Key) }},
 			{Name: bySubject, Keys: func(r record) [][]byte {

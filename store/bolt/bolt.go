@@ -42,6 +42,8 @@ type Store struct {
 	failed error // why no update is taken any more; written with the turn
 	stuck  bool  // a broken transaction holds bbolt's lock for ever
 
+	memo store.Memo
+
 	// The turn to write is with one goroutine at a time. It alone uses batch.
 	busy  bool
 	queue []*waiter // who waits for the turn, oldest first
@@ -132,7 +134,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("view: %w", err)
 	}
-	r := &readTx{reader: reader{t: t}}
+	r := &readTx{reader: reader{t: t, memo: &s.memo}}
 	defer func() {
 		r.done = true
 		_ = t.Rollback() // it cannot fail: the transaction is open

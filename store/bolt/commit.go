@@ -158,7 +158,7 @@ func (s *Store) run(ctx context.Context, t *writeTx, fn func(store.Tx) error) er
 		}
 		b.t, b.buckets = bt, make(map[string]*bolt.Bucket, 8)
 	}
-	t.reader = reader{t: b.t, buckets: b.buckets}
+	t.reader = reader{t: b.t, buckets: b.buckets, memo: &s.memo}
 	err := fn(t)
 	t.done = true
 	if err != nil {

@@ -24,6 +24,7 @@ const validUpTo = 64 << 10
 type reader struct {
 	t       *bolt.Tx
 	buckets map[string]*bolt.Bucket // of a batch; nil in a View
+	memo    *store.Memo
 	done    bool
 }
 
@@ -37,6 +38,9 @@ func (r *reader) bucket(table string) *bolt.Bucket {
 	}
 	return b
 }
+
+// Memo is the store's, see [store.Memo].
+func (r *reader) Memo() *store.Memo { return r.memo }
 
 func (r *reader) get(table string, key []byte) ([]byte, error) {
 	b := r.bucket(table)

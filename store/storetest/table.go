@@ -19,6 +19,7 @@ var tableCases = []testCase{
 	{"TableUpgrade", testTableUpgrade},
 	{"TableCheck", testTableCheck},
 	{"TableReadThenChanged", testTableReadThenChanged},
+	{"TableFrozen", testTableFrozen},
 }
 
 // ticket is the record of these tests.
@@ -376,4 +377,64 @@ func testTableReadThenChanged(t *testing.T, s store.Store) {
 	})
 	tagged("four", "")
 	tagged("five", "a")
+}
+
+// A store may hand out again what it decoded or encoded before, but never
+// instead of what is stored.
+func testTableFrozen(t *testing.T, s store.Store) {
+	tab, key := tickets(), store.Key("a")
+	tab.Frozen = true
+	reads := func(want string) {
+		t.Helper()
+		for range 2 { // the second may be remembered
+			view(t, s, func(tx store.Tx) error {
+				rec, ok, err := tab.Find(tx, key)
+				if got := rec.Owner; got != want || ok != (want != "") {
+					t.Errorf("owner %q (found %v), want %q", got, ok, want)
+				}
+				return err
+			})
+		}
+	}
+	put := func(owner string) {
+		t.Helper()
+		update(t, s, func(tx store.Tx) error { return tab.Put(tx, ticket{ID: "a", Owner: owner, Mail: "m"}) })
+	}
+	put("ada")
+	reads("ada")
+	undo := errors.New("undo")
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		if err := tab.Put(tx, ticket{ID: "a", Owner: "nobody", Mail: "m"}); err != nil {
+			return err
+		}
+		if rec, err := tab.Get(tx, key); err != nil || rec.Owner != "nobody" {
+			t.Errorf("inside: %q %v", rec.Owner, err)
+		}
+		return undo
+	})
+	if !errors.Is(err, undo) {
+		t.Fatal(err)
+	}
+	reads("ada")
+	put("rio")
+	reads("rio")
+	plain := tickets() // another table value of the same table
+	update(t, s, func(tx store.Tx) error { return plain.Put(tx, ticket{ID: "a", Owner: "sam", Mail: "m"}) })
+	reads("sam")
+	update(t, s, func(tx store.Tx) error { return tab.Delete(tx, key) })
+	reads("")
+	for i := range 700 { // more than is remembered
+		update(t, s, func(tx store.Tx) error {
+			return tab.Put(tx, ticket{ID: fmt.Sprint("t", i), Owner: fmt.Sprint(i), Mail: fmt.Sprint("x", i)})
+		})
+	}
+	view(t, s, func(tx store.Tx) error {
+		for _, i := range []int{0, 1, 350, 699} {
+			rec, err := tab.Get(tx, store.Key(fmt.Sprint("t", i)))
+			if err != nil || rec.Owner != fmt.Sprint(i) {
+				t.Errorf("record %d: %q %v", i, rec.Owner, err)
+			}
+		}
+		return nil
+	})
 }
