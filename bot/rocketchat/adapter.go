@@ -35,6 +35,10 @@ type Options struct {
 	AppSecret   string
 	AppSettings func(ctx context.Context, s AppSettings) (map[string]string, error)
 
+	// PublicURL is Perch's own address, without a slash at its end, at which
+	// FormHandler is mounted. Without it no forms are shown.
+	PublicURL string
+
 	HTTP *http.Client // default: one with a timeout of 30 s
 	Log  *slog.Logger
 
@@ -48,6 +52,7 @@ type Adapter struct {
 	rest client
 
 	customers customers
+	forms     forms
 	wakeRooms chan struct{} // there is a customer's room that nobody listens to
 
 	running atomic.Bool
@@ -322,6 +327,9 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 	a.mu.Unlock()
 	events := (decoder{me}).events(m, kind)
 	for _, ev := range events {
+		if ev.Kind == bot.EventAction || ev.Kind == bot.EventCommand {
+			ev.Trigger = a.triggerFor(m.User)
+		}
 		if ev.Kind == bot.EventAction && ev.Thread == "" {
 			ev.Thread = a.threadOf(ctx, ev.Message)
 		}

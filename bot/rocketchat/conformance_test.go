@@ -33,6 +33,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 type workspace struct {
 	*rcfake.Server
 	url, room string
+	public    string // Perch's own address
 }
 
 func newWorkspace(t *testing.T) *workspace {
@@ -54,7 +55,7 @@ func newWorkspace(t *testing.T) *workspace {
 func (w *workspace) adapter(t *testing.T) *rocketchat.Adapter {
 	t.Helper()
 	id, token := w.Bot()
-	o := rocketchat.Options{URL: w.url, UserID: id, Token: token}
+	o := rocketchat.Options{URL: w.url, UserID: id, Token: token, PublicURL: w.public}
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -73,9 +74,12 @@ func name(u bot.UserRef) string { return strings.TrimPrefix(last(u), "U") }
 
 func TestConformance(t *testing.T) {
 	bottest.Run(t, func(t *testing.T) *bottest.Harness {
-		w := newWorkspace(t)
+		w, site := newWorkspace(t), newFormSite(t)
+		w.public = site.URL
+		a := w.adapter(t)
+		site.handler = a.FormHandler()
 		h := &bottest.Harness{
-			Platform: w.adapter(t), Channel: bot.ChannelRef(prefix + w.room), People: [2]bot.UserRef{prefix + "Uada", prefix + "Urio"},
+			Platform: a, Channel: bot.ChannelRef(prefix + w.room), People: [2]bot.UserRef{prefix + "Uada", prefix + "Urio"},
 			Names: [2]string{"Ada", "Rio"}, NoUser: prefix + "Unobody", NoChannel: prefix + "nothing", NoMessage: bot.MessageRef(prefix + w.room + ":nothing"),
 			Idempotent: true, Alone: true, Handle: "twitter.bot",
 		}
@@ -164,6 +168,7 @@ func TestConformance(t *testing.T) {
 			}
 			return fmt.Errorf("nothing was said")
 		}
+		w.forms(t, h, site)
 		h.Restart = func(context.Context) (bot.Platform, error) { return w.adapter(t), nil }
 		return h
 	})

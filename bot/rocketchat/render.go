@@ -242,7 +242,7 @@ func (d *drawing) preview(p *bot.Preview) {
 			at.Icon = u
 		}
 		if i < len(p.Counts) {
-			at.Text += "\n" + wrap(fmt.Sprintf("%d/%d", p.Counts[i], p.Limit), "_")
+			at.Text += "\n" + wrap(fmt.Sprintf("%d of %d", p.Counts[i], p.Limit), "_")
 		}
 		d.out = append(d.out, at)
 	}

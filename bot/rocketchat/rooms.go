@@ -25,6 +25,7 @@ var (
 	_ bot.Inspector = (*Adapter)(nil)
 	_ bot.Inviter   = (*Adapter)(nil)
 	_ bot.Archiver  = (*Adapter)(nil)
+	_ bot.Opener    = (*Adapter)(nil)
 	_ bot.Reader    = (*Adapter)(nil)
 	_ bot.Historian = (*Adapter)(nil)
 )

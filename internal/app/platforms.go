@@ -35,8 +35,8 @@ func Chats(c config.Config, log *slog.Logger) ([]bot.Platform, Routes, error) {
 		}
 		platforms, pages = append(platforms, s), append(pages, routes)
 	}
-	if r := c.Chat.RocketChat; r.URL != "" {
-		rc, routes, err := rocketChat(r, log.With("part", "rocketchat"))
+	if c.Chat.RocketChat.URL != "" {
+		rc, routes, err := rocketChat(c, log.With("part", "rocketchat"))
 		if err != nil {
 			return nil, nil, err
 		}

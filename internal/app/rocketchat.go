@@ -19,10 +19,11 @@ import (
 	"github.com/perch-chat/perch/store"
 )
 
-func rocketChat(c config.RocketChat, log *slog.Logger) (bot.Platform, Routes, error) {
+func rocketChat(conf config.Config, log *slog.Logger) (bot.Platform, Routes, error) {
 	var app atomic.Pointer[App]
+	c := conf.Chat.RocketChat
 	rc, err := rocketchat.New(rocketchat.Options{
-		URL: c.URL, UserID: c.UserID, Token: c.Token.Reveal(), Log: log, AppSecret: c.AppSecret.Reveal(),
+		URL: c.URL, UserID: c.UserID, Token: c.Token.Reveal(), PublicURL: conf.PublicURL, Log: log, AppSecret: c.AppSecret.Reveal(),
 		AppSettings: func(ctx context.Context, s rocketchat.AppSettings) (map[string]string, error) {
 			return app.Load().appSettings(ctx, s)
 		},
@@ -32,6 +33,7 @@ func rocketChat(c config.RocketChat, log *slog.Logger) (bot.Platform, Routes, er
 	}
 	return rc, func(mux *http.ServeMux, a *App) error {
 		app.Store(a)
+		mux.Handle(rocketchat.FormPath, rc.FormHandler())
 		if h := rc.App(); h != nil {
 			mux.Handle("/rocketchat/app", h)
 		}
