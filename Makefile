@@ -12,7 +12,7 @@ FUZZTIME ?= 30s
 help:
 	@echo "Perch: X (Twitter) from the chat where your team works."
 	@echo
-	@awk -F': ' '/^## [a-z0-9-]+: /{printf "  make %-9s %s\n", substr($$1, 4), $$2}' $(MAKEFILE_LIST)
+	@awk -F': ' '/^## [a-z0-9-]+: /{printf "  make %-14s %s\n", substr($$1, 4), $$2}' $(MAKEFILE_LIST)
 
 ## sandbox: run the whole program in your browser, without any account
 .PHONY: sandbox
@@ -74,6 +74,12 @@ vuln:
 .PHONY: build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o perch ./cmd/perch
+
+## rocketchat-app: package the companion app for Rocket.Chat into dist/
+.PHONY: rocketchat-app
+rocketchat-app:
+	npm ci --prefix rocketchat-app --ignore-scripts --no-audit --no-fund --loglevel=error
+	node rocketchat-app/package.mjs dist
 
 ## image: build the container image perch:VERSION
 .PHONY: image

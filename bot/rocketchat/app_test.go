@@ -33,23 +33,17 @@ func appSign(secret, stamp, body string) string {
 // appWorld is a running adapter that a companion app may call.
 type appWorld struct {
 	*sink
-	ws       *workspace
-	handler  http.Handler
-	settings []rocketchat.AppSettings
-	refuse   error
+	handler http.Handler
 }
 
-func newAppWorld(t *testing.T) *appWorld {
+type takesSettings = func(context.Context, rocketchat.AppSettings) (map[string]string, error)
+
+func newAppWorld(t *testing.T, settings takesSettings) *appWorld {
 	t.Helper()
-	w := &appWorld{sink: newSink(), ws: newWorkspace(t)}
-	id, token := w.ws.Bot()
-	a, err := rocketchat.New(rocketchat.Options{
-		URL: w.ws.url, UserID: id, Token: token, AppSecret: appSecret,
-		AppSettings: func(_ context.Context, s rocketchat.AppSettings) (map[string]string, error) {
-			w.settings = append(w.settings, s)
-			return map[string]string{"welcome": "Hello.", "max_upload": "5242880", "file_upload": "false"}, w.refuse
-		},
-	})
+	ws := newWorkspace(t)
+	w := &appWorld{sink: newSink()}
+	id, token := ws.Bot()
+	a, err := rocketchat.New(rocketchat.Options{URL: ws.url, UserID: id, Token: token, AppSecret: appSecret, AppSettings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +97,7 @@ const appCommand = `{"type":"command","id":"c1","at":"2020-01-01T00:00:00Z","use
 	`"room":{"id":"r1","name":"support","type":"p"},"thread":"m1","command":"/twitter","text":" authorize\nnow "}`
 
 func TestAppEvents(t *testing.T) {
-	w := newAppWorld(t)
+	w := newAppWorld(t, nil)
 	for _, body := range []string{
 		appCommand,
 		appCommand, // again: the same event
@@ -139,7 +133,7 @@ func TestAppEvents(t *testing.T) {
 }
 
 func TestAppRefuses(t *testing.T) {
-	w := newAppWorld(t)
+	w := newAppWorld(t, nil)
 	now := time.Now()
 	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
 	change := func(old, with string) string {
@@ -193,15 +187,22 @@ func TestAppRefuses(t *testing.T) {
 }
 
 func TestAppSettings(t *testing.T) {
-	w := newAppWorld(t)
+	var (
+		got    []rocketchat.AppSettings
+		answer error
+	)
+	w := newAppWorld(t, func(_ context.Context, s rocketchat.AppSettings) (map[string]string, error) {
+		got = append(got, s)
+		return nil, answer
+	})
 	if status, _ := w.post(t, `{"type":"settings","id":"s1","settings":{}}`); status != http.StatusOK {
 		t.Errorf("a question: %d", status)
 	}
-	w.refuse = &bot.Error{Code: "invalid", Message: "Choose on or off."}
+	answer = &bot.Error{Code: "invalid", Message: "Choose on or off."}
 	if status, code := w.post(t, `{"type":"settings","id":"s2","user":{"username":"ada"},"settings":{"file_upload":"maybe"}}`); status != http.StatusUnprocessableEntity || code != "invalid" {
 		t.Errorf("a refusal: %d %s", status, code)
 	}
-	w.refuse = errors.New("the disk is full")
+	answer = errors.New("the disk is full")
 	if status, code := w.post(t, `{"type":"settings","id":"s3","settings":{"welcome":"Hi"}}`); status != http.StatusServiceUnavailable || code != "not_stored" {
 		t.Errorf("a failure: %d %s", status, code)
 	}
@@ -210,7 +211,7 @@ func TestAppSettings(t *testing.T) {
 		{ID: "app:s2", By: "Rocket.Chat app (ada)", Changes: map[string]string{"file_upload": "maybe"}},
 		{ID: "app:s3", By: "Rocket.Chat app", Changes: map[string]string{"welcome": "Hi"}},
 	}
-	if d := cmp.Diff(want, w.settings); d != "" {
+	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 }

@@ -36,8 +36,8 @@ export function isOfPerch(key: string): boolean {
 
 export function all(): Array<ISetting> {
     const connection: Array<ISetting> = [
-        { id: ADDRESS, type: SettingType.STRING, packageValue: '', required: true, public: false, i18nLabel: ADDRESS, i18nDescription: `${ADDRESS}_about`, section: 'section_perch' },
-        { id: SECRET, type: SettingType.PASSWORD, packageValue: '', required: true, public: false, i18nLabel: SECRET, i18nDescription: `${SECRET}_about`, section: 'section_perch' },
+        { id: ADDRESS, type: SettingType.STRING, packageValue: '', required: false, public: false, i18nLabel: ADDRESS, i18nDescription: `${ADDRESS}_about`, section: 'section_perch' },
+        { id: SECRET, type: SettingType.PASSWORD, packageValue: '', required: false, public: false, i18nLabel: SECRET, i18nDescription: `${SECRET}_about`, section: 'section_perch' },
     ];
     return connection.concat(FIELDS.map((f) => ({
         id: f.key,
