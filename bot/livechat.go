@@ -88,6 +88,16 @@ func LiveDepartment(ch ChannelRef) (platform, department string, ok bool) {
 // CodeNoAgent is the code of nobody being there who could serve a customer.
 const CodeNoAgent = "no_agent"
 
-// LiveLane is the outbox's lane of those who are to be let into a department's
-// rooms: it is held while nobody is there.
-func LiveLane(platform, department string) string { return "livechat:" + platform + ":" + department }
+// LiveChannel is the channel that [LiveDepartment] reads.
+func LiveChannel(platform, department string) ChannelRef {
+	ref := platform + ":" + liveMark
+	if department != "" {
+		ref += ":" + department
+	}
+	return ChannelRef(ref)
+}
+
+// LiveLane begins the outbox's lanes of those who are to be let into a
+// department's rooms: the department's channel is behind it. A lane is held
+// while nobody is there.
+const LiveLane = "livechat:"

@@ -21,6 +21,7 @@ const (
 	maxConns    = 32      // kept open for the next call: all go to one host
 	callTimeout = 30 * time.Second
 	userAgent   = "perch-rocketchat/1"
+	unreached   = 5 // seconds that a server is left alone that can't be reached
 )
 
 // credentials are the bot's: its user ID and a personal access token.
@@ -177,10 +178,10 @@ func transport(route string, err error) error {
 		err = u.Err // its address may hold a visitor's token
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return &bot.Error{Code: "unreachable", Message: "Rocket.Chat can't be reached. Perch tries again by itself.", Temporary: true, Err: fmt.Errorf("%s: %w", route, err)}
+		return &bot.Error{Code: "unreachable", Message: "Rocket.Chat can't be reached. Perch tries again by itself.", Temporary: true, RetryAfter: unreached, Err: fmt.Errorf("%s: %w", route, err)}
 	}
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
-		return &bot.Error{Code: "unreachable", Message: "The host in chat.rocketchat.url is not known. Check the address.", Temporary: true, Err: fmt.Errorf("%s: %w", route, d)}
+		return &bot.Error{Code: "unreachable", Message: "The host in chat.rocketchat.url is not known. Check the address.", Temporary: true, RetryAfter: unreached, Err: fmt.Errorf("%s: %w", route, d)}
 	}
 	return fmt.Errorf("rocketchat: %s: %w", route, err)
 }

@@ -150,7 +150,7 @@ func unsent(err error) error {
 	if _, ok := errors.AsType[*bot.Error](err); ok {
 		return err
 	}
-	return &bot.Error{Code: "not_ready", Message: "Rocket.Chat did not answer. Perch tries again by itself.", Temporary: true, Err: err}
+	return &bot.Error{Code: "not_ready", Message: "Rocket.Chat did not answer. Perch tries again by itself.", Temporary: true, RetryAfter: unreached, Err: err}
 }
 
 // FindMessage looks a message up by its key. See [bot.Finder].

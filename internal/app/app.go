@@ -95,6 +95,7 @@ type App struct {
 	asking atomic.Bool                   // the chat is to be asked again who somebody is
 
 	poll      *poller
+	live      bot.ChannelRef // the department of those that the configuration has none for, if a chat serves customers
 	handler   http.Handler
 	health    *health
 	delivered atomic.Int64 // when X delivered last, in seconds since 1970
@@ -220,6 +221,9 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 	if err := a.newInstalls(sealer); err != nil {
 		return err
 	}
+	if err := a.livechats(ctx); err != nil {
+		return err
+	}
 	a.bind()
 	if err := a.DB.Update(ctx, a.seed); err != nil {
 		return fmt.Errorf("store what the configuration says: %w", err)
@@ -235,7 +239,7 @@ func (a *App) bind() {
 	for _, p := range a.o.Platforms {
 		platforms[p.Name()] = p
 	}
-	toChat := &chats{db: a.DB, ob: a.Outbox, in: a.Inbox, platforms: platforms}
+	toChat := &chats{db: a.DB, ob: a.Outbox, in: a.Inbox, platforms: platforms, recheck: a.o.Recheck}
 	toChat.register()
 	a.Outbox.Register(bot.KindUpload, pacedUpload{chatUpload{xs: a.xs(), c: toChat}})
 	files := xFiles{xs: a.xs(), platforms: platforms}

@@ -21,6 +21,7 @@ type chats struct {
 	ob        *outbox.Outbox
 	in        *inbox.Inbox
 	platforms map[string]bot.Platform
+	recheck   time.Duration // the longest wait between two tries to bring a customer in
 	changes   changes
 }
 

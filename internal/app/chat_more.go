@@ -26,6 +26,8 @@ func (c *chats) registerMore() {
 	c.registerPaced(bot.KindInspect, repeatable(c.inspect))
 	c.registerPaced(bot.KindInvite, repeatable(c.invite))
 	c.registerPaced(bot.KindArchive, repeatable(c.archive))
+	c.registerPaced(bot.KindEnter, enter{c, c.recheck})
+	c.registerPaced(bot.KindLeave, repeatable(c.leave))
 }
 
 // repeatable is an executor of what may be done twice, with the payload P.
@@ -175,22 +177,4 @@ func (c *chats) resolveChannel(ctx context.Context, ref bot.ChannelRef, key stri
 	var res bot.ChannelResult
 	err := c.resultOf(ctx, key, "channel", &res)
 	return res.Ref, err
-}
-
-// enter brings a customer into a room of the chat's customer service. While
-// nobody is there it waits, and what the customer says waits behind it.
-func (c *chats) enter(ctx context.Context, e bot.Enter) (any, error) {
-	l, err := able[bot.Livechat](c, e.Platform+":", "serve customers")
-	if err != nil {
-		return nil, err
-	}
-	return l.Enter(ctx, e.Visitor)
-}
-
-func (c *chats) leave(ctx context.Context, x bot.Leave) (any, error) {
-	l, err := able[bot.Livechat](c, string(x.Room), "serve customers")
-	if err != nil {
-		return nil, err
-	}
-	return struct{}{}, l.Leave(ctx, x.Room, x.Why)
 }

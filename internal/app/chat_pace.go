@@ -152,12 +152,23 @@ func (p paced) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 	if !ok {
 		return r, err
 	}
+	return r, slower(a, e, pace)
+}
+
+// slower has an action that a chat would not take now wait in its lane, which
+// costs it no attempt.
+func slower(a outbox.Action, e *outbox.Error, pace []outbox.Pace) *outbox.Error {
 	slow := *e
 	slow.Pace = append(slices.Clip(slow.Pace), pace...)
-	if e.Outcome == outbox.Later && e.Hold == nil && e.Failure.Code == "ratelimited" {
-		slow.Hold = hold(a, pace, e.Failure)
+	if e.Outcome != outbox.Later || e.Hold != nil {
+		return &slow
 	}
-	return r, &slow
+	f := e.Failure
+	tells := f.Code == "unreachable" || f.Code == "not_ready"
+	if f.Code == "ratelimited" || f.Code == "rate_limited" || tells && !f.RetryAt.IsZero() {
+		slow.Hold = hold(a, pace, f)
+	}
+	return &slow
 }
 
 // Reconcile implements outbox.Reconciler.
@@ -259,6 +270,15 @@ func (u pacedUpload) paced() paced { return paced{u.chatUpload, u.c} }
 // Lanes implements outbox.Laner.
 func (u pacedUpload) Lanes(tx store.Tx, a outbox.Action) ([]string, error) {
 	return u.paced().Lanes(tx, a)
+}
+
+// Arm implements outbox.Armer: the first of two steps keeps the pace too.
+func (u pacedUpload) Arm(ctx context.Context, a outbox.Action) (json.RawMessage, error) {
+	raw, err := u.chatUpload.Arm(ctx, a)
+	if e, ok := errors.AsType[*outbox.Error](err); ok {
+		return nil, slower(a, e, u.paced().pace(a))
+	}
+	return raw, err
 }
 
 // Do implements outbox.Executor.
