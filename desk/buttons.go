@@ -55,6 +55,8 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 		err = d.decide(tx, ev, func(tx store.Tx, actionID, by string) (outbox.Action, error) {
 			return d.ob.Settle(tx, actionID, by, []byte("{}"))
 		})
+	case "desk.room":
+		err = d.tryRoom(tx, ev)
 	case "desk.look":
 		err = d.look(tx, ev)
 	case "desk.open": // a link: there is nothing to do
@@ -215,11 +217,11 @@ func (d *Desk) keep(tx store.Tx, ev bot.Event) error {
 // decide carries out what an agent wants to become of a message; what follows
 // from it is done where the outbox tells of the change.
 func (d *Desk) decide(tx store.Tx, ev bot.Event, do func(tx store.Tx, actionID, by string) (outbox.Action, error)) error {
-	m, _, err := d.message(tx, ev.Value)
+	m, c, err := d.message(tx, ev.Value)
 	if err != nil {
 		return err
 	}
-	if err := d.agent(tx, ev.User.Ref); err != nil {
+	if err := d.mayDecide(tx, ev, c); err != nil {
 		return err
 	}
 	if _, err := do(tx, m.Action, string(ev.User.Ref)); err != nil {
@@ -231,11 +233,11 @@ func (d *Desk) decide(tx store.Tx, ev bot.Event, do func(tx store.Tx, actionID, 
 // discard withdraws a message: all of it while it waits, else only the part
 // that is asked about.
 func (d *Desk) discard(tx store.Tx, ev bot.Event) error {
-	m, _, err := d.message(tx, ev.Value)
+	m, c, err := d.message(tx, ev.Value)
 	if err != nil {
 		return err
 	}
-	if d.agent(tx, ev.User.Ref) == nil {
+	if d.mayDecide(tx, ev, c) == nil {
 		if m.Delivery == Sending {
 			err = d.withdrawMore(tx, ev, m)
 		} else {
@@ -257,7 +259,7 @@ func (d *Desk) retry(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := d.agent(tx, ev.User.Ref); err != nil {
+	if err := d.mayDecide(tx, ev, c); err != nil {
 		return err
 	}
 	s, err := d.Settings(tx)

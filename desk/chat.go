@@ -61,7 +61,7 @@ func (d *Desk) postCard(tx store.Tx, c *Conversation) error {
 // editCard has the card show the conversation as it now is. Of several edits
 // that wait only the newest is made.
 func (d *Desk) editCard(tx store.Tx, c *Conversation) error {
-	if c.CardID == "" {
+	if c.CardID == "" || live(*c) {
 		return nil
 	}
 	m, err := d.card(tx, *c)
@@ -154,7 +154,7 @@ func (d *Desk) mark(tx store.Tx, c Conversation, m *Message, emoji string) error
 }
 
 func (d *Desk) markOne(tx store.Tx, c Conversation, m *Message, emoji string) error {
-	if m.Mark == emoji || m.ChatRef == "" && m.ChatKey == "" {
+	if live(c) || m.Mark == emoji || m.ChatRef == "" && m.ChatKey == "" {
 		return nil
 	}
 	for _, r := range []bot.React{{Emoji: m.Mark}, {Emoji: emoji, On: true}} {

@@ -23,6 +23,9 @@ func (d *Desk) forAgent(tx store.Tx, conversationID string, by bot.User) (Conver
 	if err != nil {
 		return c, err
 	}
+	if live(c) {
+		return c, problem(CodeInvalid, "The chat leads this conversation. Take, forward and close it with the chat's own buttons.")
+	}
 	return c, d.agent(tx, by.Ref)
 }
 

@@ -3,7 +3,6 @@ package desk
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,8 +42,10 @@ func (d *Desk) auto(tx store.Tx, c *Conversation, text, intro string) error {
 		Text: text, At: now(),
 	}
 	m.ChatKey = "desk:auto:" + m.ID
-	if err := d.say(tx, *c, m.ChatKey, line(intro+"“"+preview(text)+"”")); err != nil {
-		return err
+	if !live(*c) || c.Open() { // nothing can be said in a room that is closed
+		if err := d.say(tx, *c, m.ChatKey, line(intro+"“"+preview(text)+"”")); err != nil {
+			return err
+		}
 	}
 	if err := d.addDM(tx, *c, &m, Settings{}); err != nil {
 		return err
@@ -186,6 +187,18 @@ func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) err
 
 // shownChanged follows what is shown of a conversation.
 func (d *Desk) shownChanged(tx store.Tx, conversationID string, a outbox.Action) error {
+	if a.Kind == bot.KindEnter {
+		return d.roomChanged(tx, conversationID, a)
+	}
+	if a.Kind == bot.KindPost && a.State == outbox.Failed {
+		c, ok, err := conversations().Find(tx, store.Key(conversationID))
+		if err != nil {
+			return err
+		}
+		if ok && live(c) {
+			return d.unsaid(tx, c, a)
+		}
+	}
 	switch {
 	case cardGone(a):
 		return d.regain(tx, conversationID, a)
@@ -436,45 +449,6 @@ func (d *Desk) settled(tx store.Tx, c *Conversation, m *Message) error {
 	}
 	*m, *c, err = d.message(tx, m.ID)
 	return err
-}
-
-// HoldChanged tells the agents whose answers wait for a lane that was held. It
-// is to be registered with the outbox's OnHold.
-func (d *Desk) HoldChanged(tx store.Tx, h outbox.Hold, on bool) error {
-	rest, ok := strings.CutPrefix(h.Lane, "x:")
-	if !on || !ok {
-		return nil
-	}
-	account, _, _ := strings.Cut(rest, ":")
-	pending, err := store.Collect(messages().By(tx, "pending", store.Key(account), store.Range{}))
-	if err != nil {
-		return err
-	}
-	for _, m := range pending {
-		if m.Delayed || m.Origin != Agent {
-			continue
-		}
-		a, err := d.ob.Get(tx, m.Action)
-		if err != nil {
-			return err
-		}
-		if a.State != outbox.Queued || !slices.Contains(a.Lanes, h.Lane) {
-			continue
-		}
-		c, err := d.Get(tx, m.Conversation)
-		if err != nil {
-			return err
-		}
-		// Not by the outbox's word on when it goes: for one behind another that
-		// is just being sent that is now, and nobody would be told later.
-		if err := d.explain(tx, c, &m, h.Until, h.Message); err != nil {
-			return err
-		}
-		if err := messages().Put(tx, m); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func reason(a outbox.Action) string {

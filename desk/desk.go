@@ -44,6 +44,7 @@ type Outbox interface {
 	Settle(tx store.Tx, id, by string, result json.RawMessage) (outbox.Action, error)
 	SetPayload(tx store.Tx, id string, payload json.RawMessage) (outbox.Action, error)
 	When(tx store.Tx, a outbox.Action) (time.Time, string, error)
+	Holds(tx store.Tx) ([]outbox.Hold, error)
 }
 
 // Options are the settings of a Desk that only its start decides.

@@ -59,7 +59,8 @@ func (d *Desk) can(ref, kind string) bool { return d.opt.Can != nil && d.opt.Can
 
 // watch keeps direct messages out of a channel until it is known who reads it.
 func (d *Desk) watch(tx store.Tx, ch bot.ChannelRef) error {
-	if d.opt.PublicChannels || !d.can(string(ch), bot.KindInspect) {
+	_, _, live := bot.LiveDepartment(ch)
+	if live || d.opt.PublicChannels || !d.can(string(ch), bot.KindInspect) {
 		if err := places().Delete(tx, store.Key(string(ch))); err != nil {
 			return err
 		}

@@ -70,6 +70,12 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 		}
 	}
 	d.heard(&c, m, late)
+	if live(c) {
+		if err := d.receiveLive(tx, &c, who, m, s, fresh, late); err != nil {
+			return err
+		}
+		return d.put(tx, c)
+	}
 
 	onDuty, err := d.Who(tx, c.Department)
 	if err != nil {
@@ -176,12 +182,13 @@ func (d *Desk) conversation(tx store.Tx, in Inbound, s Settings) (c Conversation
 			c.XConversation = in.XConversation
 		}
 		return c, false, nil
-	case ok && now().Sub(c.ClosedAt) < d.opt.Reopen:
-		return c, false, d.goOn(tx, &c)
 	}
 	dep, err := d.route(tx, s)
 	if err != nil {
 		return c, false, err
+	}
+	if ok && now().Sub(c.ClosedAt) < d.opt.Reopen && live(c) == live(Conversation{Channel: dep.Channel}) {
+		return c, false, d.goOn(tx, &c)
 	}
 	return Conversation{
 		ID: id.New(), Account: in.Account, Kind: in.Kind, Contact: in.From.ID, Root: root, XConversation: in.XConversation,
@@ -205,6 +212,9 @@ func (d *Desk) find(tx store.Tx, account string, k Kind, contact, root string) (
 // goOn reopens a conversation because the customer wrote again: for its owner,
 // who knows it, if that one is on duty, else for everybody.
 func (d *Desk) goOn(tx store.Tx, c *Conversation) error {
+	if live(*c) {
+		return d.goOnLive(tx, c)
+	}
 	c.State, c.ClosedAt, c.ClosedBy = Queued, time.Time{}, ""
 	c.Owner, c.OwnerName = "", ""
 	c.Reopened++

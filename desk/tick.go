@@ -72,6 +72,10 @@ func (d *Desk) setClock(c *Conversation) {
 	if c.State != Snoozed {
 		c.SnoozedUntil = time.Time{}
 	}
+	if live(*c) {
+		c.Fresh = time.Time{}
+		return
+	}
 	waits := waits(*c)
 	switch {
 	case c.State == Snoozed:

@@ -78,6 +78,14 @@ func (d *Desk) onCommand(tx store.Tx, ev bot.Event) (bool, error) {
 	if err := d.seen(tx, &c, ev.At); err != nil {
 		return true, err
 	}
+	if live(c) {
+		if i < 0 {
+			name = ""
+		} else {
+			name = known[i].name
+		}
+		return true, d.wordLive(tx, ev, c, name, rest)
+	}
 	if i < 0 {
 		return true, d.tell(tx, ev, "I don't know “"+short(name)+"”. Did you mean @perch "+best+"? All words: @perch help. The customer did not get this.")
 	}

@@ -1,0 +1,483 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// Where the chat has a customer service of its own, a conversation is a room
+// there, and queue, routing and agents are the chat's: there is no card, nothing
+// to claim and nobody to call. The room takes the card's place in a
+// conversation: CardID is the action that enters it, CardRef the room.
+
+// live reports whether the chat serves the conversation's customer.
+func live(c Conversation) bool {
+	_, _, ok := bot.LiveDepartment(c.Channel)
+	return ok
+}
+
+// liveLane is what those wait in who are to enter a room.
+func liveLane(c Conversation) string { return bot.LiveLane + string(c.Channel) }
+
+// channelsOf are the channels whose conversations a thread may be of that is
+// not known yet.
+func (d *Desk) channelsOf(tx store.Tx, ev bot.Event) ([]bot.ChannelRef, error) {
+	all := []bot.ChannelRef{ev.Channel}
+	deps, err := d.Departments(tx)
+	for _, dep := range deps {
+		platform, _, ok := bot.LiveDepartment(dep.Channel)
+		if ok && platform == ev.Platform && !slices.Contains(all, dep.Channel) {
+			all = append(all, dep.Channel)
+		}
+	}
+	return all, err
+}
+
+// enterRoom brings the customer into a room, which is made if none is open.
+func (d *Desk) enterRoom(tx store.Tx, c *Conversation) error {
+	who, err := d.Contact(tx, *c)
+	if err != nil {
+		return err
+	}
+	platform, department, _ := bot.LiveDepartment(c.Channel)
+	v := bot.Visitor{Key: c.Account + ":" + c.Contact, Name: customer(who), Department: department}
+	if who.Name != "" {
+		v.Name, v.Handle = who.Name, who.Handle
+	}
+	if c.Kind == Mention { // beside what they write in private, which is another room
+		v.Key += ":post:" + c.Root
+		v.Name = "Public post of " + v.Name
+	}
+	c.Cards++
+	if c.CardRef != "" && !slices.Contains(c.OldCards, c.CardRef) {
+		c.OldCards = append(c.OldCards, c.CardRef)
+	}
+	c.CardRef, c.CardID = "", ""
+	a, _, err := d.ob.Add(tx, outbox.Action{
+		Kind: bot.KindEnter, Key: cardKey(*c), Order: order(*c), Lanes: []string{liveLane(*c)},
+		Subject: "conversation:" + c.ID, Payload: encode(bot.Enter{Platform: platform, Visitor: v}),
+	})
+	if err != nil {
+		return fmt.Errorf("add room: %w", err)
+	}
+	c.CardID, c.CardAt = a.ID, now()
+	return nil
+}
+
+// receiveLive is what follows in the chat from a message of the customer.
+func (d *Desk) receiveLive(tx store.Tx, c *Conversation, who Contact, m Message, s Settings, fresh, late bool) error {
+	if fresh {
+		if err := d.enterRoom(tx, c); err != nil {
+			return err
+		}
+		if c.Kind == Mention {
+			how := "The customer wrote in public. What you answer here is public too: you see it first, and a button posts it."
+			if err := d.note(tx, c, line(how)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := d.say(tx, *c, m.ChatKey, d.shown(*c, who, m, s, late)); err != nil {
+		return err
+	}
+	if err := d.showFiles(tx, *c, m, s); err != nil {
+		return err
+	}
+	if c.CardRef == "" {
+		if no, err := d.nobodyThere(tx, liveLane(*c)); err != nil || !no {
+			return err
+		}
+		return d.unserved(tx, c, s)
+	}
+	return nil
+}
+
+// nobodyThere reports whether customers wait for an agent to come.
+func (d *Desk) nobodyThere(tx store.Tx, lane string) (bool, error) {
+	all, err := d.ob.Holds(tx)
+	return slices.ContainsFunc(all, func(h outbox.Hold) bool { return h.Lane == lane && h.Code == bot.CodeNoAgent }), err
+}
+
+// unserved tells the customer that nobody is there, once in a while. The caller
+// stores c.
+func (d *Desk) unserved(tx store.Tx, c *Conversation, s Settings) error {
+	if c.Kind != DM || c.Encrypted || s.ServiceUnavailable == "" || !c.Unavailable.IsZero() && now().Sub(c.Unavailable) < d.opt.Unavailable {
+		return nil
+	}
+	c.Unavailable, c.Welcomed = now(), true
+	return d.auto(tx, c, s.ServiceUnavailable, "Nobody was online. The customer was told: ")
+}
+
+// laneHeld tells the customers who wait for a room that nobody is there.
+func (d *Desk) laneHeld(tx store.Tx, h outbox.Hold) error {
+	ch, ok := strings.CutPrefix(h.Lane, bot.LiveLane)
+	if !ok || h.Code != bot.CodeNoAgent {
+		return nil
+	}
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	waiting, err := store.Collect(conversations().By(tx, "unposted", store.Key(ch), store.Range{}))
+	if err != nil {
+		return err
+	}
+	for _, c := range waiting {
+		if !c.Open() {
+			continue
+		}
+		was := c.Unavailable
+		if err := d.unserved(tx, &c, s); err != nil {
+			return err
+		}
+		if c.Unavailable.Equal(was) {
+			continue
+		}
+		if err := d.put(tx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roomChanged follows the customer on the way into a room.
+func (d *Desk) roomChanged(tx store.Tx, conversationID string, a outbox.Action) error {
+	c, ok, err := conversations().Find(tx, store.Key(conversationID))
+	if err != nil || !ok {
+		return err
+	}
+	switch a.State {
+	case outbox.Done:
+		return d.roomEntered(tx, c, a)
+	case outbox.Failed:
+		if a.ID != c.CardID || d.opt.Attention == nil {
+			return nil
+		}
+		who, err := d.Contact(tx, c)
+		if err != nil {
+			return err
+		}
+		text := "⚠ What " + customer(who) + " wrote can't be shown to agents. " + reason(a) + " It waits: press Retry when that is done."
+		_, err = d.opt.Attention(tx, fmt.Sprintf("desk:noroom:%s:%d", c.ID, now().UnixNano()), noticeMessage(text,
+			bot.Button{ID: "desk.room", Label: "Retry", Value: c.ID, Style: bot.ButtonPrimary},
+			bot.Button{ID: "desk.open", Label: "Open on X", URL: address(c, who)}))
+		return err
+	default:
+		return nil
+	}
+}
+
+func (d *Desk) roomEntered(tx store.Tx, c Conversation, a outbox.Action) error {
+	var in bot.Entered
+	if err := json.Unmarshal(a.Result, &in); err != nil {
+		return fmt.Errorf("result of %s: %w", a.Key, err)
+	}
+	if in.Ref == "" {
+		return nil
+	}
+	// The chat may still have the room of an earlier conversation open.
+	other, ok, err := conversations().First(tx, "thread", store.Key(string(in.Ref)))
+	if err != nil {
+		return err
+	}
+	if ok && other.ID != c.ID {
+		other.OldCards = slices.DeleteFunc(other.OldCards, func(r bot.MessageRef) bool { return r == in.Ref })
+		if other.CardRef == in.Ref {
+			other.CardRef = ""
+		}
+		if err := d.put(tx, other); err != nil {
+			return err
+		}
+	}
+	if a.ID != c.CardID {
+		if c.CardRef != in.Ref && !slices.Contains(c.OldCards, in.Ref) {
+			c.OldCards = append(c.OldCards, in.Ref)
+		}
+		return d.put(tx, c)
+	}
+	c.OldCards = slices.DeleteFunc(c.OldCards, func(r bot.MessageRef) bool { return r == in.Ref })
+	c.CardRef = in.Ref
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	if c.Kind == DM && !c.Encrypted && !c.Welcomed && s.Welcome != "" {
+		c.Welcomed = true
+		if err := d.auto(tx, &c, s.Welcome, "The customer was welcomed: "); err != nil {
+			return err
+		}
+	}
+	return d.put(tx, c)
+}
+
+// tryRoom is the button under what can't be brought into a room.
+func (d *Desk) tryRoom(tx store.Tx, ev bot.Event) error {
+	c, err := d.Get(tx, ev.Value)
+	if err != nil {
+		return err
+	}
+	if err := d.agent(tx, ev.User.Ref); err != nil {
+		return err
+	}
+	if _, err := d.ob.Retry(tx, c.CardID, string(ev.User.Ref)); err != nil {
+		return d.tooLate(tx, ev, Message{}, err)
+	}
+	return d.tell(tx, ev, "Perch tries again.")
+}
+
+// goOnLive goes on with a closed conversation in a new room.
+func (d *Desk) goOnLive(tx store.Tx, c *Conversation) error {
+	c.State, c.ClosedAt, c.ClosedBy = Queued, time.Time{}, ""
+	c.Owner, c.OwnerName = "", ""
+	c.Reopened++
+	return d.enterRoom(tx, c)
+}
+
+// onRoom takes in what agents do in a room besides writing.
+func (d *Desk) onRoom(tx store.Tx, ev bot.Event) (bool, error) {
+	c, ok, err := d.thread(tx, ev)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := d.seen(tx, &c, ev.At); err != nil {
+		return true, err
+	}
+	if ev.Thread != c.CardRef || !c.Open() {
+		return true, nil // it goes on elsewhere, or is over
+	}
+	switch ev.Kind {
+	case bot.EventTaken:
+		d.serve(&c, ev.User)
+	case bot.EventHold:
+		if c.Owner == "" {
+			d.serve(&c, ev.User)
+		}
+	case bot.EventTransferred:
+		if ev.Text == "" || ev.Text != c.OwnerName { // whom it went to may have it already
+			c.State, c.Owner, c.OwnerName = Queued, "", ""
+		}
+	case bot.EventClosed:
+		return true, d.closedThere(tx, c, ev.User)
+	default:
+	}
+	return true, d.put(tx, c)
+}
+
+// serve has an agent be the one whom the conversation is with.
+func (d *Desk) serve(c *Conversation, who bot.User) {
+	c.Owner, c.OwnerName, c.State = who.Ref, named(who), Claimed
+	if c.WaitingSince.IsZero() {
+		c.State = Waiting
+	}
+}
+
+// closedThere ends a conversation whose room was closed.
+func (d *Desk) closedThere(tx store.Tx, c Conversation, by bot.User) error {
+	c.Previous, c.PreviousName = c.Owner, c.OwnerName
+	c.State, c.ClosedAt, c.ClosedBy = Closed, now(), named(by)
+	c.WaitingSince, c.Unread = time.Time{}, 0
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	if c.Kind == DM && !c.Encrypted && s.Finished != "" {
+		if err := d.auto(tx, &c, s.Finished, ""); err != nil {
+			return err
+		}
+	}
+	return d.put(tx, c)
+}
+
+// judgeLive decides what becomes of what an agent wrote in a room. Whoever the
+// chat lets write there is an agent.
+func (d *Desk) judgeLive(tx store.Tx, ev bot.Event, c *Conversation, m *Message, s Settings) error {
+	if internal(m.Text) {
+		m.Direction, m.Delivery, m.Reason = Note, "", ""
+		return messages().Put(tx, *m)
+	}
+	m.Direction = Out
+	why := tooLong(*c, *m, s)
+	if c.Encrypted {
+		why = "This chat is encrypted, so Perch can't answer in it. Answer on X."
+	} else if files := s.unsendableFiles(c.Kind, m.Files); files != "" {
+		why = files
+	}
+	if why != "" {
+		m.Delivery, m.Reason = Refused, why
+		if err := messages().Put(tx, *m); err != nil {
+			return err
+		}
+		return d.tell(tx, ev, "⚠ Not sent. "+why)
+	}
+	if c.Open() && c.Owner == "" {
+		d.serve(c, bot.User{Ref: m.Author, Name: m.AuthorName, Handle: m.AuthorHandle})
+	}
+	if c.Kind == Mention {
+		m.Delivery = Refused // until it is shown as it will be
+		if err := messages().Put(tx, *m); err != nil {
+			return err
+		}
+		if err := d.put(tx, *c); err != nil {
+			return err
+		}
+		return d.answer(tx, ev, d.previewReply(tx, ev, c, m))
+	}
+	if err := d.send(tx, c, m, s); err != nil {
+		return err
+	}
+	if err := messages().Put(tx, *m); err != nil {
+		return err
+	}
+	return d.put(tx, *c)
+}
+
+// inRoom reports whether somebody did something in a conversation's room, where
+// only agents are.
+func inRoom(ev bot.Event, c Conversation) bool {
+	return live(c) && ev.Thread != "" && (ev.Thread == c.CardRef || slices.Contains(c.OldCards, ev.Thread))
+}
+
+// mayDecide refuses everybody who may not say what becomes of a message.
+func (d *Desk) mayDecide(tx store.Tx, ev bot.Event, c Conversation) error {
+	if inRoom(ev, c) {
+		return nil
+	}
+	return d.agent(tx, ev.User.Ref)
+}
+
+// wordLive does what an agent told the bot in a room. Who serves whom is the
+// chat's to say there.
+func (d *Desk) wordLive(tx store.Tx, ev bot.Event, c Conversation, name, rest string) error {
+	switch name {
+	case "note":
+		return d.answer(tx, ev, d.sayNote(tx, ev, c, rest))
+	case "help":
+		return d.tell(tx, ev, "What you write here goes to the customer on X. What begins with // or note:, or is said to the bot, never does. "+
+			"Take, forward, hold and close this conversation with Rocket.Chat's own buttons. More: !twitter help.")
+	}
+	return d.tell(tx, ev, "Take, forward, hold and close this conversation with the chat's own buttons. The customer did not get this.")
+}
+
+// roomShut reports whether a chat says that a room takes nothing more.
+func roomShut(a outbox.Action) bool {
+	if a.State != outbox.Failed || a.Failure == nil {
+		return false
+	}
+	return slices.Contains([]string{"room-closed", "invalid-room", "room_not_found", "thread_not_found", "error-invalid-room"}, a.Failure.Code)
+}
+
+// unsaid follows what could not be said in a room: the customer's words go on in
+// another, and what agents have to decide is told where somebody reads it.
+func (d *Desk) unsaid(tx store.Tx, c Conversation, a outbox.Action) error {
+	if !strings.HasPrefix(a.Key, "desk:notice:") {
+		return d.regainRoom(tx, c, a)
+	}
+	var p bot.Post
+	if err := json.Unmarshal(a.Payload, &p); err != nil || d.opt.Attention == nil {
+		return err
+	}
+	who, err := d.Contact(tx, c)
+	if err != nil {
+		return err
+	}
+	m := p.Message
+	m.Thread, m.Text = "", customer(who)+": "+m.Text
+	if len(m.Blocks) > 0 {
+		m.Blocks = append([]bot.Block{bot.Para(bot.Plain(customer(who) + ", whose room is closed:"))}, m.Blocks...)
+	}
+	_, err = d.opt.Attention(tx, a.Key+":closed", m)
+	return err
+}
+
+// regainRoom goes on in a new room when the customer's words found theirs
+// closed, before anybody said so: what was not shown yet is shown there, in order.
+func (d *Desk) regainRoom(tx store.Tx, c Conversation, a outbox.Action) error {
+	if a.Kind != bot.KindPost || !c.Open() || !roomShut(a) || !strings.HasPrefix(a.Key, "desk:in:") {
+		return nil
+	}
+	msgs, err := d.Messages(tx, c.ID)
+	if err != nil {
+		return err
+	}
+	var again []Message
+	for _, m := range msgs {
+		if m.Origin != Customer {
+			continue
+		}
+		sent, ok, err := d.ob.FindKey(tx, m.ChatKey)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !ok || sent.State == outbox.Done || sent.State == outbox.Cancelled, m.ChatKey == a.Key && sent.State != outbox.Failed:
+		case sent.State == outbox.Failed && !roomShut(sent):
+		default:
+			again = append(again, m)
+		}
+	}
+	if !slices.ContainsFunc(again, func(m Message) bool { return m.ChatKey == a.Key }) {
+		return nil // it was shown again already
+	}
+	if err := d.enterRoom(tx, &c); err != nil {
+		return err
+	}
+	who, err := d.Contact(tx, c)
+	if err != nil {
+		return err
+	}
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	for _, m := range again {
+		if err := d.showAgain(tx, c, who, m, s); err != nil {
+			return err
+		}
+	}
+	return d.put(tx, c)
+}
+
+// showAgain shows a message in the room that its conversation goes on in.
+func (d *Desk) showAgain(tx store.Tx, c Conversation, who Contact, m Message, s Settings) error {
+	if err := d.takeBack(tx, m.ChatKey); err != nil {
+		return err
+	}
+	m.ChatKey = fmt.Sprintf("desk:in:%s:again%d", m.ID, c.Cards)
+	if err := messages().Put(tx, m); err != nil {
+		return err
+	}
+	if err := d.say(tx, c, m.ChatKey, d.shown(c, who, m, s, false)); err != nil {
+		return err
+	}
+	for n, f := range m.Files {
+		if s.unshown(f, n) != "" {
+			continue
+		}
+		if err := d.takeBack(tx, fileKey(m, n, true)); err != nil {
+			return err
+		}
+		if err := d.showFile(tx, c, m, n, s, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeBack cancels what waits under a key.
+func (d *Desk) takeBack(tx store.Tx, key string) error {
+	a, ok, err := d.ob.FindKey(tx, key)
+	if err != nil || !ok || a.State != outbox.Queued {
+		return err
+	}
+	if _, err := d.ob.Cancel(tx, a.ID, "desk"); err != nil {
+		return fmt.Errorf("take back %s: %w", key, err)
+	}
+	return nil
+}
