@@ -155,6 +155,8 @@ type Message struct {
 	AuthorName   string      `json:"author_name,omitempty"`
 	AuthorHandle string      `json:"author_handle,omitempty"`
 
+	Colleagues []string `json:"colleagues,omitempty"` // whom of the team the text names, as it shows them
+
 	ChatRef bot.MessageRef `json:"chat_ref,omitempty"` // where an agent wrote it
 	ChatKey string         `json:"chat_key,omitempty"` // the key of the action that shows it
 

@@ -3,6 +3,7 @@ package desk
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,6 +28,8 @@ func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) 
 		return false, d.onGap(tx, ev)
 	case bot.EventGroup:
 		return false, d.onGroup(tx, ev)
+	case bot.EventTaken, bot.EventTransferred, bot.EventHold, bot.EventClosed:
+		return d.onRoom(tx, ev)
 	case bot.EventMessage:
 		return d.onMessage(tx, ev)
 	case bot.EventMessageEdited:
@@ -59,16 +62,22 @@ func (d *Desk) thread(tx store.Tx, ev bot.Event) (Conversation, bool, error) {
 	if err != nil || ok {
 		return c, ok, err
 	}
-	for c, err := range conversations().By(tx, "unposted", store.Key(string(ev.Channel)), store.Range{}) {
-		if err != nil {
-			return Conversation{}, false, err
-		}
-		posting, err := d.posting(tx, c)
-		if err != nil {
-			return Conversation{}, false, err
-		}
-		if posting {
-			return Conversation{}, false, errNotYet
+	channels, err := d.channelsOf(tx, ev)
+	if err != nil {
+		return Conversation{}, false, err
+	}
+	for _, ch := range channels {
+		for c, err := range conversations().By(tx, "unposted", store.Key(string(ch)), store.Range{}) {
+			if err != nil {
+				return Conversation{}, false, err
+			}
+			posting, err := d.posting(tx, c)
+			if err != nil {
+				return Conversation{}, false, err
+			}
+			if posting {
+				return Conversation{}, false, errNotYet
+			}
 		}
 	}
 	return Conversation{}, false, nil
@@ -112,10 +121,22 @@ func newMessage(c Conversation, ev bot.Event) Message {
 	if ev.At.IsZero() {
 		m.At = now()
 	}
+	m.Colleagues = colleagues(ev)
 	for _, f := range ev.Files {
 		m.Files = append(m.Files, File{Name: f.Name, Type: f.Type, Size: f.Size, URL: f.URL, Alt: f.Alt, Platform: ev.Platform, ID: f.ID})
 	}
 	return m
+}
+
+// colleagues are the people and groups of the team whom a text names: who calls
+// a colleague writes to them, not to the customer.
+func colleagues(ev bot.Event) (names []string) {
+	for _, n := range ev.Names {
+		if n.Text != "" && (n.User != "" || n.Group != "") && !slices.Contains(names, n.Text) {
+			names = append(names, n.Text)
+		}
+	}
+	return names
 }
 
 // internal reports whether the text is for agents only.
@@ -138,6 +159,9 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 	}
 	if err := d.dropOffer(tx, m); err != nil {
 		return err
+	}
+	if live(*c) {
+		return d.judgeLive(tx, ev, c, m, s)
 	}
 	isAgent, err := d.IsAgent(tx, m.Author)
 	if err != nil {
@@ -165,7 +189,7 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 		}
 		return d.tell(tx, ev, "Not sent. "+why)
 	}
-	if c.Open() && c.Owner == m.Author && c.Kind == DM {
+	if c.Open() && c.Owner == m.Author && c.Kind == DM && len(m.Colleagues) == 0 {
 		if err := d.send(tx, c, m, s); err != nil {
 			return err
 		}
@@ -209,6 +233,8 @@ func whyUnsent(c Conversation, m Message) (text, label string) {
 		return "Not sent. Claim this conversation to answer.", "Claim and " + act
 	case c.Owner != m.Author:
 		return "Not sent. " + c.OwnerName + " has this conversation.", "Take over and " + act
+	case len(m.Colleagues) > 0 && c.Kind == DM:
+		return "Not sent yet: it names " + strings.Join(m.Colleagues, " and ") + ", and the customer would read that.", "Send anyway"
 	case c.Kind == DM:
 		return "Not sent yet. Is the customer to get it?", "Send"
 	}
@@ -265,7 +291,7 @@ func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 	}
 	switch m.Delivery {
 	case Unsent, Refused:
-		m.Text = text
+		m.Text, m.Colleagues = text, colleagues(ev)
 		return true, d.judge(tx, ev, &c, &m)
 	case Sending:
 		return true, d.editQueued(tx, ev, c, m, text)
@@ -289,6 +315,9 @@ func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 	}
 	wasNote := m.Direction == Note && internal(m.Text)
 	m.Text = text // or a note
+	if wasNote && !internal(text) && live(c) {
+		return true, errors.Join(d.tell(tx, ev, "This stays among you. Write it anew to send it to the customer."), messages().Put(tx, m))
+	}
 	if !wasNote || internal(text) || m.Author != ev.User.Ref {
 		return true, messages().Put(tx, m)
 	}
@@ -316,8 +345,9 @@ func (d *Desk) editQueued(tx store.Tx, ev bot.Event, c Conversation, m Message, 
 		return err
 	}
 	was := m
-	m.Text = text
-	if internal(text) || c.Kind == Mention {
+	names := colleagues(ev)
+	m.Text, m.Colleagues = text, names
+	if internal(text) || c.Kind == Mention || len(names) > len(was.Colleagues) {
 		if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
 			return d.tooLate(tx, ev, was, err)
 		}
@@ -327,7 +357,7 @@ func (d *Desk) editQueued(tx store.Tx, ev bot.Event, c Conversation, m Message, 
 		if m, c, err = d.message(tx, m.ID); err != nil { // as the withdrawal left it
 			return err
 		}
-		m.Text = text
+		m.Text, m.Colleagues = text, names
 		return d.judge(tx, ev, &c, &m)
 	}
 	if why := tooLong(c, m, s); why != "" {
