@@ -161,6 +161,7 @@ func (s *sockets) ping(ctx, after context.Context, sk *socket) {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	var left time.Time
+	heard := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -183,6 +184,7 @@ func (s *sockets) ping(ctx, after context.Context, sk *socket) {
 		cancel()
 		switch {
 		case err == nil:
+			heard = time.Now()
 			s.hear(after)
 		case ctx.Err() != nil:
 			return
@@ -191,6 +193,9 @@ func (s *sockets) ping(ctx, after context.Context, sk *socket) {
 		default:
 			s.log.Warn("slack does not answer on a socket", "err", err)
 			_ = sk.conn.CloseNow()
+			// What Slack wrote to it since then came to nobody, and Slack says it
+			// again in a minute or not at all: however well the other socket is.
+			s.readers.Go(func() { s.tellGap(after, s.Sink, heard.UTC()) })
 			return
 		}
 	}

@@ -140,11 +140,17 @@ func TestADeadSocketIsNoticed(t *testing.T) {
 	defer stop()
 	began := time.Now()
 	before := w.Opens()
-	w.HalfOpen(false)
+	w.HalfOpen(false, w.Connections()[0]) // the other one is well
 	await(t, w, "new socket", func() bool { return w.Opens() > before })
 	if took := time.Since(began); took > 12*time.Second+time.Second {
 		t.Errorf("noticed after %v, want 12 s", took)
 	}
+	// What Slack wrote to it came to nobody: that there was a gap is told.
+	await(t, w, "gap", func() bool {
+		return slices.ContainsFunc(sink.gapsSoFar(), func(e bot.Event) bool {
+			return !e.Since.IsZero() && e.Since.Before(began.Add(6*time.Second)) && e.Since.After(began.Add(-10*time.Second))
+		})
+	})
 }
 
 func TestDroppedSocketsComeBack(t *testing.T) {
