@@ -64,9 +64,17 @@ type Adapter struct {
 	me       person
 	people   map[string]person   // by ID
 	rooms    map[string]room     // by ID
+	written  map[string]origin   // people's messages, by ID
 	threads  map[string]string   // of our own messages, by ID: the thread they are in
 	reacted  map[string][]string // by message: "emoji username" that are known
 	lastSeen time.Time           // the newest time of the server's that was seen
+}
+
+// origin is who wrote a message, and in which thread: what the server does not
+// say of one that was deleted.
+type origin struct {
+	by     person
+	thread string
 }
 
 // known bounds what is remembered of people, rooms and messages.
@@ -96,7 +104,7 @@ func New(o Options) (*Adapter, error) {
 	return &Adapter{
 		o: o, log: o.Log.With("platform", Platform), started: make(chan struct{}), wakeRooms: make(chan struct{}, 1),
 		rest:   newClient(o.HTTP, o.URL, credentials{o.UserID, o.Token}),
-		people: map[string]person{}, rooms: map[string]room{}, threads: map[string]string{}, reacted: map[string][]string{},
+		people: map[string]person{}, rooms: map[string]room{}, written: map[string]origin{}, threads: map[string]string{}, reacted: map[string][]string{},
 	}, nil
 }
 
@@ -294,11 +302,19 @@ func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n not
 }
 
 func (a *Adapter) goneEvent(rid, id string) bot.Event {
-	// Rocket.Chat does not say who deleted it: it is the author, for all we know.
-	return bot.Event{
+	ev := bot.Event{
 		ID: "del:" + rid + ":" + id, Platform: Platform, Kind: bot.EventMessageDeleted, At: time.Now().UTC(),
 		Channel: roomRef(rid), Message: messageRef(rid, id),
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if was, ok := a.written[id]; ok { // the server does not say who deleted it: it is the author, for all we know
+		ev.User = was.by.user()
+		if was.thread != "" {
+			ev.Thread = messageRef(rid, was.thread)
+		}
+	}
+	return ev
 }
 
 // unread stores what can't be read, so that somebody can look at it.
@@ -323,6 +339,12 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 	}
 	if m.User.ID != "" && m.Token == "" {
 		a.people[m.User.ID] = m.User
+		if m.User.ID != me.ID && m.System == "" {
+			if len(a.written) >= known {
+				clear(a.written)
+			}
+			a.written[m.ID] = origin{m.User, m.Thread}
+		}
 	}
 	a.mu.Unlock()
 	events := (decoder{me}).events(m, kind)

@@ -131,6 +131,9 @@ func (a *Adapter) takeApp(w http.ResponseWriter, r *http.Request) (map[string]st
 	if sink == nil {
 		return nil, &refused{http.StatusServiceUnavailable, "starting", "Perch is just starting or stopping. Try again in a minute."}
 	}
+	if id, ok := userID(ev.User.Ref); ok {
+		ev.Trigger = a.triggerFor(person{ID: id})
+	}
 	if ev.Kind == bot.EventAction && ev.Thread == "" && ev.Message != "" {
 		ev.Thread = a.threadOf(ctx, ev.Message)
 	}
