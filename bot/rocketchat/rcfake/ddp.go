@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,6 +174,8 @@ func (s *Server) method(ses *session, id, name string, params []json.RawMessage)
 			}
 		}
 		answer(nil, refused(403, "You've been logged out by the server. Please log in again."))
+	case "livechat:setUpConnection": // the widget says whose connection it is
+		answer(nil, nil)
 	case "updateMessage":
 		if ses.user == nil || len(params) == 0 {
 			answer(nil, refused("error-invalid-user", "Invalid user"))
@@ -270,6 +273,10 @@ func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessa
 			x.token = opts.Args[0].Token
 		}
 	}
+	if !slices.Contains([]string{"stream-notify-user", "stream-room-messages", "stream-notify-room", "stream-livechat-room"}, name) {
+		ses.send(obj{"msg": "nosub", "id": id, "error": refused(404, "Subscription '"+name+"' not found")})
+		return
+	}
 	if !s.listens(ses, x) {
 		ses.send(obj{"msg": "nosub", "id": id, "error": refused("not-allowed", "Not allowed")})
 		return
@@ -290,9 +297,6 @@ func (s *Server) listens(ses *session, x *sub) bool {
 		if x.key == "__my_messages__" {
 			return mine
 		}
-	case "stream-notify-room", "stream-livechat-room":
-	default:
-		return false
 	}
 	if r == nil {
 		return false

@@ -132,7 +132,8 @@ func (s *Server) take(r *room, agent *user) {
 	if !r.member(agent.ID) {
 		r.members = append(r.members, agent.ID)
 	}
-	s.insert(r, &message{t: "uj", msg: agent.Username, user: agent.ref()})
+	s.insert(r, &message{t: "command", msg: "connected", user: agent.ref()})
+	s.insert(r, &message{t: "uj", user: agent.ref()})
 	s.notifyLivechat(r, obj{"type": "agentData", "data": agent.ref()})
 }
 
@@ -170,9 +171,17 @@ func visitorSays(c *call) (obj, *failure) {
 		return nil, bad("Cannot read properties of undefined (reading '_id')")
 	}
 	m := &message{id: id, msg: c.str("msg"), token: v.token, alias: v.name, user: obj{"_id": v.id, "username": v.username, "name": v.name}}
-	r.hold = false
 	c.insert(r, m)
+	c.resume(r, m.user)
 	return obj{"message": m.json(false)}, nil
+}
+
+// resume ends a hold, as a customer's message does. The lock is held.
+func (s *Server) resume(r *room, by obj) {
+	if r.hold {
+		r.hold = false
+		s.insert(r, &message{t: "omnichannel_on_hold_chat_resumed", user: by, extra: obj{"comment": "resumed by a message of the customer"}})
+	}
 }
 
 func visitorMessage(c *call) (obj, *failure) {
@@ -262,7 +271,7 @@ func closeByVisitor(c *call) (obj, *failure) {
 	if !r.open {
 		return nil, bad("room-closed")
 	}
-	c.shut(r, obj{"_id": v.id, "username": v.username}, "Closed by visitor")
+	c.shut(r, obj{"_id": v.id, "username": v.username}, v.token, "Closed by visitor")
 	return obj{"rid": r.id, "comment": "Closed by visitor"}, nil
 }
 
@@ -274,15 +283,15 @@ func closeByUser(c *call) (obj, *failure) {
 	if !r.open {
 		return nil, bad("error-room-already-closed")
 	}
-	c.shut(r, c.user.ref(), c.str("comment"))
+	c.shut(r, c.user.ref(), "", c.str("comment"))
 	return nil, nil
 }
 
-// shut closes a customer's room. The lock is held.
-func (s *Server) shut(r *room, by obj, comment string) {
+// shut closes a customer's room; the token is of a visitor who does it. The lock is held.
+func (s *Server) shut(r *room, by obj, token, comment string) {
 	r.open, r.hold = false, false
 	r.closedBy, _ = by["username"].(string)
-	s.insert(r, &message{t: "livechat-close", msg: comment, user: by})
+	s.insert(r, &message{t: "livechat-close", msg: comment, user: by, token: token, extra: obj{"groupable": false, "transcriptRequested": false}})
 	s.notifyLivechat(r, obj{"type": "queueData", "data": nil})
 }
 
@@ -302,6 +311,9 @@ func forwardRoom(c *call) (obj, *failure) {
 // forward hands a room to an agent or a department. The lock is held.
 func (s *Server) forward(r *room, by, to *user, d *department, comment string) {
 	data := obj{"transferredBy": by.ref(), "ts": stamp(s.now()), "scope": "agent", "comment": comment}
+	if old := s.st.dep(r.department); old != nil {
+		data["previousDepartment"] = obj{"_id": old.id, "name": old.name}
+	}
 	if d != nil {
 		r.department = d.id
 		data["scope"], data["nextDepartment"] = "department", obj{"_id": d.id, "name": d.name}
@@ -309,7 +321,11 @@ func (s *Server) forward(r *room, by, to *user, d *department, comment string) {
 	} else {
 		data["transferredTo"] = to.ref()
 	}
-	s.insert(r, &message{t: "livechat_transfer_history", user: by.ref(), extra: obj{"transferData": data}})
+	token := ""
+	if by.ID == r.visitor.id {
+		token = r.visitor.token
+	}
+	s.insert(r, &message{t: "livechat_transfer_history", user: by.ref(), token: token, extra: obj{"transferData": data}})
 	r.agent = nil
 	if to != nil {
 		s.take(r, to)

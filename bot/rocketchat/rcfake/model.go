@@ -1,6 +1,7 @@
 package rcfake
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -148,9 +149,7 @@ func (m *message) json(ejson bool) obj {
 		}
 		o["reactions"] = r
 	}
-	for k, v := range m.extra {
-		o[k] = v
-	}
+	maps.Copy(o, m.extra)
 	return o
 }
 

@@ -273,7 +273,7 @@ func (s *Server) CloseRoom(username, rid, comment string) error {
 		if !r.open {
 			return errors.New("rcfake: closed already")
 		}
-		s.shut(r, u.ref(), comment)
+		s.shut(r, u.ref(), "", comment)
 		return nil
 	})
 }
@@ -294,7 +294,7 @@ func (s *Server) Forward(username, rid, to, department string) error {
 func (s *Server) Hold(username, rid string) error {
 	return s.act(username, rid, func(u *user, r *room) error {
 		r.hold = true
-		s.insert(r, &message{t: "omnichannel_placed_chat_on_hold", user: u.ref()})
+		s.insert(r, &message{t: "omnichannel_placed_chat_on_hold", user: u.ref(), extra: obj{"comment": ""}})
 		return nil
 	})
 }
