@@ -325,8 +325,9 @@ func TestUnhandledKind(t *testing.T) {
 	})
 }
 
+// Whatever a chat tells again within two days is not handled again.
 func TestKeysAreForgotten(t *testing.T) {
-	inBubble(t, Options{Remember: 48 * time.Hour}, func(w *world) {
+	inBubble(t, Options{}, func(w *world) {
 		w.in.Handle("k", note)
 		w.run()
 		w.put("a/1")
