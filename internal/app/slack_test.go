@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -278,10 +279,33 @@ func (o *office) authorize(link string) {
 	}
 }
 
-// logs shows what Perch logs in a verbose test.
+// logs shows what Perch logs in a verbose test, and fails any test in which a
+// secret is logged, at whatever level.
 func logs(t *testing.T) *slog.Logger {
-	if !testing.Verbose() {
-		return slog.New(slog.DiscardHandler)
+	w := &discreet{t: t}
+	t.Cleanup(func() {
+		if w.wrote.Load() == 0 {
+			t.Error("nothing was logged: the look for secrets is blind")
+		}
+	})
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// discreet looks for secrets in what is written.
+type discreet struct {
+	t     *testing.T
+	wrote atomic.Int64
+}
+
+func (d *discreet) Write(p []byte) (int, error) {
+	d.wrote.Add(1)
+	for _, secret := range []string{"xoxb-", "xapp-", "client-secret", "consumer-secret", "app-bearer", "signing-secret", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY", "Bearer ", "/slack/install/"} {
+		if strings.Contains(string(p), secret) {
+			d.t.Errorf("a secret is logged (%s): %s", secret, p)
+		}
 	}
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if testing.Verbose() {
+		return d.t.Output().Write(p)
+	}
+	return len(p), nil
 }
