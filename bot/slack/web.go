@@ -184,7 +184,8 @@ func sender(args url.Values, author bot.Author) {
 }
 
 // whisper shows a message to one person in a channel: by the event's
-// response_url, which works wherever the person is, else as an ephemeral one.
+// response_url, which works wherever the person is, else as an ephemeral one,
+// else, where Perch may not write, as a direct message.
 func (a *Adapter) whisper(ctx context.Context, m bot.Message, channel, thread string) (bot.MessageRef, error) {
 	user, ok := a.refs.userID(m.Only)
 	if !ok {
@@ -218,6 +219,14 @@ func (a *Adapter) whisper(ctx context.Context, m bot.Message, channel, thread st
 		}
 		args.Set("blocks", plainer.Get("blocks"))
 		_, err = a.web.call(ctx, a.o.BotToken, "chat.postEphemeral", args, &p)
+	}
+	switch code(err) {
+	case "":
+	case "user_not_in_channel", "not_in_channel", "channel_not_found", "is_archived":
+		// Commands work anywhere, also where Perch is not: the person gets the
+		// answer from it alone.
+		m.Channel, m.Thread, m.Respond, m.Trigger = "", "", "", ""
+		return a.Post(ctx, m)
 	}
 	if err != nil {
 		return "", err

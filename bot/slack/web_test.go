@@ -177,6 +177,30 @@ func TestWhisperPrefersTheEventsOwnAddress(t *testing.T) {
 	}
 }
 
+// A command works where Perch is not. If its answer comes late, it still comes.
+func TestAWhisperThatNoChannelTakesIsADirectMessage(t *testing.T) {
+	for _, why := range []string{"not_in_channel", "user_not_in_channel", "channel_not_found", "is_archived"} {
+		s := &script{answers: map[string][]string{
+			"gone":               {`{"ok":false,"error":"expired_url"}`},
+			"chat.postEphemeral": {`{"ok":false,"error":"` + why + `"}`}, "chat.postMessage": {`{"ok":true,"channel":"D1","ts":"19.1"}`},
+		}}
+		a := testAPI(t, s.ServeHTTP)
+		ref, err := a.Post(t.Context(), bot.Message{
+			Channel: "slack:C1", Thread: "slack:C1:17.1", Only: "slack:U1", Text: "the answer", Key: "k", Respond: strings.TrimSuffix(a.web.base, "api/") + "gone",
+		})
+		if err != nil || ref != "slack:D1:19.1" {
+			t.Fatalf("%s: Post = %q, %v", why, ref, err)
+		}
+		if got := s.last(t, "chat.postMessage"); got.Get("channel") != "U1" || got.Has("thread_ts") || got.Get("text") != "the answer" || !strings.Contains(got.Get("metadata"), `"k"`) {
+			t.Errorf("%s: posted %v", why, got)
+		}
+	}
+	s := &script{answers: map[string][]string{"chat.postEphemeral": {`{"ok":false,"error":"user_not_found"}`}}}
+	if _, err := testAPI(t, s.ServeHTTP).Post(t.Context(), bot.Message{Channel: "slack:C1", Only: "slack:U1", Text: "x"}); code(err) != "user_not_found" || s.count("chat.postMessage") != 0 {
+		t.Errorf("of nobody: %v", err)
+	}
+}
+
 func TestWhatIsThereAlreadyIsNoError(t *testing.T) {
 	s := &script{answers: map[string][]string{
 		"reactions.add": {`{"ok":false,"error":"already_reacted"}`}, "reactions.remove": {`{"ok":false,"error":"no_reaction"}`}, "chat.delete": {`{"ok":false,"error":"message_not_found"}`},
