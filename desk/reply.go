@@ -374,6 +374,15 @@ func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
+	if ev.Thread == "" {
+		c, err := d.Get(tx, m.Conversation)
+		if err != nil {
+			return true, err
+		}
+		if live(c) {
+			ev.Thread = c.CardRef
+		}
+	}
 	switch m.Delivery {
 	case Unsent, Refused:
 		if err := d.dropOffer(tx, &m); err != nil {
