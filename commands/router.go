@@ -210,10 +210,15 @@ func (r *Router) words(ev bot.Event) (cmd command, w word, rest string, err erro
 	cmd, ok := r.find(name)
 	if !ok {
 		first, rest := cutWord(text)
-		if cmd, ok = r.find(strings.TrimPrefix(strings.ToLower(first), "/")); !ok {
+		cmd, ok = r.find(strings.TrimPrefix(strings.ToLower(first), "/"))
+		switch {
+		case ok:
+			text = rest
+		case name == "" && r.ofTwitter(first): // "@twitter.bot authorize"
+			cmd, _ = r.find("twitter")
+		default:
 			return cmd, w, "", r.unknownCommand(orDefault(name, first))
 		}
-		text = rest
 	}
 	first, rest := cutWord(text)
 	bare := first == ""
@@ -228,6 +233,14 @@ func (r *Router) words(ev bot.Event) (cmd command, w word, rest string, err erro
 	}
 	w.meant = bare
 	return cmd, w, rest, nil
+}
+
+// ofTwitter reports whether a word alone is meant for /twitter: Perch is
+// spoken to as the bot that runs X accounts.
+func (r *Router) ofTwitter(first string) bool {
+	cmd, _ := r.find("twitter")
+	_, ok := cmd.word(strings.ToLower(first))
+	return ok
 }
 
 func (r *Router) find(name string) (command, bool) {

@@ -51,7 +51,7 @@ type playKey struct{}
 //	tour STEP                     the sandbox's tour has ticked the step off
 //
 // @USER(ada), @CHANNEL(support) and @GROUP(agents) in the arguments of fill and config are the
-// chat's refs. [webchat] and [slack] before a line keep it to one chat.
+// chat's refs. [webchat], [slack] and [rocketchat] before a line keep it to one chat.
 func commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"chats":     simple(-1, func(*play, []string) error { return nil }),
@@ -142,7 +142,7 @@ func (p *play) sees() ([]seen, error) {
 	if p.thread == "" {
 		return all, err
 	}
-	return slices.DeleteFunc(all, func(m seen) bool { return m.thread != p.thread && m.ref != p.thread }), err
+	return slices.DeleteFunc(all, func(m seen) bool { return !m.beside && m.thread != p.thread && m.ref != p.thread }), err
 }
 
 // newest is the newest message there that is good.

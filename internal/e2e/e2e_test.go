@@ -75,8 +75,9 @@ func TestFlows(t *testing.T) {
 		}
 	}
 	for chat, make := range map[string]func(dir string) (*play, func(), error){
-		"webchat": func(dir string) (*play, func(), error) { p := sandboxed(dir); return p, p.kill, nil },
-		"slack":   slackPlay,
+		"webchat":    func(dir string) (*play, func(), error) { p := sandboxed(dir); return p, p.kill, nil },
+		"slack":      slackPlay,
+		"rocketchat": rocketPlay,
 	} {
 		files := on[chat]
 		t.Run(chat, func(t *testing.T) {
@@ -95,6 +96,7 @@ func flows(t *testing.T, chat string, files []string, make func(dir string) (*pl
 	words := commands()
 	maps.Copy(words, slackCommands())
 	maps.Copy(words, installCommands())
+	maps.Copy(words, bothCommands(slackCommands()))
 	testscript.Run(t, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,
@@ -109,7 +111,7 @@ func flows(t *testing.T, chat string, files []string, make func(dir string) (*pl
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "webchat" && cond != "slack" {
+			if cond != "webchat" && cond != "slack" && cond != "rocketchat" {
 				return false, fmt.Errorf("there is no chat %q", cond)
 			}
 			return cond == chat, nil

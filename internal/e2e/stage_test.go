@@ -53,6 +53,7 @@ type seen struct {
 	reads       string // everything that is read: author, text, buttons, reactions
 	mine        bool   // the person wrote it
 	alone       bool   // nobody else sees it
+	beside      bool   // it is told beside the place, so whatever thread is looked at
 	pinned      bool
 	told        []string // who is notified
 	links       []string // where one can go from it
