@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/perch-chat/perch/bot"
 )
 
 // See https://docs.slack.dev/authentication/verifying-requests-from-slack
@@ -78,7 +80,9 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	// Slack going away does not undo what the person did.
 	ctx := context.WithoutCancel(r.Context())
-	if ok {
+	if ok && d.kind == kindLimited {
+		err = a.store(ctx, *sink, limitedGap(d.payload))
+	} else if ok {
 		lane, turn := orderOf(d.kind, d.payload)
 		a.turns.take(ctx, func() { err = a.take(ctx, *sink, d) }, lane, turn)()
 	} else {
@@ -121,10 +125,26 @@ func request(contentType string, body []byte) (d delivery, answer string, ok boo
 	switch e.Type {
 	case "url_verification":
 		return d, e.Challenge, true
-	case "app_rate_limited":
-		return d, "", true
+	case kindLimited:
+		return delivery{kind: kindLimited, payload: body}, "", true
 	}
 	return delivery{kind: kindEvent, payload: body}, "", true
+}
+
+// kindLimited tells that Slack held events back for a minute, as there were too many.
+const kindLimited = "app_rate_limited"
+
+// limitedGap is what was not heard in that minute. A repeat is the same event.
+func limitedGap(body []byte) bot.Event {
+	var l struct {
+		Minute int64 `json:"minute_rate_limited"`
+	}
+	if err := json.Unmarshal(body, &l); err != nil || l.Minute <= 0 {
+		return gapEvent(time.Now().Add(-time.Minute).UTC())
+	}
+	ev := gapEvent(time.Unix(l.Minute, 0).UTC())
+	ev.ID = "gap:limited:" + strconv.FormatInt(l.Minute, 10)
+	return ev
 }
 
 // runHTTP learns who the bot is and waits; requests come by themselves.

@@ -166,6 +166,14 @@ func TestHTTPMode(t *testing.T) {
 	if kinds[bot.EventUndecoded] != 2 || kinds[bot.EventGap] != 1 {
 		t.Errorf("stored %v", kinds)
 	}
+	// What Slack held back is read up, as after any gap.
+	if w := send(js, `{"type":"app_rate_limited","team_id":"T1","api_app_id":"A1","minute_rate_limited":1795330500}`, good); w.Code != http.StatusOK {
+		t.Errorf("told of a limit: %d", w.Code)
+	}
+	told := sink.events()
+	if last := told[len(told)-1]; last.Kind != bot.EventGap || last.Since.Unix() != 1795330500 {
+		t.Errorf("the limit became %+v", last)
+	}
 	sink.refuse = 1 << 20
 	if w := send(form, url.Values{"command": {"/twitter"}, "user_id": {"U1"}, "trigger_id": {"1.4"}}.Encode(), good); w.Code < 500 {
 		t.Errorf("not stored: %d", w.Code)
