@@ -5,7 +5,8 @@ import { createRequire } from 'node:module';
 import { botID, botToken, fake, play, refused, room, run, test, until } from './play.mjs';
 
 const { DDPSDK, LivechatClientImpl } = createRequire(import.meta.url)('@rocket.chat/ddp-client');
-const retry = { retryCount: 10, retryTime: 20 };
+// Each its own: the client keeps its timer in it.
+const retry = () => ({ retryCount: 10, retryTime: 20 });
 const said = async (rid) => (await play('messages', { room: rid })).filter((m) => !m.Kind).map((m) => m.Text);
 
 // The bot's side.
@@ -14,7 +15,7 @@ let sdk;
 const mine = [];
 
 test('connects', async () => {
-  sdk = await DDPSDK.createAndConnect(fake, retry);
+  sdk = await DDPSDK.createAndConnect(fake, retry());
   assert.equal(sdk.connection.status, 'connected');
   assert.match(sdk.connection.session, /^\w{17}$/);
 });
@@ -145,7 +146,7 @@ const heard = [];
 const typing = [];
 
 test('registers a visitor', async () => {
-  guest = LivechatClientImpl.create(fake, retry);
+  guest = LivechatClientImpl.create(fake, retry());
   await guest.connection.connect();
   const { visitor } = await guest.grantVisitor({ visitor: { token: 'guest-1', name: 'Casey', username: 'casey', department: 'Support' } });
   assert.deepEqual([visitor.token, visitor.name, visitor.username], ['guest-1', 'Casey', 'casey']);
@@ -202,7 +203,7 @@ test('reads the history, newest first', async () => {
 });
 
 test('may not listen to another\'s room', async () => {
-  const other = LivechatClientImpl.create(fake, retry);
+  const other = LivechatClientImpl.create(fake, retry());
   await other.connection.connect();
   other.token = 'somebody-else';
   const s = other.stream('room-messages', [rid, { token: 'no', visitorToken: 'no' }], () => {});
