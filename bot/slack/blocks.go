@@ -77,7 +77,7 @@ func (r renderer) message(m bot.Message) (content, error) {
 		text = "New message"
 	}
 	if r.byline && m.Author != nil {
-		text = m.Author.Name + ": " + text
+		text = clean(m.Author.Name) + ": " + text
 	}
 	return content{text: cutEscaped(text, maxFallback), blocks: d.out, images: d.images}, nil
 }
