@@ -2,7 +2,6 @@ import {
     IAppAccessors, IConfigurationExtend, IConfigurationModify, IEnvironmentRead, IHttp, ILogger, IModify, IPersistence, IRead,
 } from '@rocket.chat/apps-engine/definition/accessors';
 import { App } from '@rocket.chat/apps-engine/definition/App';
-import { AppsEngineException } from '@rocket.chat/apps-engine/definition/exceptions';
 import { IAppInfo } from '@rocket.chat/apps-engine/definition/metadata';
 import { ISetting } from '@rocket.chat/apps-engine/definition/settings';
 import { ISettingUpdateContext } from '@rocket.chat/apps-engine/definition/settings/ISettingUpdateContext';
@@ -11,7 +10,7 @@ import {
 } from '@rocket.chat/apps-engine/definition/uikit';
 import { COMMANDS, Forwarded, whisper } from './src/commands';
 import { person, place, tell, threadOf } from './src/perch';
-import { ADDRESS, all, isOfPerch, SECRET, shown, written } from './src/settings';
+import { about, ADDRESS, all, isOfPerch, SECRET, shown, written } from './src/settings';
 
 // TwitterCompanionApp forwards to Perch what only an app can hear. It keeps
 // nothing: when it is uninstalled, nothing is left.
@@ -34,11 +33,13 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
     }
 
     public async onEnable(environment: IEnvironmentRead): Promise<boolean> {
-        await this.refresh(this.getAccessors().http, environment);
+        // Nobody waits for it: a workspace starts as fast without its Perch.
+        this.refresh(this.getAccessors().http, environment).catch((err) => this.getLogger().warn(String(err)));
         return true;
     }
 
-    // A change that Perch refuses is not kept: the page says why.
+    // A change that Perch refuses is not kept, and the line under the field says
+    // why. An error would not do: servers of today (Deno) save all the same.
     public async onPreSettingUpdate(context: ISettingUpdateContext, _: IConfigurationModify, read: IRead, http: IHttp): Promise<ISetting> {
         const { oldSetting, newSetting } = context;
         const value = written(newSetting);
@@ -50,9 +51,10 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
         }
         const outcome = await tell(http, read.getEnvironmentReader(), { type: 'settings', settings: { [newSetting.id]: value } });
         if (!outcome.ok) {
-            throw new AppsEngineException(outcome.say);
+            this.getLogger().warn(outcome.say);
+            return { ...newSetting, value: oldSetting.value, i18nDescription: `${value.slice(0, 60)}: ${outcome.say}` };
         }
-        return newSetting;
+        return { ...newSetting, i18nDescription: about(newSetting.id) };
     }
 
     public async onSettingUpdated(setting: ISetting, _: IConfigurationModify, read: IRead, http: IHttp): Promise<void> {

@@ -25,6 +25,7 @@ const (
 	maxAppBody = 64 << 10
 	maxAction  = 300
 	maxFields  = 50
+	appLook    = 3 * time.Second // for the app, and the person, wait
 )
 
 // AppSettings are what an admin changed in the settings of the companion app.
@@ -135,7 +136,9 @@ func (a *Adapter) takeApp(w http.ResponseWriter, r *http.Request) (map[string]st
 		ev.Trigger = a.triggerFor(person{ID: id})
 	}
 	if ev.Kind == bot.EventAction && ev.Thread == "" && ev.Message != "" {
-		ev.Thread = a.threadOf(ctx, ev.Message)
+		short, cancel := context.WithTimeout(ctx, appLook)
+		ev.Thread = a.threadOf(short, ev.Message)
+		cancel()
 	}
 	if err := (*sink).Deliver(ctx, ev); err != nil {
 		a.log.ErrorContext(ctx, "what the companion app sent is not stored", "event", ev.ID, "err", err)

@@ -239,20 +239,3 @@ func TestAppNotRunning(t *testing.T) {
 		t.Errorf("settings that nobody takes: %d", status)
 	}
 }
-
-// FuzzApp: whatever is signed, the answer is JSON and an event says who did it.
-func FuzzApp(f *testing.F) {
-	f.Add(appCommand)
-	f.Add(`{"type":"action","id":"a1","user":{"id":"u1"},"room":{"id":"r1"},"message":"m2","action":"claim"}`)
-	f.Add(`{"type":"settings","id":"s1","settings":{"a":"b"}}`)
-	a, err := rocketchat.New(rocketchat.Options{URL: "http://127.0.0.1:1", UserID: "bot", Token: "t", AppSecret: appSecret})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, body string) {
-		w := &appWorld{handler: a.App()}
-		if status, code := w.post(t, body); status == http.StatusOK || code == "" {
-			t.Errorf("%d %s", status, code) // nothing runs that could store it
-		}
-	})
-}

@@ -62,7 +62,7 @@ func TestCompanionApp(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if d := cmp.Diff([]map[string]string{{"finished": "Bye."}, {"media_types": "nonsense"}}, changes); d != "" {
+	if d := cmp.Diff([]map[string]string{{"finished": "Bye."}, {"media_types": "nonsense"}, {"media_types": "image/*"}}, changes); d != "" {
 		t.Error(d)
 	}
 }

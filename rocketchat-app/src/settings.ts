@@ -30,14 +30,19 @@ const FIELDS: Array<Field> = [
     { key: 'media_types', type: SettingType.STRING, value: 'image/jpeg, image/png, image/gif, image/webp, video/mp4' },
 ];
 
+// about is the line under a field.
+export function about(key: string): string {
+    return `${key}_about`;
+}
+
 export function isOfPerch(key: string): boolean {
     return FIELDS.some((f) => f.key === key);
 }
 
 export function all(): Array<ISetting> {
     const connection: Array<ISetting> = [
-        { id: ADDRESS, type: SettingType.STRING, packageValue: '', required: false, public: false, i18nLabel: ADDRESS, i18nDescription: `${ADDRESS}_about`, section: 'section_perch' },
-        { id: SECRET, type: SettingType.PASSWORD, packageValue: '', required: false, public: false, i18nLabel: SECRET, i18nDescription: `${SECRET}_about`, section: 'section_perch' },
+        { id: ADDRESS, type: SettingType.STRING, packageValue: '', required: false, public: false, i18nLabel: ADDRESS, i18nDescription: about(ADDRESS), section: 'section_perch' },
+        { id: SECRET, type: SettingType.PASSWORD, packageValue: '', required: false, public: false, i18nLabel: SECRET, i18nDescription: about(SECRET), section: 'section_perch' },
     ];
     return connection.concat(FIELDS.map((f) => ({
         id: f.key,
@@ -48,7 +53,7 @@ export function all(): Array<ISetting> {
         multiline: f.multiline,
         values: f.values,
         i18nLabel: f.key,
-        i18nDescription: `${f.key}_about`,
+        i18nDescription: about(f.key),
         section: 'section_conversations',
     })));
 }

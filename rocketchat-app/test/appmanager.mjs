@@ -107,9 +107,15 @@ await ok('a changed setting is forwarded, one that stayed is not', async () => {
     assert.equal(seen.requests.length, before + 1);
 });
 
-await ok('a setting that Perch refuses stays as it was, and the admin is told why', async () => {
-    await assert.rejects(set('media_types', 'nonsense'), /is no media type/);
-    assert.notEqual(value('media_types'), 'nonsense');
+await ok('a setting that Perch refuses stays as it was, and the line under it says why', async () => {
+    const before = value('media_types');
+    const line = () => manager.getSettingsManager().getAppSetting(id, 'media_types').i18nDescription;
+    await set('media_types', 'nonsense');
+    assert.equal(value('media_types'), before);
+    assert.match(line(), /^nonsense: .*is no media type/);
+    await set('media_types', 'image/*');
+    assert.equal(value('media_types'), 'image/*');
+    assert.equal(line(), 'media_types_about');
 });
 
 await ok('a refusal of Perch is shown to the person alone', async () => {
