@@ -53,6 +53,7 @@ type Adapter struct {
 
 	customers customers
 	forms     forms
+	health    health
 	wakeRooms chan struct{} // there is a customer's room that nobody listens to
 
 	running atomic.Bool
@@ -128,6 +129,7 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		a.health.failed(err)
 		if fatal(err) {
 			return fmt.Errorf("rocketchat: connect: %w", err)
 		}
@@ -169,6 +171,8 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink, first bool) (up bo
 		return up, err
 	}
 	defer rt.close()
+	a.health.realtime.Store(rt)
+	defer a.health.up.Store(false)
 	if _, err := rt.subscribe(ctx, "stream-room-messages", "__my_messages__"); err != nil {
 		return up, err
 	}
@@ -198,6 +202,7 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink, first bool) (up bo
 	}
 	a.once.Do(func() { close(a.started) })
 	up = true
+	a.health.worked()
 	a.log.InfoContext(ctx, "rocket.chat is connected")
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -236,11 +241,14 @@ func gapEvent(since time.Time) bot.Event {
 // send it again.
 func (a *Adapter) store(ctx context.Context, sink bot.Sink, ev bot.Event) error {
 	wait := 20 * time.Millisecond
+	a.health.received.Add(1)
 	for {
 		err := sink.Deliver(ctx, ev)
 		if err == nil {
+			a.health.acked.Add(1)
 			return nil
 		}
+		a.health.unstored.Add(1)
 		if ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
@@ -320,6 +328,7 @@ func (a *Adapter) goneEvent(rid, id string) bot.Event {
 // unread stores what can't be read, so that somebody can look at it.
 func (a *Adapter) unread(ctx context.Context, sink bot.Sink, raw []byte, why error) error {
 	const most = 64 << 10
+	a.health.undecoded.Add(1)
 	a.log.WarnContext(ctx, "rocket.chat sent what can't be read", "bytes", len(raw), "err", why)
 	return a.store(ctx, sink, bot.Event{
 		ID: fmt.Sprintf("undecoded:%d:%08x", time.Now().UnixNano(), rand.Uint32()), Platform: Platform, Kind: bot.EventUndecoded, //nolint:gosec // no secret

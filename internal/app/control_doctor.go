@@ -39,6 +39,16 @@ func Examine(ctx context.Context, c config.Config, configErr error, version stri
 			d.Chats = examineChats(c, []bot.Platform{s})
 		}
 	}
+	if c.Chat.RocketChat.URL != "" {
+		if rc, _, err := rocketChat(c, slog.New(slog.DiscardHandler)); err == nil {
+			chats := []bot.Platform{rc}
+			if slacks := d.Chats; slacks != nil {
+				d.Chats = func(ctx context.Context) []doctor.Finding { return append(slacks(ctx), examineChats(c, chats)(ctx)...) }
+			} else {
+				d.Chats = examineChats(c, chats)
+			}
+		}
+	}
 	d.DB, d.StoreErr = existingStore(ctx, c)
 	if d.DB == nil {
 		return doctor.Run(ctx, d, found), nil

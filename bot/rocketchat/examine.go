@@ -1,0 +1,266 @@
+package rocketchat
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// maxExamined is how many departments are looked at.
+const maxExamined = 20
+
+// Examine looks at the workspace's side of the installation. See [bot.Examiner].
+func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
+	var me struct {
+		ID       string   `json:"_id"`
+		Username string   `json:"username"`
+		Roles    []string `json:"roles"`
+	}
+	if err := a.rest.call(ctx, request{route: "GET me"}, &me); err != nil {
+		return []bot.Finding{{About: "login", Text: "Rocket.Chat does not take the bot's login (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err), Serious: true}}
+	}
+	if me.ID != a.o.UserID {
+		return []bot.Finding{{
+			About: "login", Text: "The token is that of @" + me.Username + ", not of the user in chat.rocketchat.user_id.",
+			Do: "Copy both from the same token: My Account, Personal Access Tokens.", Serious: true,
+		}}
+	}
+	out := []bot.Finding{
+		{About: "login", Text: "Rocket.Chat knows the bot as @" + me.Username + "."},
+		a.examineVersion(ctx),
+	}
+	set, err := a.settings(ctx)
+	if err != nil {
+		out = append(out, bot.Finding{About: "settings", Text: "The workspace's settings can't be read.", Do: connecting(err)})
+	}
+	customers, err := a.Omnichannel(ctx)
+	known := err == nil
+	out = append(out, roles(me.Roles, customers)...)
+	out = append(out, workspaceSettings(set, customers)...)
+	switch {
+	case !known:
+		out = append(out, bot.Finding{About: "omnichannel", Text: "Rocket.Chat does not say whether Omnichannel is on.", Do: connecting(err)})
+	case !customers:
+		out = append(out, bot.Finding{About: "omnichannel", Text: "Omnichannel is off: customers are served in the rooms of departments[].channel. To have Rocket.Chat route them to agents, switch on Omnichannel (Workspace, Settings, Omnichannel)."})
+	default:
+		out = append(out, a.examineDepartments(ctx)...)
+	}
+	return append(out, a.examineConnection())
+}
+
+// examineVersion looks whether it is a server that Perch is made for.
+func (a *Adapter) examineVersion(ctx context.Context) bot.Finding {
+	const about = "version"
+	var info struct{ Version string }
+	if err := a.rest.call(ctx, request{route: "GET info"}, &info); err != nil {
+		return bot.Finding{About: about, Text: "Rocket.Chat does not say its version.", Do: connecting(err)}
+	}
+	first, _, _ := strings.Cut(info.Version, ".")
+	n, err := strconv.Atoi(first)
+	f := bot.Finding{About: about, Text: "Rocket.Chat is version " + cut(info.Version, 20) + "."}
+	switch {
+	case err != nil || n < 7:
+		f.Do = "Perch is made for the versions 7 and 8. Update Rocket.Chat."
+	case n > 8:
+		f.Do = "Perch is made for the versions 7 and 8. See whether there is a newer Perch."
+	}
+	return f
+}
+
+// roles compares the bot's roles with what Perch needs.
+func roles(has []string, customers bool) []bot.Finding {
+	const about, where = "roles", " to the bot's user (Workspace, Users, the bot, Edit, Roles)."
+	var out []bot.Finding
+	lack := func(role, why string, serious bool) {
+		if !slices.Contains(has, role) {
+			out = append(out, bot.Finding{About: about, Text: "The bot lacks the role " + role + ": " + why + ".", Do: "Add it" + where, Serious: serious})
+		}
+	}
+	lack("bot", "without it Rocket.Chat allows ten calls a minute and no rooms of its own", true)
+	lack("livechat-manager", "without it the bot can't look after customers' conversations", customers)
+	if slices.Contains(has, "admin") {
+		out = append(out, bot.Finding{About: about, Text: "The bot is an admin of the workspace, which Perch has no need of.", Do: "Take the role admin from it and give it bot and livechat-manager instead."})
+	}
+	if slices.Contains(has, "livechat-agent") {
+		out = append(out, bot.Finding{About: about, Text: "The bot is an agent: Rocket.Chat routes customers to it.", Do: "Remove it under Omnichannel, Agents."})
+	}
+	if len(out) == 0 {
+		out = append(out, bot.Finding{About: about, Text: "The bot has the roles " + strings.Join(has, ", ") + "."})
+	}
+	return out
+}
+
+// settings reads those settings that Perch cares for, as far as the workspace
+// lets the bot see them.
+func (a *Adapter) settings(ctx context.Context) (map[string]string, error) {
+	var out struct {
+		Settings []struct {
+			ID    string          `json:"_id"`
+			Value json.RawMessage `json:"value"`
+		} `json:"settings"`
+	}
+	q := url.Values{"count": {"50"}, "_id": {strings.Join([]string{
+		"API_Enable_Rate_Limiter", "API_Enable_Rate_Limiter_Limit_Calls_Default", "API_Enable_Rate_Limiter_Limit_Time_Default",
+		"Message_AllowUnrecognizedSlashCommand", "Message_AllowEditing", "Message_AllowDeleting", "Message_MaxAllowedSize", "FileUpload_Enabled",
+	}, ",")}}
+	if err := a.rest.call(ctx, request{route: "GET settings.public", query: q}, &out); err != nil {
+		return nil, err
+	}
+	set := map[string]string{}
+	for _, s := range out.Settings {
+		set[s.ID] = strings.Trim(string(s.Value), `"`)
+	}
+	return set, nil
+}
+
+// workspaceSettings says which settings stand in Perch's way. One that is not
+// among them can't be seen by the bot.
+func workspaceSettings(set map[string]string, customers bool) []bot.Finding {
+	var out []bot.Finding
+	if set["Message_AllowUnrecognizedSlashCommand"] != "true" {
+		out = append(out, bot.Finding{
+			About: "commands", Text: "/twitter is kept by Rocket.Chat, which does not know it. !twitter and @twitter.bot work, and direct messages to the bot.",
+			Do: "For /twitter, switch on Workspace, Settings, Message, \"Allow Unrecognized Slash Commands\", or install the companion app.",
+		})
+	} else {
+		out = append(out, bot.Finding{About: "commands", Text: "Rocket.Chat passes /twitter on to the bot."})
+	}
+	if set["Message_AllowEditing"] == "false" {
+		out = append(out, bot.Finding{
+			About: "editing", Text: "Messages can't be changed in this workspace, so Perch's cards stay as they were posted.",
+			Do: "Switch on Workspace, Settings, Message, \"Allow Message Editing\".", Serious: true,
+		})
+	}
+	if n, err := strconv.Atoi(set["Message_MaxAllowedSize"]); err == nil && n > 0 && n < maxText {
+		out = append(out, bot.Finding{
+			About: "message size", Text: fmt.Sprintf("Messages may have %d characters only; longer ones of Perch are refused.", n),
+			Do: "Raise Workspace, Settings, Message, \"Maximum Allowed Characters Per Message\" to 5000.",
+		})
+	}
+	if set["FileUpload_Enabled"] == "false" {
+		out = append(out, bot.Finding{About: "files", Text: "Files are switched off in this workspace: customers' pictures are not shown.", Do: "Switch on Workspace, Settings, File Upload, if they are wanted."})
+	}
+	if !customers {
+		return out
+	}
+	const limiter = "Workspace, Settings, Rate Limiter, API Rate Limiter"
+	on, seen := set["API_Enable_Rate_Limiter"]
+	calls := cmp.Or(set["API_Enable_Rate_Limiter_Limit_Calls_Default"], "10")
+	switch {
+	case seen && on == "false":
+		out = append(out, bot.Finding{About: "rate limiter", Text: "Rocket.Chat's rate limiter is off: many customers at once are no trouble."})
+	case seen:
+		out = append(out, bot.Finding{
+			About: "rate limiter", Text: "Rocket.Chat takes " + calls + " messages of customers a minute, and 5 new conversations; more have to wait (nothing is lost).",
+			Do: "If customers wait, raise the default limit, or switch the limiter off: " + limiter + ".",
+		})
+	default:
+		out = append(out, bot.Finding{
+			About: "rate limiter", Text: "The bot can't see the rate limiter. As it comes, Rocket.Chat takes 10 messages of customers a minute, and 5 new conversations; more have to wait (nothing is lost). Change it under " + limiter + ".",
+		})
+	}
+	return out
+}
+
+// examineDepartments looks at who there is to serve customers.
+func (a *Adapter) examineDepartments(ctx context.Context) []bot.Finding {
+	const about = "departments"
+	var deps struct {
+		Departments []struct {
+			ID      string `json:"_id"`
+			Name    string `json:"name"`
+			Enabled bool   `json:"enabled"`
+		} `json:"departments"`
+	}
+	if err := a.rest.call(ctx, request{route: "GET livechat/department", query: url.Values{"count": {strconv.Itoa(maxExamined)}}}, &deps); err != nil {
+		return []bot.Finding{{About: about, Text: "The departments can't be looked at (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err), Serious: code(err) == "forbidden"}}
+	}
+	var out []bot.Finding
+	var names []string
+	for _, d := range deps.Departments[:min(len(deps.Departments), maxExamined)] {
+		var info struct {
+			Agents []struct {
+				Username string `json:"username"`
+			} `json:"agents"`
+		}
+		err := a.rest.call(ctx, request{route: "GET livechat/department/:id", path: "livechat/department/" + url.PathEscape(d.ID), query: url.Values{"includeAgents": {"true"}}}, &info)
+		switch {
+		case err != nil:
+			out = append(out, bot.Finding{About: about, Text: "The department " + d.Name + " can't be looked at.", Do: connecting(err)})
+		case !d.Enabled:
+			names = append(names, d.Name+" (switched off)")
+		case len(info.Agents) == 0:
+			out = append(out, bot.Finding{About: about, Text: "The department " + d.Name + " has no agents.", Do: "Add some under Omnichannel, Departments, or name another in /twitter settings."})
+		default:
+			names = append(names, fmt.Sprintf("%s (%d agents)", d.Name, len(info.Agents)))
+		}
+	}
+	switch {
+	case len(names) > 0:
+		out = append(out, bot.Finding{About: about, Text: "There are: " + strings.Join(names, ", ") + "."})
+	case len(deps.Departments) == 0:
+		out = append(out, bot.Finding{About: about, Text: "There are no departments: all agents serve all customers."})
+	}
+	return append(out, a.examineAgents(ctx))
+}
+
+func (a *Adapter) examineAgents(ctx context.Context) bot.Finding {
+	const about = "agents"
+	count := func(available bool) (int, error) {
+		q := url.Values{"count": {"50"}}
+		if available {
+			q.Set("onlyAvailable", "true")
+		}
+		var out struct{ Users []json.RawMessage }
+		err := a.rest.call(ctx, request{route: "GET livechat/users/agent", query: q}, &out)
+		return len(out.Users), err
+	}
+	all, err := count(false)
+	var now int
+	if err == nil {
+		now, err = count(true)
+	}
+	switch {
+	case err != nil:
+		return bot.Finding{About: about, Text: "The agents can't be looked at (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err)}
+	case all == 0:
+		return bot.Finding{About: about, Text: "Nobody is an agent, so nobody can answer customers.", Do: "Add agents under Omnichannel, Agents.", Serious: true}
+	case now == 0:
+		return bot.Finding{About: about, Text: fmt.Sprintf("None of the %d agents is available now: customers are told so.", all), Do: "Agents make themselves available by the headset beside their picture."}
+	}
+	return bot.Finding{About: about, Text: fmt.Sprintf("%d of %d agents are available now.", now, all)}
+}
+
+func (a *Adapter) examineConnection() bot.Finding {
+	const about = "connection"
+	if a.sink.Load() == nil {
+		return bot.Finding{About: about, Text: "Perch is not running here: the realtime connection is not looked at."}
+	}
+	if h := a.Health(); h.Problem != "" {
+		return bot.Finding{About: about, Text: "What people do in Rocket.Chat does not reach Perch.", Do: h.Problem, Serious: true}
+	}
+	return bot.Finding{About: about, Text: "The realtime connection is open."}
+}
+
+// ChannelNamed tells what the room of a name is, without making one.
+func (a *Adapter) ChannelNamed(ctx context.Context, name string) (bot.Channel, error) {
+	r, err := a.lookRoom(ctx, url.Values{"roomName": {name}})
+	if err != nil {
+		return bot.Channel{}, err
+	}
+	ref := roomRef(r.ID)
+	if ref == "" {
+		return bot.Channel{}, errors.New("rocketchat: the room has no ID")
+	}
+	return a.Inspect(ctx, ref)
+}
+
+var _ bot.Examiner = (*Adapter)(nil)
