@@ -5,6 +5,9 @@ package nodetest
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -31,23 +34,11 @@ type Suite struct {
 // if nothing may be left out (CI=true or PERCH_REQUIRE_ALL=1).
 func Run(t *testing.T, s Suite) {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		Needed(t, "node is not installed; apt-get install nodejs npm, or see https://nodejs.org")
-	}
-	version, err := exec.CommandContext(t.Context(), node, "-p", "process.versions.node").Output()
-	if err != nil {
+	node, dir, err := find(t.Context(), cmp.Or(s.Folder, "conformance"), s.Packages)
+	if errors.Is(err, ErrMissing) {
+		Needed(t, "%v", err)
+	} else if err != nil {
 		t.Fatal(err)
-	}
-	if major, _, _ := strings.Cut(string(version), "."); len(major) < len(oldest) || major < oldest {
-		Needed(t, "node is %s; the packages need %s or newer", strings.TrimSpace(string(version)), oldest)
-	}
-	name := cmp.Or(s.Folder, "conformance")
-	dir := folder(t, name)
-	for _, p := range s.Packages {
-		if _, err := os.Stat(filepath.Join(dir, "node_modules", p, "package.json")); err != nil {
-			Needed(t, "%[1]s/node_modules has no %[2]s; run: npm ci --prefix %[1]s", name, p)
-		}
 	}
 	cmd := exec.CommandContext(t.Context(), node, s.Script)
 	cmd.Dir, cmd.Env, cmd.Stdin = dir, append(os.Environ(), s.Env...), s.Stdin
@@ -71,20 +62,61 @@ func Needed(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
+// Output runs a script of conformance/ that only prints, and returns what that
+// is. Its error is an ErrMissing where Node or the packages are.
+func Output(ctx context.Context, script string, packages ...string) ([]byte, error) {
+	node, dir, err := find(ctx, "conformance", packages)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, node, script)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("nodetest: %s: %w", script, err)
+	}
+	return out, nil
+}
+
+// ErrMissing is in the error of what is not installed.
+var ErrMissing = errors.New("not installed")
+
+// find is Node and a folder of the module with the packages in it.
+func find(ctx context.Context, name string, packages []string) (node, dir string, err error) {
+	if node, err = exec.LookPath("node"); err != nil {
+		return "", "", fmt.Errorf("node is %w; apt-get install nodejs npm, or see https://nodejs.org", ErrMissing)
+	}
+	version, err := exec.CommandContext(ctx, node, "-p", "process.versions.node").Output()
+	if err != nil {
+		return "", "", fmt.Errorf("nodetest: node: %w", err)
+	}
+	if major, _, _ := strings.Cut(string(version), "."); len(major) < len(oldest) || major < oldest {
+		return "", "", fmt.Errorf("node %s or newer is %w; there is %s", oldest, ErrMissing, strings.TrimSpace(string(version)))
+	}
+	if dir, err = folder(name); err != nil {
+		return "", "", err
+	}
+	for _, p := range packages {
+		if _, err := os.Stat(filepath.Join(dir, "node_modules", p, "package.json")); err != nil {
+			return "", "", fmt.Errorf("%[2]s is %[3]w in %[1]s/node_modules; run: npm ci --prefix %[1]s", name, p, ErrMissing)
+		}
+	}
+	return node, dir, nil
+}
+
 // folder is the one of that name at the root of the module.
-func folder(t *testing.T, name string) string {
-	t.Helper()
+func folder(name string) (string, error) {
 	dir, err := filepath.Abs(".")
 	if err != nil {
-		t.Fatal(err)
+		return "", fmt.Errorf("nodetest: %w", err)
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, name)
+			return filepath.Join(dir, name), nil
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			t.Fatal("no go.mod above this folder")
+			return "", errors.New("nodetest: no go.mod above this folder")
 		}
 		dir = up
 	}
