@@ -69,6 +69,10 @@ type chat struct {
 	members  map[bot.GroupRef][]bot.User
 	looks    int // at channels
 
+	shut     map[bot.MessageRef]bool // rooms that take nothing more
+	visitors []bot.Visitor           // who entered a room
+	away     bool                    // nobody is there to serve them
+
 	histories []bot.History
 	people    map[bot.UserRef]bot.User
 }
@@ -106,6 +110,9 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 			if _, err := c.find(p.Message.Thread, ""); err != nil {
 				return outbox.Receipt{}, err
 			}
+		}
+		if c.shut[p.Message.Thread] {
+			return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "room-closed", Message: "It is closed."}}
 		}
 		c.n++
 		ref := bot.MessageRef(fmt.Sprintf("webchat:m%d", c.n))

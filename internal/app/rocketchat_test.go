@@ -260,7 +260,9 @@ func TestOmnichannel(t *testing.T) {
 	b.writes("1002", "Is the *next train* running?")
 	b.writes("1002", "Hello?")
 	rid := b.room(1)
-	b.until("customer's words", func() bool { return slices.Equal(b.customers(rid), []string{"Is the \\*next train\\* running?", "Hello?"}) })
+	b.until("customer's words", func() bool {
+		return slices.Equal(b.customers(rid), []string{"Is the \\*next train\\* running?", "Hello?"})
+	})
 	b.gets("Welcome!")
 	got := b.rc.Rooms("l")[0]
 	if got.Visitor != "Casey Rivera (@casey_r) on X" || got.Agent != "sam" {
