@@ -42,6 +42,7 @@ func newWorkspace(t *testing.T) *workspace {
 	srv := httptest.NewServer(w.Handler())
 	w.url = srv.URL
 	t.Cleanup(func() {
+		judge(t, w.Server)
 		w.Close()
 		srv.CloseClientConnections()
 		srv.Close()

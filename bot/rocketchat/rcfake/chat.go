@@ -2,6 +2,7 @@ package rcfake
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -197,7 +198,7 @@ func deleteMessage(c *call) (obj, *failure) {
 		return nil, f
 	}
 	c.drop(r, m)
-	return obj{"_id": m.id, "ts": m.ts.UnixMilli()}, nil
+	return obj{"_id": m.id, "ts": strconv.FormatInt(c.now().UnixMilli(), 10)}, nil
 }
 
 // drop deletes a message. The lock is held.

@@ -338,7 +338,7 @@ func livechatConfig(c *call) (obj, *failure) {
 		dep = d.id
 	}
 	accept, _ := c.st.settings["Livechat_accept_chats_with_no_agents"].(bool)
-	var deps []any
+	deps := []any{}
 	for _, d := range c.st.departments {
 		if d.enabled {
 			deps = append(deps, obj{"_id": d.id, "name": d.name, "showOnRegistration": true, "showOnOfflineForm": true})
@@ -366,7 +366,7 @@ func agentInfo(c *call) (obj, *failure) {
 }
 
 func departments(c *call) (obj, *failure) {
-	var out []any
+	out := []any{}
 	for _, d := range c.st.departments {
 		if t := c.q.Get("text"); t == "" || strings.Contains(strings.ToLower(d.name), strings.ToLower(t)) {
 			out = append(out, obj{"_id": d.id, "name": d.name, "enabled": d.enabled})
@@ -390,7 +390,7 @@ func departmentInfo(c *call) (obj, *failure) {
 }
 
 func agents(c *call) (obj, *failure) {
-	var out []any
+	out := []any{}
 	for _, u := range c.st.users {
 		if u.Agent && (c.q.Get("onlyAvailable") != "true" || !u.Offline) {
 			status := "available"
@@ -412,7 +412,7 @@ func livechatRooms(c *call) (obj, *failure) {
 		found = append(found, r)
 	}
 	slices.SortFunc(found, func(a, b *room) int { return b.created.Compare(a.created) })
-	var out []any
+	out := []any{}
 	for _, r := range found {
 		out = append(out, r.json())
 	}

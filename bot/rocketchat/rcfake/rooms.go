@@ -168,7 +168,7 @@ func members(kinds string) func(*call) (obj, *failure) {
 		if f != nil {
 			return nil, f
 		}
-		var out []any
+		out := []any{}
 		for _, id := range r.members {
 			u := c.st.users[id]
 			out = append(out, obj{"_id": u.ID, "username": u.Username, "name": u.Name, "status": "online"})
@@ -312,7 +312,7 @@ func info(c *call) (obj, *failure) {
 }
 
 func publicSettings(c *call) (obj, *failure) {
-	var out []any
+	out := []any{}
 	want := strings.Split(c.q.Get("_id"), ",")
 	for k, v := range c.st.settings {
 		if c.q.Get("_id") == "" || slices.Contains(want, k) {
