@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/perch-chat/perch/bot"
@@ -72,8 +73,33 @@ func (a *Adapter) direct(ctx context.Context, uid string) (string, error) {
 	return r.ID, nil
 }
 
+// placed adds to an answer for one person where they asked: it comes to the
+// room that they have with the bot alone.
+func (a *Adapter) placed(ctx context.Context, m bot.Message) bot.Message {
+	rid, ok := roomID(m.Channel)
+	if m.Only == "" || !ok {
+		return m
+	}
+	r, err := a.room(ctx, rid)
+	if err != nil || r.Name == "" || r.Kind != "c" && r.Kind != "p" {
+		return m
+	}
+	line := []bot.Span{bot.Plain("In "), {Channel: m.Channel}}
+	if m.Thread != "" {
+		if link, err := a.Permalink(ctx, m.Thread); err == nil {
+			line = append(line, bot.Plain(", "), bot.Link("this thread", link))
+		}
+	}
+	if len(m.Blocks) == 0 {
+		m.Blocks = []bot.Block{bot.Para(bot.Plain(m.Text))}
+	}
+	m.Blocks = append(slices.Clip(m.Blocks), bot.Context(line...))
+	return m
+}
+
 // render writes a message, with the names of those whom it mentions.
 func (a *Adapter) render(ctx context.Context, m bot.Message, id string) (content, error) {
+	m = a.placed(ctx, m)
 	return renderer{
 		who: func(u bot.UserRef) string {
 			uid, ok := userID(u)
