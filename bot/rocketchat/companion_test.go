@@ -38,7 +38,7 @@ func TestCompanionApp(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	nodetest.Run(t, nodetest.Suite{
-		Folder: "rocketchat-app", Script: "test/appmanager.mjs", Cases: 13,
+		Folder: "rocketchat-app", Script: "test/appmanager.mjs", Cases: 15,
 		Packages: []string{"@rocket.chat/apps-cli", "@rocket.chat/apps-engine", "apps-engine-1.42", "typescript"},
 		Env:      []string{"PERCH_URL=" + srv.URL, "PERCH_SECRET=" + appSecret},
 	})

@@ -13,6 +13,7 @@ import { host, lowered } from './host.mjs';
 const require = createRequire(import.meta.url);
 const { SlashCommandContext } = require('apps-engine-1.42/definition/slashcommands');
 const { AppInterface } = require('apps-engine-1.42/definition/metadata');
+const { bundleLegacyApp } = require('@rocket.chat/apps-engine/server/runtime/deno/bundler');
 const { PERCH_URL, PERCH_SECRET } = process.env;
 
 console.log('TAP version 13');
@@ -54,7 +55,39 @@ await ok('the sources are what the strict compiler takes', async () => {
 });
 
 await manager.load();
-const { zip, manifest } = lowered(pack(folder));
+const { zip, manifest, files, words } = lowered(pack(folder));
+const labels = new Set();
+
+await ok('the bundle that newer servers make of it needs only what they allow', async () => {
+    // As deno-runtime/handlers/app/construct.ts of apps-engine 1.62.0 does.
+    const native = ['path', 'url', 'crypto', 'buffer', 'stream', 'net', 'http', 'https', 'zlib', 'util', 'punycode', 'os', 'querystring', 'fs'];
+    const allowed = (name) => {
+        assert.ok(native.includes(name) || name.startsWith('@rocket.chat/apps-engine'), `the app requires ${name}`);
+        return require(name);
+    };
+    const app = { info: { ...manifest, classFile: manifest.classFile.replace(/\.ts$/, '.js') }, files };
+    await bundleLegacyApp(app);
+    const module = { exports: {} };
+    new Function('exports', 'module', 'require', 'globalThis', app.files[app.info.classFile])(module.exports, module, allowed, undefined);
+    const [Main] = Object.values(module.exports);
+    const provided = [];
+    const note = (id, ...shown) => {
+        provided.push(id);
+        shown.forEach((s) => labels.add(s));
+    };
+    await new Main(manifest, { debug() {} }, {}).extendConfiguration({
+        settings: { provideSetting: async (s) => note(s.id, s.section, s.i18nLabel, s.i18nDescription, ...(s.values || []).map((v) => v.i18nLabel)) },
+        slashCommands: { provideSlashCommand: async (c) => note(`/${c.command}`, c.i18nParamsExample, c.i18nDescription) },
+    });
+    assert.deepEqual(provided, [
+        'perch_address', 'perch_secret', 'default_department', 'service_unavailable', 'welcome', 'finished', 'agents_display_name',
+        'file_upload', 'max_upload', 'media_types', '/twitter', '/incident', '/timeline', '/duty',
+    ]);
+});
+
+await ok('every label has words, and no words are left over', async () => {
+    assert.deepEqual([...labels].sort(), Object.keys(words).sort());
+});
 
 await ok('the packaged app is installed and enabled', async () => {
     assert.equal(manifest.requiredApiVersion, '^1.44.0');

@@ -89,10 +89,14 @@ export function host() {
     return { manager, seen };
 }
 
-// lowered is the zip with a manifest that this old engine accepts.
+// lowered is the zip with a manifest that this old engine accepts, and what is in it.
 export function lowered(path) {
     const zip = new AdmZip(path);
     const manifest = JSON.parse(zip.readAsText('app.json'));
     zip.updateFile('app.json', Buffer.from(JSON.stringify({ ...manifest, requiredApiVersion: '^1.40.0' })));
-    return { zip: zip.toBuffer(), manifest };
+    const files = {};
+    for (const entry of zip.getEntries().filter((e) => e.entryName.endsWith('.js'))) {
+        files[entry.entryName] = entry.getData().toString();
+    }
+    return { zip: zip.toBuffer(), manifest, files, words: JSON.parse(zip.readAsText('i18n/en.json')) };
 }
