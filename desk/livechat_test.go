@@ -349,3 +349,26 @@ func TestLiveNewsIsEarly(t *testing.T) {
 		}
 	})
 }
+
+// TestLiveDefaultDepartment: the departments of the chat need not be told to Perch.
+func TestLiveDefaultDepartment(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		set := func(name string) error {
+			return w.db.Update(t.Context(), func(tx store.Tx) error { _, err := w.d.Set(tx, "default_department", name, "ada"); return err })
+		}
+		if err := set("Sales"); err == nil { // there is a department with a channel of its own
+			t.Error("an unknown department was taken beside one with a channel")
+		}
+		w.update(func(tx store.Tx) error {
+			return w.d.SetDepartment(tx, Department{ID: "zbilling", Name: "Billing", Channel: "webchat:omnichannel"})
+		})
+		if err := set(" Big  Sales "); err != nil {
+			t.Fatal(err)
+		}
+		w.chat.away = true
+		w.in("1", "one")
+		if c := w.conv(); c.Channel != "webchat:omnichannel:Big Sales" || c.Department != "big-sales" {
+			t.Errorf("conversation %+v", c)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 	"mime"
 	"slices"
@@ -275,6 +276,15 @@ func (d *Desk) Set(tx store.Tx, key, value, by string) (Settings, error) {
 	}
 	if key == "default_department" {
 		dep, err := d.Department(tx, s.DefaultDepartment)
+		if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeNotFound {
+			made, is, merr := d.liveDepartment(tx, s.DefaultDepartment)
+			if merr != nil {
+				return was, merr
+			}
+			if is {
+				dep, err = made, nil
+			}
+		}
 		if err != nil {
 			return was, err
 		}

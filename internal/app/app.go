@@ -206,8 +206,11 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 		Log: a.log.With("part", "incident"), PublicURL: c.PublicURL, Templates: template.New(template.Options{}),
 		Publish: incident.Policy{API: incident.Mode(c.Publish.API), Workflow: incident.Mode(c.Publish.Workflows), Approval: c.Publish.Approval},
 	})
+	if err := a.livechats(ctx); err != nil {
+		return err
+	}
 	a.Desk = desk.New(a.Outbox, desk.Options{
-		Log: a.log.With("part", "desk"), Roles: a.Roles, Accounts: a.Accounts, Settings: deskSettings(c),
+		Log: a.log.With("part", "desk"), Roles: a.Roles, Accounts: a.Accounts, Settings: deskSettings(a.withLive(c)),
 		Remind: time.Duration(c.Desk.Remind), Emoji: desk.Emoji(c.Desk.Emoji),
 		PublicChannels: c.Desk.PublicChannels, Can: a.chatCan, Attention: a.tellAdmins,
 	})
@@ -219,9 +222,6 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 		Version: a.o.Version, Support: a.poll,
 	})
 	if err := a.newInstalls(sealer); err != nil {
-		return err
-	}
-	if err := a.livechats(ctx); err != nil {
 		return err
 	}
 	a.bind()

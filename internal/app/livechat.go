@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/internal/config"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
@@ -95,10 +96,10 @@ func (a *App) livechats(ctx context.Context) error {
 
 func (a *App) servedBefore(ctx context.Context, platform string) (yes bool, err error) {
 	err = a.DB.View(ctx, func(tx store.Tx) error {
-		all, err := a.Desk.Departments(tx)
+		all, err := desk.New(a.Outbox, desk.Options{}).Departments(tx)
 		for _, dep := range all {
 			name, _, live := bot.LiveDepartment(dep.Channel)
-			yes = yes || live && name == platform && dep.ID == departmentID(anyDepartment)
+			yes = yes || live && name == platform
 		}
 		return err
 	})
@@ -108,10 +109,20 @@ func (a *App) servedBefore(ctx context.Context, platform string) (yes bool, err 
 // anyDepartment is the name of the department where the configuration has none.
 const anyDepartment = "Support"
 
-// servedLive are the departments where the configuration has none and a chat
-// serves customers.
-func (a *App) servedLive() []config.Department {
-	return []config.Department{{Name: anyDepartment, Channel: string(a.live)}}
+// withLive is the configuration with the department that serves customers where
+// it names none and a chat serves them: the default one of that chat, by the
+// chat's own name, or whichever the chat chooses.
+func (a *App) withLive(c config.Config) config.Config {
+	if a.live == "" || len(c.Departments) > 0 {
+		return c
+	}
+	name, ch := anyDepartment, a.live
+	if c.Desk.DefaultDepartment != "" {
+		platform, _, _ := bot.LiveDepartment(a.live)
+		name, ch = c.Desk.DefaultDepartment, bot.LiveChannel(platform, c.Desk.DefaultDepartment)
+	}
+	c.Departments = []config.Department{{Name: name, Channel: string(ch)}}
+	return c
 }
 
 // enter brings a customer into a room of the chat's customer service. While

@@ -29,7 +29,7 @@ func (a *App) served(tx store.Tx) ([]config.Department, error) {
 		return out, nil
 	}
 	if a.live != "" {
-		return a.servedLive(), nil
+		return a.withLive(c).Departments, nil
 	}
 	setup, err := a.Commands.Setup(tx)
 	if err != nil || setup == "" {

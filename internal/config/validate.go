@@ -160,6 +160,10 @@ func (d *decoder) departments(c Config) {
 		d.check(!names[dep.Name], at+".name", "%q stands here twice", dep.Name)
 		names[dep.Name] = true
 		d.check(dep.Channel != "", at+".channel", "is empty: name the channel in which this department answers")
+		if platform, rest, _ := strings.Cut(dep.Channel, ":"); rest == omnichannel || strings.HasPrefix(rest, omnichannel+":") {
+			d.omnichannel(at, platform, rest, dep, c)
+			continue
+		}
 		d.channel(at+".channel", dep.Channel)
 		d.people(at+".agents", dep.Agents)
 		d.people(at+".on_duty", dep.OnDuty)
@@ -169,8 +173,20 @@ func (d *decoder) departments(c Config) {
 		}
 	}
 	if dd := c.Desk.DefaultDepartment; dd != "" {
-		d.check(names[dd], "desk.default_department", "%q is none of the departments", dd)
+		served := len(c.Departments) == 0 && c.Chat.RocketChat.URL != "" // one of Rocket.Chat's own
+		d.check(names[dd] || served, "desk.default_department", "%q is none of the departments", dd)
 	}
+}
+
+// omnichannel stands for a channel where Rocket.Chat serves customers.
+const omnichannel = "omnichannel"
+
+// omnichannel checks a department whose customers Rocket.Chat serves.
+func (d *decoder) omnichannel(at, platform, rest string, dep Department, c Config) {
+	ok := platform == "rocketchat" && rest != omnichannel+":"
+	d.check(ok, at+".channel", "%q is no department of Rocket.Chat: write rocketchat:omnichannel, or rocketchat:omnichannel:Sales for its department Sales", dep.Channel)
+	d.check(!ok || c.Chat.RocketChat.URL != "", at+".channel", "needs chat.rocketchat.url: Rocket.Chat serves these customers")
+	d.check(len(dep.Agents) == 0 && len(dep.OnDuty) == 0 && dep.UserGroup == "", at, "has people: who serves these customers is set in Rocket.Chat; leave agents, on_duty and user_group out")
 }
 
 // people checks the refs of people. In Rocket.Chat they may be named by their
