@@ -29,6 +29,11 @@ func (r *runner) work(sc scope, rec record) {
 		r.leave(rec.ID)
 		return
 	}
+	r.carryOut(sc, claimed)
+}
+
+// carryOut attempts what was claimed, and what follows it directly.
+func (r *runner) carryOut(sc scope, claimed record) {
 	for n := 1; ; n++ {
 		next := r.attempt(sc, claimed, n < maxChain)
 		r.leave(claimed.ID)

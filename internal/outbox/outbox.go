@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/perch-chat/perch/internal/id"
@@ -81,7 +82,8 @@ type Outbox struct {
 	changed []func(tx store.Tx, was State, a Action) error
 	held    []func(tx store.Tx, h Hold, on bool) error
 
-	wakes chan struct{} // holds one wake-up, so that a sender never waits
+	wakes  chan struct{}          // holds one wake-up, so that a sender never waits
+	runner atomic.Pointer[runner] // while Run begins work
 
 	mu       sync.Mutex
 	running  bool

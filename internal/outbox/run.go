@@ -42,7 +42,13 @@ func (o *Outbox) Run(ctx context.Context) error {
 	tend.Go(func() { r.tend(tending) }) // the lease is kept while attempts are under way
 	defer tend.Wait()
 	defer stopTending()
-	r.dispatch(ctx, scope{run: ctx, calls: calls, writes: writes})
+	r.sc = scope{run: ctx, calls: calls, writes: writes}
+	o.runner.Store(r)
+	r.dispatch(ctx, r.sc)
+	o.runner.Store(nil)
+	r.mu.Lock()
+	r.ended = true // nothing boards any more
+	r.mu.Unlock()
 
 	if !r.wait(o.opt.Drain) {
 		o.log.Warn("attempts under way at the end of the drain", "count", r.flying())
@@ -76,9 +82,12 @@ type scope struct {
 // runner is what one Run knows in memory; the store knows all that matters.
 type runner struct {
 	*Outbox
+	sc scope
 	wg sync.WaitGroup
 
 	mu       sync.Mutex
+	ended    bool
+	claims   int                  // of claimAdded, of which nobody knows yet if they are stored
 	flights  map[string]*flight   // by action
 	delayed  map[string]time.Time // actions that the store or a hook refused, or that nobody here can do
 	busy     map[string]int       // flights by lane
@@ -169,6 +178,9 @@ func (r *runner) pass(ctx context.Context, sc scope) (next time.Time, err error)
 	if found.untidy {
 		r.tidy(ctx)
 	}
+	r.mu.Lock()
+	r.claims = 0 // those of transactions that were undone
+	r.mu.Unlock()
 	for _, rec := range found.pick(r.next()) {
 		if !r.board(&rec) {
 			continue

@@ -1,0 +1,60 @@
+package outbox
+
+import "github.com/perch-chat/perch/store"
+
+// claimAdded claims an action in the transaction that adds it, if it can go out
+// at once and nothing is to be looked at first. That spares it a transaction of
+// its own: most of what a chat is told is told at once. Whatever stands in the
+// way, the action is queued like any other.
+//
+// What replaces an older one (Slot) is left to wait its turn: the next may
+// replace it in turn.
+func (r *runner) claimAdded(tx store.Tx, rec record) (record, error) {
+	ex := r.kinds[rec.Kind]
+	if _, looks := ex.(Armer); looks || ex == nil || rec.Slot != "" || rec.State != Queued || r.sc.run.Err() != nil || !r.reserve(rec.Lanes) {
+		return rec, nil
+	}
+	claimed, ok, err := r.claimIn(tx, rec, nil)
+	if err != nil || !ok {
+		r.unreserve()
+		return rec, err
+	}
+	tx.OnCommit(func() { r.launch(claimed) })
+	return claimed, nil
+}
+
+// reserve takes a place for an action that is being claimed, if there is one.
+func (r *runner) reserve(lanes []string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended || len(r.flights)+r.claims >= r.opt.Workers || !r.within(lanes) {
+		return false
+	}
+	r.claims++
+	return true
+}
+
+func (r *runner) unreserve() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.claims = max(r.claims-1, 0)
+}
+
+// launch attempts what claimAdded claimed, now that it is stored. After the end
+// of the run it is left as a process that is gone leaves it: the next one looks
+// it up.
+func (r *runner) launch(rec record) {
+	r.mu.Lock()
+	r.claims = max(r.claims-1, 0)
+	if r.ended || r.flights[rec.ID] != nil {
+		r.mu.Unlock()
+		return
+	}
+	r.enter(&rec)
+	r.wg.Add(1)
+	r.mu.Unlock()
+	go func() {
+		defer r.wg.Done()
+		r.carryOut(r.sc, rec)
+	}()
+}
