@@ -57,7 +57,7 @@ func (r *Router) homeOpened(tx store.Tx, u bot.UserRef) error {
 		return err
 	}
 	if !known || time.Since(h.Opened) > homeLife {
-		if err := r.tickHomes(tx, homeTick); err != nil {
+		if err := r.startHomes(tx); err != nil {
 			return err
 		}
 	}
@@ -133,6 +133,16 @@ func (r *Router) touchHomes(tx store.Tx) error {
 		return err
 	}
 	return r.tickHomes(tx, homeSoon)
+}
+
+// startHomes has the open pages brought up to date from time to time. What is
+// due soon stays so, and goes on by itself.
+func (r *Router) startHomes(tx store.Tx) error {
+	due, _, err := dues.Find(tx, store.Key("due"))
+	if err != nil || time.Since(due.At) < homeTick {
+		return err
+	}
+	return r.tickHomes(tx, homeTick)
 }
 
 func (r *Router) tickHomes(tx store.Tx, in time.Duration) error {

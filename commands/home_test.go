@@ -188,6 +188,23 @@ func TestHomeKept(t *testing.T) {
 	})
 }
 
+// Who opens a page for the first time doesn't put off what is due on those of others.
+func TestHomeKeptWhileOthersOpenTheirs(t *testing.T) {
+	_, rio, sam, max := people()
+	scene(t, func(t *testing.T, w *world) {
+		w.openHome(rio)
+		w.say(rio, "/incident new First")
+		w.openHome(sam)
+		w.say(rio, "/incident new Second")
+		w.openHome(max)
+		<-time.After(10 * time.Second)
+		synctest.Wait()
+		for _, u := range []bot.User{rio, sam, max} {
+			has(t, u.Name+"'s page", w.home(u), "First", "Second")
+		}
+	})
+}
+
 // The address of a card is asked for once and leads there.
 func TestHomeLinks(t *testing.T) {
 	_, rio, _, _ := people()
