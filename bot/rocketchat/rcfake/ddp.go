@@ -258,13 +258,16 @@ func methodCall(c *call) (obj, *failure) {
 func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessage) {
 	var key string
 	var opts struct {
-		Args []struct{ Token, VisitorToken string }
+		UseCollection bool
+		Args          []struct{ Token, VisitorToken string }
 	}
 	if len(params) > 0 {
 		_ = json.Unmarshal(params[0], &key)
 	}
 	if len(params) > 1 {
-		_ = json.Unmarshal(params[1], &opts)
+		if json.Unmarshal(params[1], &opts.UseCollection) != nil {
+			_ = json.Unmarshal(params[1], &opts)
+		}
 	}
 	x := &sub{id: id, stream: name, key: key}
 	if len(opts.Args) > 0 {
@@ -282,6 +285,9 @@ func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessa
 		return
 	}
 	ses.subs[id] = x
+	if opts.UseCollection { // older clients keep streams as collections, which begin with something added
+		ses.send(obj{"msg": "added", "collection": name, "id": "id", "fields": obj{"eventName": key}})
+	}
 	ses.send(obj{"msg": "ready", "subs": []string{id}})
 }
 
