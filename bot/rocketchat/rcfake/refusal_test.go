@@ -1,0 +1,215 @@
+package rcfake
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// as calls the API with a person's token, and a second factor if there is one.
+func (w *workspace) as(id, token, code, method, path string, body any) (int, map[string]any) {
+	w.t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+"/api/v1/"+path, bytes.NewReader(b))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-User-Id", id)
+	req.Header.Set("X-Auth-Token", token)
+	if code != "" {
+		req.Header.Set("X-2fa-Code", code)
+		req.Header.Set("X-2fa-Method", "totp")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var out map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		w.t.Fatal(err)
+	}
+	return resp.StatusCode, out
+}
+
+// TestRefusalShapes shows the same refusals of servers of both lines.
+func TestRefusalShapes(t *testing.T) {
+	const text = "User does not have the permissions required for this action"
+	asked := obj{"method": "totp", "emailOrUsername": "pat", "codeGenerated": false, "availableMethods": []any{"totp"}}
+	type answer struct {
+		Status int
+		Body   obj
+	}
+	for version, want := range map[string]map[string]answer{
+		"7.13.0": {
+			"stranger":     {401, obj{"success": false, "status": "error", "error": "You must be logged in to do this.", "message": "You must be logged in to do this."}},
+			"not allowed":  {403, obj{"success": false, "error": text + " [error-unauthorized]"}},
+			"password":     {401, obj{"success": false, "status": "error", "error": "Unauthorized", "message": "Unauthorized"}},
+			"no code":      {401, obj{"success": false, "status": "error", "error": "totp-required", "message": "TOTP Required", "details": asked}},
+			"wrong code":   {401, obj{"success": false, "status": "error", "error": "totp-invalid", "message": "TOTP Invalid", "details": asked}},
+			"guarded call": {400, obj{"success": false, "error": "TOTP Required [totp-required]", "errorType": "totp-required", "details": asked}},
+		},
+		"8.8.1": {
+			"stranger":     {401, obj{"success": false, "error": "You must be logged in to do this."}},
+			"not allowed":  {403, obj{"success": false, "error": text + " [error-forbidden]"}},
+			"password":     {401, obj{"success": false, "error": "unauthorized"}},
+			"no code":      {401, obj{"success": false, "error": "unauthorized"}},
+			"wrong code":   {401, obj{"success": false, "error": "unauthorized"}},
+			"guarded call": {400, obj{"success": false, "error": "TOTP Required [totp-required]", "errorType": "totp-required", "details": asked}},
+		},
+	} {
+		t.Run(version, func(t *testing.T) {
+			w := open(t, Options{Version: version})
+			pat := w.AddUser(User{Username: "pat", Roles: []string{"admin"}, Token: "pat-token", Password: "correct horse", TOTP: "123456"})
+			mia := w.AddUser(User{Username: "mia", Token: "mia-token"})
+			got := map[string]answer{}
+			note := func(what string, status int, body obj) { got[what] = answer{status, body} }
+			call := func(what, id, token, code, method, path string, body any) {
+				st, out := w.as(id, token, code, method, path, body)
+				note(what, st, out)
+			}
+			call("stranger", "", "", "", "GET", "me", nil)
+			call("not allowed", mia, "mia-token", "", "GET", "livechat/rooms", nil)
+			call("password", "", "", "", "POST", "login", obj{"user": "pat", "password": "battery staple"})
+			call("no code", "", "", "", "POST", "login", obj{"user": "pat", "password": "correct horse"})
+			call("wrong code", "", "", "", "POST", "login", obj{"user": "pat", "password": "correct horse", "code": "000000"})
+			call("guarded call", pat, "pat-token", "", "GET", "settings/Livechat_enabled", nil)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("refusals (-want +got):\n%s", diff)
+			}
+			if st, out := w.as("", "", "123456", "POST", "login", obj{"user": "pat", "password": "correct horse"}); st != 200 || out["status"] != "success" {
+				t.Errorf("the login with its code: %d %v", st, out)
+			}
+			if st, out := w.as(pat, "pat-token", "123456", "GET", "settings/Livechat_enabled", nil); st != 200 || out["value"] != true {
+				t.Errorf("the guarded call with its code: %d %v", st, out)
+			}
+		})
+	}
+}
+
+// TestRefusalOrder shows what is looked at first: the login, the limiter, what
+// is in the call, and only then whether the caller may.
+func TestRefusalOrder(t *testing.T) {
+	w := open(t, Options{})
+	mia := w.AddUser(User{Username: "mia", Token: "mia-token"})
+	w.Limits(true, 2, time.Minute)
+	for range 4 {
+		if st, _, h := w.do(false, "POST", "livechat/room.closeByUser", obj{"x": 1}); st != 401 || h.Get("X-RateLimit-Limit") != "" {
+			t.Errorf("a stranger: %d %v, want no word of the limiter", st, h)
+		}
+	}
+	for i, want := range []int{400, 403, 429} {
+		body := obj{"rid": "r"}
+		if i == 0 {
+			body["x"] = 1
+		}
+		if st, out := w.as(mia, "mia-token", "", "POST", "livechat/room.closeByUser", body); st != want {
+			t.Errorf("call %d: %d %v, want %d", i, st, out, want)
+		}
+	}
+	if st, out, _ := w.do(true, "GET", "rooms.info?roomId=r&query={}", nil); st != 400 || out["errorType"] != "invalid-params" {
+		t.Errorf("a query with a key too many: %d %v", st, out)
+	}
+}
+
+// TestRestart shows a server that goes away and comes back.
+func TestRestart(t *testing.T) {
+	w := open(t, Options{})
+	w.AddUser(User{Username: "sam", Agent: true})
+	rid := w.customer("tok")
+	w.Limits(true, 1, time.Minute)
+	say := func(text string) int {
+		st, _, _ := w.do(false, "POST", "livechat/message", obj{"token": "tok", "rid": rid, "msg": text})
+		return st
+	}
+	if a, b := say("one"), say("two"); a != 200 || b != 429 {
+		t.Fatalf("before: %d %d", a, b)
+	}
+	d := w.realtime()
+	d.send(`{"msg":"sub","id":"1","name":"stream-room-messages","params":["` + rid + `",{"args":[{"visitorToken":"tok"}]}]}`)
+	d.until("ready")
+	w.Stop()
+	if _, _, err := d.conn.Read(t.Context()); err == nil {
+		t.Error("the connection lives on")
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/api/info", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("a stopped server answers")
+	}
+	if _, err := w.Say(Says{Who: "sam", Room: rid, Text: "from before"}); err != nil {
+		t.Fatal(err)
+	}
+	w.Start()
+	if st := say("three"); st != 200 {
+		t.Errorf("the limiter remembers: %d", st)
+	}
+	var got []string
+	for _, m := range w.Messages(rid) {
+		if m.Kind == "" {
+			got = append(got, m.Text)
+		}
+	}
+	if diff := cmp.Diff([]string{"one", "from before", "three"}, got); diff != "" {
+		t.Errorf("what is stored (-want +got):\n%s", diff)
+	}
+}
+
+// TestSystemMessages shows what the server itself writes into a customer's room.
+func TestSystemMessages(t *testing.T) {
+	w := open(t, Options{})
+	support, sales := w.AddDepartment("Support"), w.AddDepartment("Sales")
+	w.AddUser(User{Username: "sam", Agent: true, Departments: []string{"Support"}})
+	w.AddUser(User{Username: "lee", Agent: true, Departments: []string{"Sales"}})
+	if st, out, _ := w.do(false, "POST", "livechat/visitor", obj{"visitor": obj{"token": "tok", "department": "Support"}}); st != 200 {
+		t.Fatal(out)
+	}
+	rid := w.customer("tok")
+	for what, err := range map[string]error{
+		"hold": w.Hold("sam", rid), "forward": w.Forward("sam", rid, "", "Sales"), "close": w.CloseRoom("lee", rid, "solved"),
+	} {
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	_, out, _ := w.do(true, "GET", "chat.syncMessages?lastUpdate=2020-01-01T00:00:00.000Z&roomId="+rid, nil)
+	type note struct {
+		Kind, Text, By string
+		Token          bool
+	}
+	var got []note
+	result, _ := out["result"].(map[string]any)
+	updated, _ := result["updated"].([]any)
+	for _, x := range updated {
+		m, _ := x.(map[string]any)
+		by, _ := m["u"].(map[string]any)
+		got = append(got, note{str(m, "t"), str(m, "msg"), str(by, "username"), m["token"] != nil})
+		if data, ok := m["transferData"].(map[string]any); ok {
+			want := map[string]any{"scope": "department", "previousDepartment": map[string]any{"_id": support, "name": "Support"}, "nextDepartment": map[string]any{"_id": sales, "name": "Sales"}}
+			for k, v := range want {
+				if diff := cmp.Diff(v, data[k]); diff != "" {
+					t.Errorf("transferData.%s (-want +got):\n%s", k, diff)
+				}
+			}
+		}
+	}
+	want := []note{
+		{"livechat-started", "", "guest-1", true}, {"command", "connected", "sam", false}, {"uj", "", "sam", false},
+		{"omnichannel_placed_chat_on_hold", "", "sam", false}, {"livechat_transfer_history", "", "sam", false},
+		{"command", "connected", "lee", false}, {"uj", "", "lee", false}, {"livechat-close", "solved", "lee", false},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the room (-want +got):\n%s", diff)
+	}
+}
