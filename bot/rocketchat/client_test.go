@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -49,6 +50,8 @@ func TestCallRefusals(t *testing.T) {
 		plain := w.client()
 		w.AddUser(rcfake.User{Username: "mia", Token: "mia-token"})
 		mia := newClient(nil, w.url, credentials{"Umia", "mia-token"})
+		w.AddUser(rcfake.User{Username: "pat", Token: "pat-token", Roles: []string{"admin"}, TOTP: "123456"})
+		pat := newClient(nil, w.url, credentials{"Upat", "pat-token"})
 		for _, c := range []struct {
 			name string
 			c    client
@@ -59,11 +62,12 @@ func TestCallRefusals(t *testing.T) {
 			{"a role that lacks", mia, request{route: "GET livechat/rooms"}, "forbidden"},
 			{"a department that is none", plain, request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t", "department": "x"}}, nobody: true}, "error-invalid-department"},
 			{"a token that is none", plain, request{route: "POST livechat/message", body: map[string]any{"token": "t", "rid": "r", "msg": "m"}, nobody: true}, "invalid-token"},
+			{"a second factor", pat, request{route: "GET settings/:id", path: "settings/Livechat_enabled"}, "totp-required"},
 			{"no such call", plain, request{route: "GET nothing"}, "refused"},
 		} {
 			err := c.c.call(t.Context(), c.r, nil)
 			e, ok := errors.AsType[*bot.Error](err)
-			if !ok || e.Code != c.want || e.Message == "" || e.Temporary {
+			if !ok || e.Code != c.want || e.Message == "" || e.Temporary || c.want == "totp-required" && !strings.Contains(e.Message, "Ignore Two Factor") {
 				t.Errorf("%s, %s: %v, want %s", version, c.name, err, c.want)
 			}
 		}

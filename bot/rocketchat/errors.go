@@ -53,7 +53,7 @@ func refusal(route string, status int, a answer) error {
 	code := a.code()
 	e := &bot.Error{Code: cmp.Or(code, "refused"), Err: errors.New(route + ": " + cut(a.text(), 300))}
 	switch {
-	case status == http.StatusUnauthorized && code == "totp-required":
+	case code == "totp-required": // 400 on guarded calls, 401 at logins
 		e.Message = "The bot's account asks for a second factor. Make a personal access token with \"Ignore Two Factor Authentication\" and put it into chat.rocketchat.token."
 	case status == http.StatusUnauthorized:
 		e.Code = "unauthorized"
