@@ -40,7 +40,7 @@ func Run(t *testing.T, s Suite) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), node, s.Script)
+	cmd := exec.CommandContext(t.Context(), node, s.Script) //nolint:gosec // a script of this repository
 	cmd.Dir, cmd.Env, cmd.Stdin = dir, append(os.Environ(), s.Env...), s.Stdin
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
@@ -69,7 +69,7 @@ func Output(ctx context.Context, script string, packages ...string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, node, script)
+	cmd := exec.CommandContext(ctx, node, script) //nolint:gosec // a script of this repository
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {

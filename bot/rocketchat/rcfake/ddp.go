@@ -150,7 +150,7 @@ func refused(code any, reason string) obj {
 
 // method answers a method call. The lock is held.
 func (s *Server) method(ses *session, id, name string, params []json.RawMessage) {
-	answer := func(result any, err any) {
+	answer := func(result, err any) {
 		o := obj{"msg": "result", "id": id}
 		if err != nil {
 			o["error"] = err

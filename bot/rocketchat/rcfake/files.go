@@ -2,6 +2,7 @@ package rcfake
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -23,7 +24,7 @@ func (c *call) part(fields ...string) (*file, map[string]string, *failure) {
 	mr := multipart.NewReader(bytes.NewReader(c.raw), params["boundary"])
 	for {
 		p, err := mr.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -39,7 +39,6 @@ type room struct {
 	msgs           []*message
 	gone           []obj // deleted messages
 	archived       bool
-	readOnly       bool
 	created        time.Time
 
 	// Of a customer's room.

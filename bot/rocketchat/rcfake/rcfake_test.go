@@ -147,7 +147,7 @@ func TestRoomRace(t *testing.T) {
 	done := make(chan bool, 2)
 	for range 2 {
 		go func() {
-			resp, err := http.Get(w.url + "/api/v1/livechat/room?token=tok") //nolint:noctx // a test
+			resp, err := http.Get(w.url + "/api/v1/livechat/room?token=tok")
 			if err == nil {
 				_ = resp.Body.Close()
 			}

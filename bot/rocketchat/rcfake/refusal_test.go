@@ -205,9 +205,14 @@ func TestSystemMessages(t *testing.T) {
 		}
 	}
 	want := []note{
-		{"livechat-started", "", "guest-1", true}, {"command", "connected", "sam", false}, {"uj", "", "sam", false},
-		{"omnichannel_placed_chat_on_hold", "", "sam", false}, {"livechat_transfer_history", "", "sam", false},
-		{"command", "connected", "lee", false}, {"uj", "", "lee", false}, {"livechat-close", "solved", "lee", false},
+		{"livechat-started", "", "guest-1", true},
+		{"command", "connected", "sam", false},
+		{"uj", "", "sam", false},
+		{"omnichannel_placed_chat_on_hold", "", "sam", false},
+		{"livechat_transfer_history", "", "sam", false},
+		{"command", "connected", "lee", false},
+		{"uj", "", "lee", false},
+		{"livechat-close", "solved", "lee", false},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the room (-want +got):\n%s", diff)

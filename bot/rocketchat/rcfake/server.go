@@ -32,7 +32,6 @@ type Server struct {
 	st        state
 	base      string
 	last      time.Time
-	seq       int
 	rnd       *rand.Rand
 	calls     []Call
 	faults    []*fault
@@ -67,7 +66,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		opt: o, log: o.Log, major: major, sessions: map[*session]bool{}, waiters: map[int]chan struct{}{},
-		rnd: rand.New(rand.NewPCG(o.Seed, 2)), //nolint:gosec // a test wants the same again
+		rnd: rand.New(rand.NewPCG(o.Seed, 2)),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.st.init()
