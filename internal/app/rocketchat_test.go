@@ -400,11 +400,21 @@ func TestOmnichannelFaults(t *testing.T) {
 }
 
 // TestOmnichannelLimited has fifty customers write at once where the limiter is
-// at its strictest: nothing is lost or doubled, and order is kept.
+// at its strictest, and a few where its windows are so long that what may not
+// go waits in the outbox: nothing is lost or doubled, and order is kept.
 func TestOmnichannelLimited(t *testing.T) {
+	t.Run("many customers", func(t *testing.T) {
+		limited(t, 50, 3, 150*time.Millisecond) // a minute in the life of a fly
+	})
+	t.Run("long windows", func(t *testing.T) {
+		limited(t, 8, 2, 3*time.Second)
+	})
+}
+
+func limited(t *testing.T, customers, each int, window time.Duration) {
+	t.Helper()
 	b := newBureau(t, func(b *bureau) { b.c.Desk.Welcome = "" })
-	b.rc.Limits(true, 5, 150*time.Millisecond) // a minute in the life of a fly
-	const customers, each = 50, 3
+	b.rc.Limits(true, 5, window)
 	var want []string
 	for j := range each {
 		want = append(want, fmt.Sprint("message ", j))
@@ -428,7 +438,7 @@ func TestOmnichannelLimited(t *testing.T) {
 		}
 	}
 	answered := map[string]string{}
-	for i, r := range rooms[:10] {
+	for i, r := range rooms[:min(10, customers)] {
 		_, who, _ := strings.Cut(r.Visitor, "Casey ")
 		who, _, _ = strings.Cut(who, " ")
 		answered[who] = fmt.Sprint("answer ", i)
