@@ -44,7 +44,7 @@ type formInput struct {
 // FormHandler serves the forms, at FormPath.
 func (a *Adapter) FormHandler() http.Handler {
 	sum := sha256.Sum256([]byte(formCSS))
-	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+	policy := "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 	page := template.Must(template.New("form").Funcs(template.FuncMap{
 		"style": func() template.CSS { return template.CSS(formCSS) }, //nolint:gosec // our own
