@@ -190,12 +190,34 @@ func TestChannelsByName(t *testing.T) {
 		{[]string{"PERCH_CHANNELS_PER_INCIDENT", "true"}, "channels.per_incident"},
 		{[]string{"PERCH_CHANNELS_PER_INCIDENT", "true", "PERCH_CHANNELS_INCIDENTS", "slack:#news"}, ""},
 		{[]string{"PERCH_TEAM_ADMINS", "slack:#ada"}, "team.admins[0]"},
+		{[]string{"PERCH_TEAM_ADMINS", "rocketchat:@ada.b-c_d"}, ""},
+		{[]string{"PERCH_TEAM_ADMINS", "rocketchat:@"}, "team.admins[0]"},
+		{[]string{"PERCH_TEAM_ADMINS", "rocketchat:@ada okafor"}, "team.admins[0]"},
+		{[]string{"PERCH_TEAM_AGENTS", "slack:@ada"}, "team.agents[0]"},
 	} {
 		_, err := Load("", secrets(tt.env...))
 		var ps Problems
 		errors.As(err, &ps)
 		if tt.want == "" && err != nil || tt.want != "" && (len(ps) != 1 || ps[0].Path != tt.want) {
 			t.Errorf("%v: %v, want a mistake at %q", tt.env, err, tt.want)
+		}
+	}
+}
+
+// Where nothing is named, Rocket.Chat's setup room is that of its old Twitter app.
+func TestSetupChannelOfRocketChat(t *testing.T) {
+	rocket := []string{"PERCH_CHAT_ROCKETCHAT_URL", "https://chat.example.com", "PERCH_CHAT_ROCKETCHAT_USER_ID", "u1", "PERCH_CHAT_ROCKETCHAT_TOKEN", "t"}
+	for _, tt := range []struct {
+		env  []string
+		want string
+	}{
+		{nil, ""},
+		{rocket, "rocketchat:#omnichannel-twitter-setup"},
+		{append([]string{"PERCH_CHANNELS_SETUP", "rocketchat:#x"}, rocket...), "rocketchat:#x"},
+	} {
+		cfg, err := Load("", secrets(tt.env...))
+		if err != nil || cfg.Channels.Setup != tt.want {
+			t.Errorf("%v: %q, %v, want %q", tt.env, cfg.Channels.Setup, err, tt.want)
 		}
 	}
 }
