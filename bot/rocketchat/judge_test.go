@@ -29,52 +29,6 @@ import (
 // against them, and, where its OpenAPI documents are at hand, against those,
 // with what the stand-in answers.
 
-// schemaOf is the name of a route's schema. Routes that are absent have none in
-// the package.
-func schemaOf(route string) string {
-	return map[string]string{
-		"GET chat.getMessage":                       "isChatGetMessageProps",
-		"GET chat.getThreadMessages":                "isChatGetThreadMessagesProps",
-		"GET chat.syncMessages":                     "isChatSyncMessagesProps",
-		"GET channels.history":                      "isChannelsHistoryProps",
-		"GET groups.history":                        "isGroupsHistoryProps",
-		"GET groups.info":                           "isGroupsInfoProps",
-		"GET groups.members":                        "isGroupsMembersProps",
-		"GET livechat/config":                       "isGETLivechatConfigParams",
-		"GET livechat/department":                   "isGETLivechatDepartmentProps",
-		"GET livechat/department/:id":               "isLivechatDepartmentIdProps",
-		"GET livechat/message/:id":                  "isGETLivechatMessageIdParams",
-		"GET livechat/messages.history/:rid":        "isGETLivechatMessagesHistoryRidParams",
-		"GET livechat/room":                         "isGETLivechatRoomParams",
-		"GET livechat/rooms":                        "isGETLivechatRoomsParams",
-		"GET rooms.info":                            "isRoomsInfoProps",
-		"GET settings.public":                       "isSettingsPublicWithPaginationProps",
-		"GET subscriptions.get":                     "isSubscriptionsGetProps",
-		"GET users.info":                            "isUsersInfoParamsGetProps",
-		"POST channels.archive":                     "isChannelsArchiveProps",
-		"POST channels.create":                      "isChannelsCreateProps",
-		"POST channels.join":                        "isChannelsJoinProps",
-		"POST chat.delete":                          "isChatDeleteProps",
-		"POST chat.postMessage":                     "isChatPostMessageProps",
-		"POST chat.react":                           "isChatReactProps",
-		"POST chat.sendMessage":                     "isChatSendMessageProps",
-		"POST chat.update":                          "isChatUpdateProps",
-		"POST groups.archive":                       "isGroupsArchiveProps",
-		"POST groups.create":                        "isGroupsCreateProps",
-		"POST groups.invite":                        "isGroupsInviteProps",
-		"POST groups.setTopic":                      "isGroupsSetTopicProps",
-		"POST im.create":                            "isDmCreateProps",
-		"POST livechat/message":                     "isPOSTLivechatMessageParams",
-		"POST livechat/messages":                    "isGETLivechatMessagesParams",
-		"POST livechat/room.close":                  "isPOSTLivechatRoomCloseParams",
-		"POST livechat/room.closeByUser":            "isPOSTLivechatRoomCloseByUserParams",
-		"POST livechat/room.forward":                "isLiveChatRoomForwardProps",
-		"PUT livechat/message/:id":                  "isPUTLivechatMessageIdParams",
-		"DELETE livechat/message/:id":               "isDELETELivechatMessageIdParams",
-		"POST livechat/visitor/department.transfer": "isPOSTLivechatVisitorDepartmentTransferParams",
-	}[route]
-}
-
 // typings are the schemas, read once: Node takes half a second to start.
 var typings = sync.OnceValues(func() (map[string]*openapi3.Schema, error) {
 	raw, err := nodetest.Output(context.Background(), "rocketchat/schemas.mjs", "@rocket.chat/rest-typings")
@@ -101,7 +55,7 @@ func checkCall(c rcfake.Call) (known bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	name := schemaOf(c.Route)
+	name := rcfake.SchemaOf(c.Route)
 	if name == "" {
 		return false, nil
 	}

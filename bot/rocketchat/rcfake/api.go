@@ -51,6 +51,7 @@ type route struct {
 	limit        int      // calls a minute that no setting changes
 	body         []string // the keys that a JSON body may have; a "!" in front: must have
 	query        []string // likewise of a query; nil: any
+	schema       string   // see SchemaOf
 	free         bool     // takes any keys (what it takes is checked by its handler)
 	second       bool     // asks for the second factor of accounts that have one
 	run          func(*call) (obj, *failure)

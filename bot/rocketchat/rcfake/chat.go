@@ -183,6 +183,9 @@ func (c *call) own(roomID, id string) (*room, *message, *failure) {
 
 // updateMessage changes the text alone: attachments stay as they were.
 func updateMessage(c *call) (obj, *failure) {
+	if _, ok := c.body["text"]; !ok { // "content" is of encrypted rooms
+		return nil, meteor("invalid-params", "must have required property 'text'")
+	}
 	r, m, f := c.own(c.str("roomId"), c.str("msgId"))
 	if f != nil {
 		return nil, f
