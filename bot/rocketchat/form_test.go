@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -220,9 +221,7 @@ func TestFormPage(t *testing.T) {
 	good := url.Values{"perch_seal": {seal}, "title": {"It\r\nburns"}, "body": {hostile}, "pick": {"a"}, "more": {"x"}}
 	with := func(k, v string) url.Values {
 		u := url.Values{}
-		for n, x := range good {
-			u[n] = x
-		}
+		maps.Copy(u, good)
 		u.Set(k, v)
 		return u
 	}

@@ -79,7 +79,7 @@ func (a *Adapter) FormHandler() http.Handler {
 		case o.sent:
 			write(w, http.StatusOK, formPage{Title: o.form.Title, Done: true})
 		case r.Method != http.MethodPost:
-			http.SetCookie(w, &http.Cookie{
+			http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever Perch's address is
 				Name: formCookie, Value: o.seal, Path: FormPath + token, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 				Secure: strings.HasPrefix(a.o.PublicURL, "https:"), MaxAge: int(formLife.Seconds()),
 			})
