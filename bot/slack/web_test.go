@@ -150,7 +150,8 @@ func TestWhisperPrefersTheEventsOwnAddress(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.bodies[len(s.bodies)-1]), &body); err != nil {
 		t.Fatal(err)
 	}
-	if body["response_type"] != "ephemeral" || body["replace_original"] != false || body["thread_ts"] != "17.1" || body["text"] != "only &lt;you&gt;" {
+	if body["response_type"] != "ephemeral" || body["replace_original"] != false || body["thread_ts"] != "17.1" || body["text"] != "only &lt;you&gt;" ||
+		body["unfurl_links"] != false || body["unfurl_media"] != false {
 		t.Errorf("answered %v", body)
 	}
 	if err := a.Edit(t.Context(), ref, bot.Message{Text: "x"}); code(err) != "ephemeral" {
@@ -174,6 +175,36 @@ func TestWhisperPrefersTheEventsOwnAddress(t *testing.T) {
 	}
 	if got := s.last(t, "chat.postEphemeral"); got.Get("user") != "U1" || got.Get("thread_ts") != "17.1" || got.Get("channel") != "C1" {
 		t.Errorf("posted %v", got)
+	}
+}
+
+// Events are stored, and what they hold must not make Perch call anybody else.
+func TestOnlySlacksAddressesAreAnswered(t *testing.T) {
+	a := &Adapter{web: newClient(nil, "")}
+	for address, want := range map[string]bool{
+		"https://hooks.slack.com/commands/T1/2/x":     true,
+		"https://hooks.slack-gov.com/commands/T1/2/x": true,
+		"https://slack.com/api/x":                     true,
+		"http://hooks.slack.com/x":                    false,
+		"https://hooks.slack.com.evil.example/x":      false,
+		"https://me@hooks.slack.com/x":                false,
+		"https://evil.example/x":                      false,
+		"http://169.254.169.254/":                     false,
+		"":                                            false,
+	} {
+		if got := a.mayRespond(address); got != want {
+			t.Errorf("%s is answered: %t, want %t", address, got, want)
+		}
+	}
+}
+
+// A wait that Slack doesn't name, or names absurdly, is bounded both ways.
+func TestLimited(t *testing.T) {
+	for after, want := range map[string]int{"7": 7, "": 30, "soon": 30, "0": 30, "-5": 30, "999999": 3600} {
+		e, ok := errors.AsType[*bot.Error](limited(http.Header{"Retry-After": {after}}))
+		if !ok || !e.Temporary || e.RetryAfter != want {
+			t.Errorf("Retry-After: %q: %+v, want %d s", after, e, want)
+		}
 	}
 }
 
