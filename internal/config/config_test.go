@@ -189,6 +189,8 @@ func TestChannelsByName(t *testing.T) {
 		{[]string{"PERCH_CHANNELS_INCIDENTS", "irc:#incidents"}, "channels.incidents"},
 		{[]string{"PERCH_CHANNELS_PER_INCIDENT", "true"}, "channels.per_incident"},
 		{[]string{"PERCH_CHANNELS_PER_INCIDENT", "true", "PERCH_CHANNELS_INCIDENTS", "slack:#news"}, ""},
+		{[]string{"PERCH_TIMELINE_EMOJI", "push pin"}, "timeline.emoji"},
+		{[]string{"PERCH_DESK_EMOJI_CLAIM", "<!here>"}, "desk.emoji"},
 		{[]string{"PERCH_TEAM_ADMINS", "slack:#ada"}, "team.admins[0]"},
 		{[]string{"PERCH_TEAM_ADMINS", "rocketchat:@ada.b-c_d"}, ""},
 		{[]string{"PERCH_TEAM_ADMINS", "rocketchat:@"}, "team.admins[0]"},
