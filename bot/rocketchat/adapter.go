@@ -1,7 +1,6 @@
 package rocketchat
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -215,8 +214,15 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink, first bool) (up bo
 				return up, err
 			}
 		case <-look.C:
+			// Another replica may have brought a customer in, and be gone.
+			if err := a.findRooms(ctx); err != nil && code(err) == "" {
+				return up, err
+			}
+			if err := a.listen(ctx, rt, sink, heard); err != nil {
+				return up, err
+			}
 			for rid := range a.customers.watched() {
-				if err := a.readRoom(ctx, sink, rid); err != nil {
+				if err := a.readRoom(ctx, sink, rid, before); err != nil {
 					return up, err
 				}
 			}
@@ -445,67 +451,4 @@ func (a *Adapter) reactions(m message, kind string) []bot.Event {
 		}
 	}
 	return out
-}
-
-// whoami asks who the bot is, once.
-func (a *Adapter) whoami(ctx context.Context) (person, error) {
-	if me := a.self(); me.ID != "" {
-		return me, nil
-	}
-	var me person
-	if err := a.rest.call(ctx, request{route: "GET me"}, &me); err != nil {
-		return person{}, err
-	}
-	if me.ID != a.o.UserID {
-		return person{}, &bot.Error{Code: "unauthorized", Message: "The token belongs to another user than chat.rocketchat.user_id."}
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.me = me
-	a.people[me.ID] = me
-	return me, nil
-}
-
-func (a *Adapter) self() person {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.me
-}
-
-func (a *Adapter) remember(r room) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.rooms) >= known {
-		clear(a.rooms)
-	}
-	old := a.rooms[r.ID]
-	r.Name = cmp.Or(r.Name, old.Name)
-	a.rooms[r.ID] = r
-}
-
-func (a *Adapter) room(ctx context.Context, id string) (room, error) {
-	a.mu.Lock()
-	r, ok := a.rooms[id]
-	a.mu.Unlock()
-	if ok && r.Kind != "" {
-		return r, nil
-	}
-	return a.lookRoom(ctx, url.Values{"roomId": {id}})
-}
-
-func (a *Adapter) lookRoom(ctx context.Context, q url.Values) (room, error) {
-	var out struct{ Room room }
-	if err := a.rest.call(ctx, request{route: "GET rooms.info", query: q}, &out); err != nil {
-		return room{}, err
-	}
-	a.remember(out.Room)
-	return out.Room, nil
-}
-
-func (a *Adapter) kind(ctx context.Context, id string) string {
-	r, err := a.room(ctx, id)
-	if err != nil {
-		return ""
-	}
-	return r.Kind
 }

@@ -82,7 +82,7 @@ func (a *Adapter) listen(ctx context.Context, rt *realtime, sink bot.Sink, on ma
 		if _, err := rt.subscribe(ctx, "stream-notify-room", rid+"/deleteMessage", args); err != nil && code(err) == "" {
 			return err
 		}
-		if err := a.readRoom(ctx, sink, rid); err != nil {
+		if err := a.readRoom(ctx, sink, rid, longAgo); err != nil {
 			return err
 		}
 	}
@@ -97,10 +97,14 @@ func (a *Adapter) listen(ctx context.Context, rt *realtime, sink bot.Sink, on ma
 	return nil
 }
 
+// longAgo is how far back a room is read when it begins to be heard: all that
+// was missed has to come in order, before what is said from then on.
+const longAgo = 24 * time.Hour
+
 // readRoom stores what agents did in a customer's room of late. What is known
 // has the same ID again.
-func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string) error {
-	updated, deleted, err := a.sync(ctx, rid, time.Now().Add(-before))
+func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string, back time.Duration) error {
+	updated, deleted, err := a.sync(ctx, rid, time.Now().Add(-back))
 	if c := code(err); c == "rate_limited" {
 		return nil // the next look is soon
 	} else if c != "" {

@@ -1,0 +1,72 @@
+package rocketchat
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// whoami asks who the bot is, once.
+func (a *Adapter) whoami(ctx context.Context) (person, error) {
+	if me := a.self(); me.ID != "" {
+		return me, nil
+	}
+	var me person
+	if err := a.rest.call(ctx, request{route: "GET me"}, &me); err != nil {
+		return person{}, err
+	}
+	if me.ID != a.o.UserID {
+		return person{}, &bot.Error{Code: "unauthorized", Message: "The token belongs to another user than chat.rocketchat.user_id."}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.me = me
+	a.people[me.ID] = me
+	return me, nil
+}
+
+func (a *Adapter) self() person {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.me
+}
+
+func (a *Adapter) remember(r room) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.rooms) >= known {
+		clear(a.rooms)
+	}
+	old := a.rooms[r.ID]
+	r.Name = cmp.Or(r.Name, old.Name)
+	a.rooms[r.ID] = r
+}
+
+func (a *Adapter) room(ctx context.Context, id string) (room, error) {
+	a.mu.Lock()
+	r, ok := a.rooms[id]
+	a.mu.Unlock()
+	if ok && r.Kind != "" {
+		return r, nil
+	}
+	return a.lookRoom(ctx, url.Values{"roomId": {id}})
+}
+
+func (a *Adapter) lookRoom(ctx context.Context, q url.Values) (room, error) {
+	var out struct{ Room room }
+	if err := a.rest.call(ctx, request{route: "GET rooms.info", query: q}, &out); err != nil {
+		return room{}, err
+	}
+	a.remember(out.Room)
+	return out.Room, nil
+}
+
+func (a *Adapter) kind(ctx context.Context, id string) string {
+	r, err := a.room(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return r.Kind
+}
