@@ -31,6 +31,11 @@ func (d *Desk) onGap(tx store.Tx, ev bot.Event) error {
 			return err
 		}
 		for _, c := range list {
+			if live(c) {
+				if err := d.readOldRoom(tx, ev, c); err != nil {
+					return err
+				}
+			}
 			if c.CardRef == "" || !strings.HasPrefix(string(c.CardRef), ev.Platform+":") || !c.Open() && now().Sub(c.ClosedAt) > readsPast {
 				continue
 			}
@@ -47,10 +52,15 @@ func (d *Desk) onGap(tx store.Tx, ev bot.Event) error {
 }
 
 func (d *Desk) readThread(tx store.Tx, ev bot.Event, c Conversation) error {
+	return d.readBack(tx, ev, c.ID, c.CardRef, seenUntil(c))
+}
+
+// readBack reads what was written in one of a conversation's threads.
+func (d *Desk) readBack(tx store.Tx, ev bot.Event, what string, thread bot.MessageRef, after time.Time) error {
 	_, _, err := d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindHistory, Key: fmt.Sprintf("desk:history:%s:%s:%s", ev.Platform, ev.ID, c.ID),
-		Slot: "desk:history:" + c.ID, Order: "desk:history:" + ev.Platform, Subject: "history:" + c.ID, Brief: true,
-		Payload: encode(bot.History{Thread: c.CardRef, After: seenUntil(c)}),
+		Kind: bot.KindHistory, Key: fmt.Sprintf("desk:history:%s:%s:%s", ev.Platform, ev.ID, what),
+		Slot: "desk:history:" + what, Order: "desk:history:" + ev.Platform, Subject: "history:" + what, Brief: true,
+		Payload: encode(bot.History{Thread: thread, After: after}),
 	})
 	if err != nil {
 		return fmt.Errorf("add look at thread: %w", err)
@@ -68,6 +78,10 @@ func seenUntil(c Conversation) time.Time {
 	}
 	if now().Sub(at) < readsPast {
 		at = at.Add(-overlap)
+	}
+	// What is heard of a room at once may overtake what was missed in it before.
+	if long := now().Add(-readsPast); live(c) && at.After(long) {
+		return long
 	}
 	return at
 }

@@ -246,11 +246,12 @@ func (d *Desk) onRoom(tx store.Tx, ev bot.Event) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
+	late := ev.At.Before(c.Seen) && ev.Kind != bot.EventClosed
 	if err := d.seen(tx, &c, ev.At); err != nil {
 		return true, err
 	}
-	if ev.Thread != c.CardRef || !c.Open() {
-		return true, nil // it goes on elsewhere, or is over
+	if ev.Thread != c.CardRef || !c.Open() || late {
+		return true, nil // it goes on elsewhere, is over, or has changed since
 	}
 	switch ev.Kind {
 	case bot.EventTaken:
@@ -268,6 +269,16 @@ func (d *Desk) onRoom(tx store.Tx, ev bot.Event) (bool, error) {
 	default:
 	}
 	return true, d.put(tx, c)
+}
+
+// readOldRoom reads the room that a conversation was in before, after a gap: an
+// agent may have written there before it was closed.
+func (d *Desk) readOldRoom(tx store.Tx, ev bot.Event, c Conversation) error {
+	n := len(c.OldCards)
+	if n == 0 || !strings.HasPrefix(string(c.OldCards[n-1]), ev.Platform+":") || now().Sub(c.CardAt) > readsPast {
+		return nil
+	}
+	return d.readBack(tx, ev, c.ID+":old", c.OldCards[n-1], now().Add(-readsPast))
 }
 
 // serve has an agent be the one whom the conversation is with.

@@ -372,3 +372,29 @@ func TestLiveDefaultDepartment(t *testing.T) {
 		}
 	})
 }
+
+// TestLiveGap: after a gap a conversation's room is read, and the one it was in
+// before.
+func TestLiveGap(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.d.opt.Can = func(_, kind string) bool { return kind == bot.KindHistory }
+		w.in("1", "one")
+		old := w.conv().CardRef
+		w.room(bot.EventClosed, rio, "")
+		w.in("2", "two")
+		w.update(func(tx store.Tx) error {
+			_, err := w.d.HandleEvent(tx, bot.Event{ID: "gap", Platform: "webchat", Kind: bot.EventGap, At: time.Now()})
+			return err
+		})
+		w.settle()
+		var read []string
+		for _, h := range w.chat.histories {
+			read = append(read, string(h.Thread))
+		}
+		slices.Sort(read)
+		want := []string{string(old), string(w.conv().CardRef)}
+		slices.Sort(want)
+		equal(t, "the rooms that were read", read, want)
+	})
+}

@@ -390,6 +390,7 @@ func TestOmnichannelFaults(t *testing.T) {
 	b.gets("Welcome!", "one", "two", "three", "four")
 	// Closed while Perch is away, and the customer writes before it knows.
 	b.stop()
+	b.answers(rid, "five")
 	if err := b.rc.CloseRoom("sam", rid, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -397,6 +398,7 @@ func TestOmnichannelFaults(t *testing.T) {
 	b.start()
 	next := b.room(2)
 	b.until("words after the end", func() bool { return slices.Equal(b.customers(next), []string{"Bye"}) })
+	b.until("the last answer", func() bool { return slices.Contains(b.has("1002"), "five") })
 }
 
 // TestOmnichannelLimited has fifty customers write at once where the limiter is
