@@ -308,6 +308,23 @@ func TestOmnichannel(t *testing.T) {
 	b.answers(rid, "", rcfake.Attached{Name: "plan.pdf", Type: "application/pdf", Data: []byte("%PDF-1.7")})
 	b.reads(rid, "plan.pdf can't go to X")
 
+	// Who serves them is Rocket.Chat's to say, and an answer of anybody's counts.
+	b.rc.AddUser(rcfake.User{Username: "lee", Name: "Lee", Agent: true})
+	if err := b.rc.Forward("sam", rid, "lee", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.rc.Hold("lee", rid); err != nil {
+		t.Fatal(err)
+	}
+	b.until("Lee as the one who serves", func() (is bool) {
+		err := b.app.DB.View(t.Context(), func(tx store.Tx) error {
+			own, err := b.app.Desk.Owned(tx, "rocketchat:Ulee")
+			is = len(own) == 1 && own[0].OwnerName == "Lee"
+			return err
+		})
+		return is && err == nil
+	})
+
 	// What X does not take.
 	if err := b.x.SetDMsClosed("1002", true); err != nil {
 		t.Fatal(err)
@@ -338,6 +355,36 @@ func TestOmnichannel(t *testing.T) {
 		if len(m.Reactions) > 0 {
 			t.Errorf("the bot reacts in a customer's room: %+v", m)
 		}
+	}
+}
+
+// TestOmnichannelMention: an answer to a public post is looked at in the room
+// before it is public too.
+func TestOmnichannelMention(t *testing.T) {
+	b := newBureau(t)
+	p, err := b.x.MentionAs("1002", "@larkspur_hq is the next train running?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rid := b.room(1)
+	b.reads(rid, "is the next train running?")
+	b.answers(rid, "Yes, in 5 minutes.")
+	preview := b.reads(rid, "Everybody will see this answer")
+	if got := b.x.Posts(hq); len(got) != 0 || len(b.has("1002")) != 0 {
+		t.Fatalf("it went out without a look: %+v %q", got, b.has("1002"))
+	}
+	for _, x := range preview.Buttons {
+		if x.Text == "Post on X" {
+			b.answers(rid, x.Msg)
+		}
+	}
+	b.until("answer on X", func() bool {
+		got := b.x.Posts(hq)
+		return len(got) == 1 && strings.HasSuffix(got[0].Text, "Yes, in 5 minutes.") && got[0].InReplyTo == p.ID
+	})
+	b.reads(rid, "Posted")
+	if got := b.has("1002"); len(got) != 0 {
+		t.Errorf("the customer also got %q", got)
 	}
 }
 
