@@ -379,8 +379,11 @@ func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 		if err != nil {
 			return true, err
 		}
-		if live(c) {
+		if live(c) || ev.User.Ref == "" {
 			ev.Thread = c.CardRef
+		}
+		if ev.User.Ref == "" && !live(c) { // not every chat knows who it was: the author, for all we know
+			ev.User = bot.User{Ref: m.Author, Name: m.AuthorName, Handle: m.AuthorHandle}
 		}
 	}
 	switch m.Delivery {

@@ -287,6 +287,13 @@ func TestEditing(t *testing.T) {
 
 		w.event(bot.Event{Kind: bot.EventMessageDeleted, User: sam, Message: queued})
 		contains(t, "told", w.told(sam).msg.Text, "The customer still has this message: “second”")
+
+		// In a chat that does not say who deleted it, and where.
+		nobodys := w.write(sam, "fourth")
+		w.event(bot.Event{Kind: bot.EventMessageDeleted, Message: nobodys})
+		told := w.told(sam).msg
+		contains(t, "told", told.Text, "The customer still has this message: “fourth”")
+		equal(t, "where and to whom", []string{string(told.Thread), string(told.Only)}, []string{string(w.conv().CardRef), string(sam.Ref)})
 	})
 }
 
