@@ -289,14 +289,20 @@ func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n not
 		var gone struct {
 			ID string `json:"_id"`
 		}
-		if json.Unmarshal(n.args[0], &gone) != nil || messageRef(rid, gone.ID) == "" {
+		if err := json.Unmarshal(n.args[0], &gone); err != nil {
+			return a.unread(ctx, sink, n.args[0], err)
+		}
+		if messageRef(rid, gone.ID) == "" {
 			return nil
 		}
 		return a.store(ctx, sink, a.goneEvent(rid, gone.ID))
 	case n.stream == "stream-notify-user" && what == "rooms-changed" && len(n.args) > 1:
 		var op string
 		var r room
-		if json.Unmarshal(n.args[0], &op) != nil || json.Unmarshal(n.args[1], &r) != nil || op != "inserted" || r.ID == "" {
+		if err := errors.Join(json.Unmarshal(n.args[0], &op), json.Unmarshal(n.args[1], &r)); err != nil {
+			return a.unread(ctx, sink, n.args[1], err)
+		}
+		if op != "inserted" || r.ID == "" {
 			return nil
 		}
 		a.remember(r)

@@ -171,7 +171,7 @@ func TestLivechat(t *testing.T) {
 	if got.Visitor != "Casey 1 (@casey1) on X" || got.Department != "Support" || got.Agent != "sam" {
 		t.Errorf("the room is %+v", got)
 	}
-	if err := s.Adapter.Edit(t.Context(), first, words(v, "", "", "Where is my parcel?")); err != nil {
+	if err := s.Edit(t.Context(), first, words(v, "", "", "Where is my parcel?")); err != nil {
 		t.Errorf("the customer's change: %v", err)
 	}
 

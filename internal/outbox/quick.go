@@ -11,7 +11,7 @@ import "github.com/perch-chat/perch/store"
 // replace it in turn.
 func (r *runner) claimAdded(tx store.Tx, rec record) (record, error) {
 	ex := r.kinds[rec.Kind]
-	if _, looks := ex.(Armer); looks || ex == nil || rec.Slot != "" || rec.State != Queued || r.sc.run.Err() != nil || !r.reserve(rec.Lanes) {
+	if _, looks := ex.(Armer); looks || ex == nil || rec.Slot != "" || rec.State != Queued || !r.reserve(rec.Lanes) {
 		return rec, nil
 	}
 	claimed, ok, err := r.claimIn(tx, rec, nil)
@@ -27,7 +27,7 @@ func (r *runner) claimAdded(tx store.Tx, rec record) (record, error) {
 func (r *runner) reserve(lanes []string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended || len(r.flights)+r.claims >= r.opt.Workers || !r.within(lanes) {
+	if r.ended || r.sc.run.Err() != nil || len(r.flights)+r.claims >= r.opt.Workers || !r.within(lanes) {
 		return false
 	}
 	r.claims++
