@@ -284,6 +284,13 @@ func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n not
 				a.remember(room{ID: m.Room, Kind: about.RoomType, Name: about.RoomName})
 			}
 		}
+		if kind == "l" && m.System == systemClose {
+			// Before the end is told all that was said before it is, also what the
+			// stream kept to itself.
+			if err := a.readRoom(ctx, sink, m.Room, before); err != nil {
+				return err
+			}
+		}
 		return a.said(ctx, sink, m, kind)
 	case n.stream == "stream-notify-room" && what == "deleteMessage" && len(n.args) > 0:
 		var gone struct {

@@ -407,3 +407,23 @@ func TestOtherWorkspaceIsLeftAlone(t *testing.T) {
 		t.Error("a room of another chat was taken")
 	}
 }
+
+// TestLivechatReadAtTheEnd shows that an answer that the stream kept to itself
+// is told before the end of its conversation is.
+func TestLivechatReadAtTheEnd(t *testing.T) {
+	s := newService(t)
+	_, rid := s.enter(t, s.customer(1))
+	s.sink.await(t, "who serves", func() bool { return len(s.sink.of(bot.EventTaken)) == 1 })
+	s.Lose(1)
+	if _, err := s.Say(rcfake.Says{Who: "sam", Room: rid, Text: "Goodbye!"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CloseRoom("sam", rid, ""); err != nil {
+		t.Fatal(err)
+	}
+	s.sink.await(t, "the end", func() bool { return len(s.sink.of(bot.EventClosed)) == 1 })
+	got := s.sink.of(bot.EventMessage, bot.EventClosed)
+	if len(got) != 2 || got[0].Text != "Goodbye!" {
+		t.Errorf("events %+v, want the answer and then the end", got)
+	}
+}

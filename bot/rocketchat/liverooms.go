@@ -15,6 +15,9 @@ import (
 // stream that fell silent without a word is noticed by it.
 const lookEvery = time.Minute
 
+// systemClose is the kind of the message that ends a customer's room.
+const systemClose = "livechat-close"
+
 // customersRoom is a customer's room as lists have it.
 type customersRoom struct {
 	room
@@ -141,7 +144,7 @@ func (d decoder) live(m message) []bot.Event {
 		if order, ok := d.ordered(ev, m); ok {
 			return []bot.Event{order}
 		}
-	case "livechat-close":
+	case systemClose:
 		ev.Kind, ev.Text = bot.EventClosed, m.Text
 	case "uj", "livechat-taken":
 		ev.Kind, ev.Text = bot.EventTaken, ""

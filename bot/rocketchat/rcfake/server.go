@@ -43,6 +43,8 @@ type Server struct {
 	down      bool          // see Stop
 	pongs     int
 
+	lose int // messages that the streams keep to themselves
+
 	ctx  context.Context //nolint:containedctx // the server's own life, ended by Close
 	stop context.CancelFunc
 	bg   sync.WaitGroup
