@@ -90,6 +90,11 @@ func newOffice(t *testing.T, change ...func(o *office, c *config.Config)) *offic
 		}
 	})
 	<-ready
+	// Slack hands nobody's click to an app that is not connected. Some of these
+	// apps never are.
+	wait, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	_ = o.slack.Wait(wait, func() bool { return len(o.slack.Connections()) > 0 })
 	return o
 }
 

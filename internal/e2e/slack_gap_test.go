@@ -87,6 +87,9 @@ func TestSlackNoGap(t *testing.T) {
 	t.Logf("%d rotations, %d silent sockets (replaced after %s at most), %d cuts with 3 failing opens each, %d calls for a socket in all: %s",
 		rotations, silences, slowest.Round(time.Millisecond), cuts, asked, f)
 	for _, e := range o.slack.Unacked() {
+		if !e.Lost && time.Since(e.Sent) < ackTime {
+			continue
+		}
 		t.Errorf("not acknowledged: %+v", e)
 	}
 	if err := o.p.stop(); err != nil {

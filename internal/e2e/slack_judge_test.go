@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/perch-chat/perch/bot/slack/slackfake"
 )
 
 // findings are what the judge saw, in numbers.
@@ -113,12 +115,26 @@ func (o *office) look(kills []time.Time) (f findings, wrong []string) {
 			}
 		}
 	}
-	for _, e := range o.slack.Unacked() {
-		if e.Kind == "events_api" && !e.Lost {
+	for _, e := range o.late() {
+		if e.Kind == "events_api" {
 			wrong = append(wrong, fmt.Sprintf("event %s is not acknowledged", e.EventID))
 		}
 	}
 	return f, wrong
+}
+
+// ackTime is what Slack gives an app to acknowledge something.
+const ackTime = 3 * time.Second
+
+// late are the envelopes that were not acknowledged in the time that Slack gives
+// an app for it. Perch goes on posting for a while, and hears of each post.
+func (o *office) late() (out []slackfake.Envelope) {
+	for _, e := range o.slack.Unacked() {
+		if !e.Lost && time.Since(e.Sent) >= ackTime {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // before reports whether at is shortly before a kill.
