@@ -7,7 +7,14 @@ import assert from 'node:assert/strict';
 import { WebSocket } from 'ws';
 
 // Node 20 has no WebSocket of its own, and Rocket.Chat's client wants a browser's.
-globalThis.WebSocket = WebSocket;
+// A browser's tells of a connection that broke by an event, and goes on; this one
+// would end the program where nobody listens to the error.
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    this.on('error', () => {});
+  }
+};
 
 export function env(name) {
   const v = process.env[name];
