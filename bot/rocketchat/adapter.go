@@ -421,10 +421,6 @@ func (a *Adapter) reactions(m message, kind string) []bot.Event {
 		clear(a.reacted)
 	}
 	a.reacted[m.ID] = now
-	byName := map[string]person{}
-	for _, p := range a.people {
-		byName[p.Username] = p
-	}
 	me := a.me
 	a.mu.Unlock()
 	var out []bot.Event
@@ -433,10 +429,7 @@ func (a *Adapter) reactions(m message, kind string) []bot.Event {
 		if username == me.Username {
 			return
 		}
-		p, ok := byName[username]
-		if !ok {
-			p = person{Username: username}
-		}
+		p := a.named(username)
 		ev := bot.Event{
 			ID: "react:" + m.ID + ":" + what, Platform: Platform, Kind: k, At: m.Updated.Time, User: p.user(),
 			Channel: roomRef(m.Room), Message: messageRef(m.Room, m.ID), Emoji: emoji,
@@ -464,4 +457,16 @@ func (a *Adapter) reactions(m message, kind string) []bot.Event {
 		}
 	}
 	return out
+}
+
+// named is the person with a username, as far as they are known.
+func (a *Adapter) named(username string) person {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.people {
+		if p.Username == username {
+			return p
+		}
+	}
+	return person{Username: username}
 }

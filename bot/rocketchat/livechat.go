@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -133,7 +132,7 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 	// Asked as the bot it costs nothing of the public call's small allowance.
 	rid, err := a.openRoom(ctx, token)
 	if err != nil || rid != "" {
-		return bot.Entered{Ref: liveRef(rid)}, a.entered(ctx, rid, token, err)
+		return bot.Entered{Ref: liveRef(rid)}, a.entered(rid, token, err)
 	}
 	var out struct {
 		Room room   `json:"room"`
@@ -152,11 +151,11 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 	if err == nil && rid == "" {
 		err = errors.New("rocketchat: livechat/room: no room in the answer")
 	}
-	return bot.Entered{Ref: liveRef(rid), Fresh: out.New}, a.entered(ctx, rid, token, err)
+	return bot.Entered{Ref: liveRef(rid), Fresh: out.New}, a.entered(rid, token, err)
 }
 
 // entered has the agents of a room heard from now on.
-func (a *Adapter) entered(_ context.Context, rid, token string, err error) error {
+func (a *Adapter) entered(rid, token string, err error) error {
 	if err == nil && a.customers.watch(rid, token) {
 		select {
 		case a.wakeRooms <- struct{}{}:
@@ -308,11 +307,6 @@ func (a *Adapter) Serves(ctx context.Context, department string) (bool, error) {
 // on, and whether the bot may use it.
 func (a *Adapter) Omnichannel(ctx context.Context) (bool, error) {
 	var out struct{ Config struct{ Enabled bool } }
-	if err := a.rest.call(ctx, request{route: "GET livechat/config", nobody: true}, &out); err != nil {
-		if e, ok := errors.AsType[*bot.Error](err); ok && e.Code == "http_"+http.StatusText(http.StatusNotFound) {
-			return false, nil
-		}
-		return false, err
-	}
-	return out.Config.Enabled, nil
+	err := a.rest.call(ctx, request{route: "GET livechat/config", nobody: true}, &out)
+	return out.Config.Enabled, err
 }
