@@ -70,15 +70,7 @@ func newCompanion(t *testing.T) *companion {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("perch did not end well: %v", err)
-		}
-	})
+	runs(t, a)
 	<-ready
 	return o
 }

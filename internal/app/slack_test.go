@@ -80,6 +80,19 @@ func newOffice(t *testing.T, change ...func(o *office, c *config.Config)) *offic
 	if err != nil {
 		t.Fatal(err)
 	}
+	runs(t, a)
+	<-ready
+	// Slack hands nobody's click to an app that is not connected. Some of these
+	// apps never are.
+	wait, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	_ = o.slack.Wait(wait, func() bool { return len(o.slack.Connections()) > 0 })
+	return o
+}
+
+// runs runs Perch until the test ends, and says if it did not end well.
+func runs(t *testing.T, a *app.App) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
@@ -89,13 +102,6 @@ func newOffice(t *testing.T, change ...func(o *office, c *config.Config)) *offic
 			t.Errorf("perch did not end well: %v", err)
 		}
 	})
-	<-ready
-	// Slack hands nobody's click to an app that is not connected. Some of these
-	// apps never are.
-	wait, stop := context.WithTimeout(t.Context(), 5*time.Second)
-	defer stop()
-	_ = o.slack.Wait(wait, func() bool { return len(o.slack.Connections()) > 0 })
-	return o
 }
 
 // await waits until fn finds what it looks for.
