@@ -13,8 +13,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
 )
 
@@ -167,8 +165,11 @@ func (s *rocketStage) seen(who string, m rcfake.Message, alone bool) seen {
 			text = strings.ReplaceAll(text, "@"+name, "@"+name+" "+real) // names are shown as the workspace is set
 		}
 	}
-	v.reads = unmarked(text)
-	v.reads = m.Author + ": " + strings.Join(m.Plain, "\n") + "\n" + v.reads
+	heads := strings.Join(m.Plain, "\n") + "\n"
+	if len(m.Plain) == 1 {
+		heads = m.Plain[0] + ": " // who wrote what follows
+	}
+	v.reads = m.Author + ": " + heads + unmarked(text)
 	for _, f := range m.Files {
 		v.reads += "\n{" + f + "}"
 	}
@@ -305,52 +306,3 @@ func (s *rocketStage) reacts(who string, m seen, emoji string, on bool) error {
 func (*rocketStage) opens(string, string) error { return nil }
 
 func (*rocketStage) shortcut(string, string, *seen) error { return errNone }
-
-// bothCommands are the words of Slack that mean something in Rocket.Chat too.
-func bothCommands(slack map[string]func(ts *testscript.TestScript, neg bool, args []string)) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
-	out := map[string]func(ts *testscript.TestScript, neg bool, args []string){}
-	for word, fn := range map[string]func(*play, *rocketStage, []string) error{
-		"acked":   func(*play, *rocketStage, []string) error { return nil }, // there is nothing to acknowledge
-		"channel": func(_ *play, s *rocketStage, a []string) error { return s.inside(a[0]) },
-		"members": func(_ *play, s *rocketStage, a []string) error { return s.inside(a[0], a[1:]...) },
-		"unfurl":  rocketPreview,
-	} {
-		out[word] = func(ts *testscript.TestScript, neg bool, args []string) {
-			s, ok := ts.Value(playKey{}).(*play).stage.(*rocketStage)
-			if !ok {
-				slack[word](ts, neg, args)
-				return
-			}
-			simple(-1, func(p *play, a []string) error { return fn(p, s, a) })(ts, neg, args)
-		}
-	}
-	return out
-}
-
-// inside waits until a room is there, and the people and Perch are in it.
-func (s *rocketStage) inside(name string, people ...string) error {
-	return eventually(func() error {
-		for _, r := range s.Rooms("") {
-			if r.Name != name {
-				continue
-			}
-			got, want := slices.Clone(r.Members), append([]string{"twitter.bot"}, people...)
-			slices.Sort(got)
-			slices.Sort(want)
-			if len(people) > 0 && !slices.Equal(got, want) {
-				return fmt.Errorf("in #%s are %q, want %q", name, got, want)
-			}
-			return nil
-		}
-		return fmt.Errorf("there is no room %q", name)
-	})
-}
-
-// rocketPreview has the server add the preview of a link to a message.
-func rocketPreview(p *play, s *rocketStage, a []string) error {
-	m, err := p.message(a[0])
-	if err != nil {
-		return err
-	}
-	return s.Preview(m.channel, m.ref)
-}

@@ -16,14 +16,14 @@ import (
 // slackCommands are the words for what only Slack does.
 //
 //	http                 before start: Slack calls Perch, instead of sockets
-//	sockets N            Perch has N connections open, now or soon
+//	sockets N            Perch has N connections open, now or soon; all: as many as it wants
 //	socket rotate        Slack refreshes the oldest connection, as every few hours
 //	socket drop          all connections break
 //	again TYPE           Slack delivers the newest event of the type once more, in a new envelope
 //	odd                  Slack delivers an event that nobody can decode, and one of an unknown kind
 //	acked                everything was acknowledged in time but what nobody was there to take
 //	meanwhile USER CHANNEL TEXT  somebody writes at once, in the thread that is looked at; nobody waits for it
-//	chat METHOD WHAT     makes calls of the method fail: lost (the answer), busy (429), down (503), noscope, ok again
+//	chat CALL WHAT       makes calls (post, react) fail: lost (the answer), busy (429), down (503, twice), refused, ok again
 //	limits on|off        Slack's rate limits, which are off at first
 //	calls METHOD N [T]   Perch has made that many such calls that worked (with T in them)
 //	channel NAME         there is such a channel
@@ -69,9 +69,12 @@ func overHTTP(p *play, s *slackStage, _ []string) error {
 }
 
 func sockets(_ *play, s *slackStage, a []string) error {
-	want, err := strconv.Atoi(a[0])
-	if err != nil {
-		return err
+	want := 2
+	if a[0] != "all" {
+		var err error
+		if want, err = strconv.Atoi(a[0]); err != nil {
+			return err
+		}
 	}
 	return eventually(func() error {
 		if got := len(s.Connections()); got != want {
@@ -130,15 +133,18 @@ func meanwhile(p *play, s *slackStage, a []string) error {
 }
 
 func chatFault(_ *play, s *slackStage, a []string) error {
-	f := slackfake.Fault{Method: a[0]}
+	f := slackfake.Fault{Method: map[string]string{"post": "chat.postMessage", "react": "reactions.add"}[a[0]]}
+	if f.Method == "" {
+		return fmt.Errorf("there is no call %q", a[0])
+	}
 	switch a[1] {
 	case "lost":
 		f.Drop = slackfake.DropAfter
 	case "busy":
 		f.Status, f.Header, f.Body = http.StatusTooManyRequests, http.Header{"Retry-After": {"1"}}, `{"ok":false,"error":"ratelimited"}`
 	case "down":
-		f.Times = -1
-	case "noscope":
+		f.Times = 2
+	case "refused":
 		f.Times, f.Body = -1, `{"ok":false,"error":"missing_scope","needed":"reactions:write","provided":"chat:write"}`
 	case "ok":
 		s.ClearFaults()

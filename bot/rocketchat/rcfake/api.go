@@ -201,6 +201,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 			st = http.StatusServiceUnavailable
 		}
 		w.Header().Set("Content-Type", "text/html")
+		maps.Copy(w.Header(), f.Header)
 		w.WriteHeader(st)
 		_, _ = io.WriteString(w, f.Body)
 		return

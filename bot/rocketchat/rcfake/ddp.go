@@ -409,6 +409,12 @@ func (s *Server) Stop() {
 // Start has a stopped server answer again. What it stored is there still.
 func (s *Server) Start() { _ = s.do(func() error { s.down = false; return nil }) }
 
+// Emit sends an event to those who subscribed to a stream's key, whatever is in
+// it: also one that this server would never send.
+func (s *Server) Emit(stream, key string, args ...any) {
+	_ = s.do(func() error { s.emit(stream, key, nil, args...); return nil })
+}
+
 // HalfOpen makes the connections that are open now say nothing more, pongs
 // included, without an end.
 func (s *Server) HalfOpen() {

@@ -1,6 +1,7 @@
 package rcfake
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type Fault struct {
 	Delay  time.Duration
 	Effect bool // does what was asked before failing
 	Status int  // 503 unless Drop is set
+	Header http.Header
 	Body   string
 	Drop   Drop
 }
