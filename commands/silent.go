@@ -27,7 +27,7 @@ func (r *Router) unpermitted(tx store.Tx, a outbox.Action) error {
 	switch {
 	case what == "":
 		return nil
-	case a.State == outbox.Failed && a.Failure != nil && a.Failure.Code == "missing_scope":
+	case a.State == outbox.Failed && a.Failure != nil && lacksRight(a.Failure.Code):
 		return r.trouble(tx, what, a)
 	case a.State == outbox.Done:
 		if _, known, err := troubles.Find(tx, store.Key(what)); err != nil || !known {
@@ -36,4 +36,14 @@ func (r *Router) unpermitted(tx store.Tx, a outbox.Action) error {
 		return r.cured(tx, what)
 	}
 	return nil
+}
+
+// lacksRight reports whether a chat refused because of a scope, a role or a
+// setting of the workspace: what an admin there can give.
+func lacksRight(code string) bool {
+	switch code {
+	case "missing_scope", "forbidden", "error-action-not-allowed":
+		return true
+	}
+	return false
 }
