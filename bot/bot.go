@@ -39,7 +39,9 @@ type Platform interface {
 
 // The abilities below are optional and found by type assertion.
 type (
-	// Editor changes and deletes the bot's own messages.
+	// Editor changes and deletes the bot's own messages. One that a single
+	// person sees is changed with the Respond of what they did with it; where
+	// the chat lets nobody change it any more, m is shown to m.Only anew.
 	Editor interface {
 		Edit(ctx context.Context, ref MessageRef, m Message) error
 		Delete(ctx context.Context, ref MessageRef) error

@@ -123,6 +123,7 @@ func Run(t *testing.T, open func(t *testing.T) *Harness) {
 		{"nothing is markup", testEscaping},
 		{"styles, links and mentions are what was asked for", testSpans},
 		{"only one person sees it", testOnly},
+		{"an answer takes the place of a private question", testReplace},
 		{"buttons", testButtons},
 		{"definite errors", testErrors},
 		{"cancelled before the call", testCancelled},

@@ -65,8 +65,8 @@ func testEvents(t *testing.T, c *chat) {
 	if c.Press != nil {
 		must(t, "press", c.Press(t.Context(), rio, root, "test.claim"))
 		ev := c.wait(t, bot.EventAction, rio, func(e bot.Event) bool { return e.Action == "test.claim" })
-		if ev.Value != "c-17" || ev.Message != root {
-			t.Errorf("button event %+v, want value c-17 and message %s", ev, root)
+		if ev.Value != "c-17" || ev.Message != root || ev.Alone {
+			t.Errorf("button event %+v, want value c-17 and message %s, which all see", ev, root)
 		}
 	}
 	for _, e := range c.sink.events(bot.EventMessage) {

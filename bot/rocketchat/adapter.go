@@ -381,7 +381,7 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 			ev.Trigger = a.triggerFor(m.User)
 		}
 		if ev.Kind == bot.EventAction && ev.Thread == "" {
-			ev.Thread = a.threadOf(ctx, ev.Message)
+			ev.Thread, ev.Alone = a.threadOf(ctx, ev.Message), kind == "d"
 		}
 		if err := a.store(ctx, sink, ev); err != nil {
 			return err

@@ -137,7 +137,8 @@ func (a *Adapter) takeApp(w http.ResponseWriter, r *http.Request) (map[string]st
 	}
 	if ev.Kind == bot.EventAction && ev.Thread == "" && ev.Message != "" {
 		short, cancel := context.WithTimeout(ctx, appLook)
-		ev.Thread = a.threadOf(short, ev.Message)
+		rid, _ := roomID(ev.Channel)
+		ev.Thread, ev.Alone = a.threadOf(short, ev.Message), a.kind(short, rid) == "d"
 		cancel()
 	}
 	if err := (*sink).Deliver(ctx, ev); err != nil {

@@ -94,10 +94,10 @@ func TestConformance(t *testing.T) {
 			return err
 		}
 		h.Press = func(_ context.Context, who bot.UserRef, m bot.MessageRef, button string) error {
-			for _, x := range w.Messages(w.room) {
+			for _, x := range append(w.Messages(w.room), w.Messages(w.DirectRoom(name(who)))...) {
 				for _, b := range x.Buttons {
 					if x.ID == last(m) && strings.HasPrefix(b.Msg, "!perch "+button+" ") {
-						_, err := w.Press(name(who), w.room, x.ID, b.Text)
+						_, err := w.Press(name(who), x.Room, x.ID, b.Text)
 						return err
 					}
 				}

@@ -106,7 +106,7 @@ func conform(t *testing.T, prefix string, open func(t *testing.T, w *workspace) 
 			return nil
 		}
 		h.Press = func(_ context.Context, who bot.UserRef, m bot.MessageRef, button string) error {
-			_, err := w.Click(id(who), id(m), button)
+			_, err := w.Click(id(who), strings.TrimPrefix(id(m), "only-"), button)
 			return err
 		}
 		h.Change = func(_ context.Context, who bot.UserRef, m bot.MessageRef, text string) error {
@@ -221,6 +221,9 @@ var styleRE = regexp.MustCompile("(?:^|\\W)([*_~`])(\\S|\\S.*?\\S)([*_~`])(?:\\W
 // seen draws a message as Slack's own clients do.
 func seen(prefix string, m slackfake.Message) bottest.Seen {
 	s := bottest.Seen{Ref: bot.MessageRef(prefix + m.Channel + ":" + m.TS), Author: m.Username, Links: m.Links, Only: m.Ephemeral}
+	if m.Ephemeral {
+		s.Ref = bot.MessageRef(prefix + m.Channel + ":only-" + m.TS)
+	}
 	if m.ThreadTS != "" && m.ThreadTS != m.TS {
 		s.Thread = bot.MessageRef(prefix + m.Channel + ":" + m.ThreadTS)
 	}

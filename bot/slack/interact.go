@@ -137,6 +137,7 @@ func (d decoder) pressed(ev bot.Event, i interaction, channel string) []bot.Even
 	if i.Container.Ephemeral {
 		ev.Message = d.refs.only(channel, ts)
 	}
+	ev.Alone = ev.Message != "" && (i.Container.Ephemeral || strings.HasPrefix(channel, "D"))
 	if channel == "" {
 		d.private(&ev, i.View.Private)
 		ev.Value = ""

@@ -302,7 +302,7 @@ func (a *Adapter) Press(ctx context.Context, q Ask) (Answer, error) {
 			return record{}, problem(http.StatusConflict, "no_such_button", "This button is gone: the message has changed since.")
 		}
 		ev := a.event(u, bot.EventAction, ch)
-		ev.Message, ev.Thread, ev.Action, ev.Value = m.Ref, m.Thread, q.Action, q.Value
+		ev.Message, ev.Thread, ev.Action, ev.Value, ev.Alone = m.Ref, m.Thread, q.Action, q.Value, m.Only != ""
 		ev.Trigger = a.newTriggerLocked(u.Ref, a.st.next())
 		return record{Event: ev}, nil
 	})
