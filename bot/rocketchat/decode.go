@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -76,6 +77,11 @@ type message struct {
 	Files   []file `json:"files"`
 	File    *file  `json:"file"` // the first, of older servers the only one
 
+	// Bot is there if an integration wrote it, under the name of a person or not.
+	Bot      json.RawMessage `json:"bot"`
+	Mentions []mentioned     `json:"mentions"`
+	Channels []room          `json:"channels"` // that it names
+
 	Transfer transfer `json:"transferData"`
 
 	Attachments []struct {
@@ -86,6 +92,12 @@ type message struct {
 	Reactions map[string]struct {
 		Usernames []string `json:"usernames"`
 	} `json:"reactions"`
+}
+
+// mentioned is whom a message names: a person, a team, or all that are there.
+type mentioned struct {
+	person
+	Type string `json:"type"`
 }
 
 type file struct {
@@ -133,10 +145,47 @@ type decoder struct {
 }
 
 // concerns reports whether a message is a person's: not ours, not the server's
-// own, not a customer's.
+// own, not a customer's, and not an integration's, which writes what somebody
+// outside has it write, as whom it was set up for.
 func (d decoder) concerns(m message) bool {
 	return m.System == "" && m.Token == "" && !m.Hidden && !m.Private && m.User.ID != "" && m.User.ID != d.me.ID &&
-		messageRef(m.Room, m.ID) != ""
+		!m.integrated() && messageRef(m.Room, m.ID) != ""
+}
+
+func (m message) integrated() bool {
+	b := strings.TrimSpace(string(m.Bot))
+	return b != "" && b != "null" && b != "false"
+}
+
+// foreign reports whether somebody else than its author changed a message:
+// moderators may. It is not the author's order then.
+func (m message) foreign() bool {
+	return m.Editor.ID != "" && m.Editor.ID != m.User.ID
+}
+
+// maxNames bounds how many of those whom a text names are told.
+const maxNames = 50
+
+// names are those whom the message names, without the bot.
+func (d decoder) names(m message) (out []bot.Named) {
+	for _, x := range m.Mentions {
+		n := bot.Named{Text: "@" + x.Username}
+		switch {
+		case x.ID == d.me.ID || !idRE.MatchString(x.ID) || x.Username == "":
+			continue
+		case x.Type == "team" || x.ID == "all" || x.ID == "here":
+			n.Group = bot.GroupRef(Platform + ":" + x.ID)
+		default:
+			n.User = userRef(x.ID)
+		}
+		out = append(out, n)
+	}
+	for _, r := range m.Channels {
+		if ref := roomRef(r.ID); ref != "" && r.Name != "" {
+			out = append(out, bot.Named{Text: "#" + r.Name, Channel: ref})
+		}
+	}
+	return out[:min(len(out), maxNames)]
 }
 
 // events reads a message. The same message comes again for an edit, the preview
@@ -150,22 +199,16 @@ func (d decoder) events(m message, kind string) []bot.Event {
 	}
 	ev := bot.Event{
 		ID: "msg:" + m.Room + ":" + m.ID, Platform: Platform, Kind: bot.EventMessage, At: m.At.Time, User: m.User.user(),
-		Channel: roomRef(m.Room), Message: messageRef(m.Room, m.ID), Text: m.Text, Files: m.files(),
+		Channel: roomRef(m.Room), Message: messageRef(m.Room, m.ID), Text: m.Text, Files: m.files(), Names: d.names(m),
 	}
 	if m.Thread != "" {
 		ev.Thread = messageRef(m.Room, m.Thread)
 	}
-	if id, on, value, ok := press(m.Text); ok {
-		ev.Kind, ev.Action, ev.Value, ev.Text, ev.Message = bot.EventAction, id, value, "", messageRef(m.Room, on)
-		return []bot.Event{ev}
-	}
-	if words, ok := d.addressed(m.Text, kind); ok {
-		ev.Kind, ev.Command, ev.Text = bot.EventCommand, "", words
-		first, rest, _ := strings.Cut(words, " ")
-		if name, ok := strings.CutPrefix(first, "/"); ok {
-			ev.Command, ev.Text = "/"+name, strings.TrimSpace(rest)
+	if order, ok := d.order(ev, m, kind); ok {
+		if m.foreign() {
+			return nil
 		}
-		return []bot.Event{ev}
+		return []bot.Event{order}
 	}
 	out := []bot.Event{ev}
 	if !m.Edited.IsZero() {
@@ -185,18 +228,48 @@ func (d decoder) events(m message, kind string) []bot.Event {
 // workspaces that keep unknown slash commands to themselves.
 func orders() []string { return []string{"twitter", "incident", "timeline", "duty"} }
 
+// order reads what somebody told the bot, by words or by a button.
+func (d decoder) order(ev bot.Event, m message, kind string) (bot.Event, bool) {
+	text := permaRE.ReplaceAllString(strings.ReplaceAll(m.Text, joiner, ""), "") // as it was copied from us, or under a quotation
+	if id, on, value, ok := press(text); ok {
+		ev.Kind, ev.Action, ev.Value, ev.Text, ev.Message = bot.EventAction, id, value, "", messageRef(m.Room, on)
+		return ev, true
+	}
+	words, ok := d.addressed(text, kind)
+	if !ok {
+		return ev, false
+	}
+	ev.Kind, ev.Command, ev.Text = bot.EventCommand, "", words
+	if name, rest := firstWord(words); strings.HasPrefix(name, "/") {
+		ev.Command, ev.Text = name, rest
+	}
+	return ev, true
+}
+
+// firstWord splits the first word off.
+func firstWord(s string) (first, rest string) {
+	s = strings.TrimSpace(s)
+	i := strings.IndexFunc(s, unicode.IsSpace)
+	if i < 0 {
+		return s, ""
+	}
+	return s[:i], strings.TrimSpace(s[i:])
+}
+
 // addressed returns the words that are meant for the bot: behind its name, all
 // that somebody writes to it alone, a command.
 func (d decoder) addressed(text, kind string) (words string, ok bool) {
 	text = strings.TrimSpace(text)
-	if rest, found := strings.CutPrefix(text, "@"+d.me.Username); found && d.me.Username != "" {
-		if rest == "" || strings.ContainsAny(rest[:1], " \n\t:,") {
-			return strings.TrimSpace(strings.TrimLeft(rest, ":, \n\t")), true
+	if at := "@" + d.me.Username; len(at) > 1 && len(text) >= len(at) && strings.EqualFold(text[:len(at)], at) {
+		rest := text[len(at):]
+		words := strings.TrimLeftFunc(rest, func(r rune) bool { return unicode.IsSpace(r) || r == ':' || r == ',' })
+		if rest == "" || words != rest {
+			return strings.TrimSpace(words), true
 		}
 	}
-	first, rest, _ := strings.Cut(text, " ")
+	first, rest := firstWord(text)
 	if len(first) > 1 && (first[0] == '!' || first[0] == '/') && slices.Contains(orders(), strings.ToLower(first[1:])) {
-		return strings.TrimSpace("/" + strings.ToLower(first[1:]) + " " + strings.TrimSpace(rest)), true
+		return strings.TrimSpace("/" + strings.ToLower(first[1:]) + " " + rest), true
 	}
 	return text, kind == "d"
 }

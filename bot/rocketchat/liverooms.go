@@ -137,11 +137,14 @@ func (d decoder) live(m message) []bot.Event {
 	}
 	ev := bot.Event{
 		ID: "msg:" + m.Room + ":" + m.ID, Platform: Platform, Kind: bot.EventMessage, At: m.At.Time, User: m.User.user(),
-		Channel: roomRef(m.Room), Thread: liveRef(m.Room), Message: messageRef(m.Room, m.ID), Text: unmark(m.Text), Files: m.files(),
+		Channel: roomRef(m.Room), Thread: liveRef(m.Room), Message: messageRef(m.Room, m.ID), Text: unmark(m.Text), Files: m.files(), Names: d.names(m),
 	}
 	switch m.System {
 	case "":
 		if order, ok := d.ordered(ev, m); ok {
+			if m.foreign() {
+				return nil
+			}
 			return []bot.Event{order}
 		}
 	case systemClose:
@@ -168,24 +171,15 @@ func (d decoder) live(m message) []bot.Event {
 // ordered reads what somebody in a customer's room told the bot: that is for
 // the customer never.
 func (d decoder) ordered(ev bot.Event, m message) (bot.Event, bool) {
-	text := strings.TrimSpace(m.Text)
 	ev.Files = nil
-	if id, on, value, ok := press(text); ok {
-		ev.Kind, ev.Action, ev.Value, ev.Text, ev.Message = bot.EventAction, id, value, "", messageRef(m.Room, on)
+	if order, ok := d.order(ev, m, "l"); ok {
+		return order, true
+	}
+	if first, _ := firstWord(ev.Text); first == pressMark { // a button's words, but not whole
+		ev.Kind, ev.Text = bot.EventCommand, "help"
 		return ev, true
 	}
-	words, ok := d.addressed(text, "l")
-	if first, _, _ := strings.Cut(text, " "); !ok && first == pressMark {
-		words, ok = "help", true // a button's words, but not whole
-	}
-	if !ok {
-		return ev, false
-	}
-	ev.Kind, ev.Text = bot.EventCommand, words
-	if name, rest, _ := strings.Cut(words, " "); strings.HasPrefix(name, "/") {
-		ev.Command, ev.Text = name, strings.TrimSpace(rest)
-	}
-	return ev, true
+	return ev, false
 }
 
 // transfer is to whom a room was handed on.

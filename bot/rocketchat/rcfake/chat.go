@@ -1,6 +1,7 @@
 package rcfake
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,6 +132,7 @@ func (s *Server) insert(r *room, m *message) {
 	}
 	m.room, m.ts = r.id, s.now()
 	m.updated = m.ts
+	s.st.name(m)
 	r.msgs = append(r.msgs, m)
 	s.publish(r, m)
 }
@@ -138,7 +140,33 @@ func (s *Server) insert(r *room, m *message) {
 // touched tells those who listen of a changed message. The lock is held.
 func (s *Server) touched(r *room, m *message) {
 	m.updated = s.now()
+	s.st.name(m)
 	s.publish(r, m)
+}
+
+var namedRE = regexp.MustCompile(`(?m)(^|\s|>)([@#])([\w.-]*\w)`)
+
+// name notes whom and which rooms a message names, as the server does before
+// it stores one. The lock is held.
+func (st *state) name(m *message) {
+	m.mentions, m.channels = []obj{}, []obj{}
+	if m.t != "" {
+		return
+	}
+	for _, at := range namedRE.FindAllStringSubmatch(m.msg, -1) {
+		switch name := at[3]; {
+		case at[2] == "#":
+			if r := st.roomByName(name); r != nil {
+				m.channels = append(m.channels, obj{"_id": r.id, "name": r.name})
+			}
+		case name == "all" || name == "here":
+			m.mentions = append(m.mentions, obj{"_id": name, "username": name})
+		default:
+			if u := st.userByName(name); u != nil {
+				m.mentions = append(m.mentions, obj{"_id": u.ID, "username": u.Username, "name": u.Name, "type": "user"})
+			}
+		}
+	}
 }
 
 func postMessage(c *call) (obj, *failure) {

@@ -106,11 +106,20 @@ type message struct {
 	pinned        bool
 	hidden        bool
 	private       bool
+	mentions      []obj // whom the text names
+	channels      []obj
 	extra         obj
 }
 
 // stamp is a time as REST answers have it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func orNone(list []obj) []obj {
+	if list == nil {
+		return []obj{}
+	}
+	return list
+}
 
 // json is the message as REST (ejson false) or DDP (ejson true) shows it.
 func (m *message) json(ejson bool) obj {
@@ -120,7 +129,7 @@ func (m *message) json(ejson bool) obj {
 		}
 		return stamp(t)
 	}
-	o := obj{"_id": m.id, "rid": m.room, "msg": m.msg, "ts": at(m.ts), "u": m.user, "_updatedAt": at(m.updated), "urls": []any{}, "mentions": []any{}, "channels": []any{}}
+	o := obj{"_id": m.id, "rid": m.room, "msg": m.msg, "ts": at(m.ts), "u": m.user, "_updatedAt": at(m.updated), "urls": []any{}, "mentions": orNone(m.mentions), "channels": orNone(m.channels)}
 	set := func(k string, v any, ok bool) {
 		if ok {
 			o[k] = v
