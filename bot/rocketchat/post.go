@@ -193,7 +193,8 @@ func (a *Adapter) FindMessage(ctx context.Context, m bot.Message) (bot.MessageRe
 }
 
 // Edit changes a message of the bot. The call for it in REST leaves
-// attachments as they are, so it is the method that Rocket.Chat's own clients use.
+// attachments as they are, so it is the method that Rocket.Chat's own clients
+// use. Without a list of previews it would change nothing where the text stays.
 func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) error {
 	rid, id, ok := messageID(ref)
 	if !ok {
@@ -213,7 +214,7 @@ func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) e
 	}
 	frame, err := json.Marshal(map[string]any{
 		"msg": "method", "id": "1", "method": "updateMessage",
-		"params": []any{map[string]any{"_id": id, "rid": rid, "msg": c.msg, "attachments": c.attachments}},
+		"params": []any{map[string]any{"_id": id, "rid": rid, "msg": c.msg, "attachments": c.attachments}, []string{}},
 	})
 	if err != nil {
 		return &bot.Error{Code: "bad_call", Message: "The message can't be written.", Err: err}

@@ -181,7 +181,7 @@ func (s *Server) method(ses *session, id, name string, params []json.RawMessage)
 			answer(nil, refused("error-invalid-user", "Invalid user"))
 			return
 		}
-		if f := s.updateWhole(ses.user, params[0]); f != nil {
+		if f := s.updateWhole(ses.user, params); f != nil {
 			answer(nil, refused(f.kind, f.error))
 			return
 		}
@@ -191,16 +191,18 @@ func (s *Server) method(ses *session, id, name string, params []json.RawMessage)
 	}
 }
 
-// updateWhole is the method with which clients change a message, attachments too.
-func (s *Server) updateWhole(u *user, raw json.RawMessage) *failure {
+// updateWhole is the method with which clients change a message, attachments
+// too, but no blocks. Without a list of previews a message whose text stays is
+// left alone, and nothing is said about it.
+func (s *Server) updateWhole(u *user, params []json.RawMessage) *failure {
 	var in struct {
 		ID          string `json:"_id"`
 		RID         string `json:"rid"`
 		Msg         string
 		Attachments []any
-		Blocks      []any
+		Blocks      any
 	}
-	if err := json.Unmarshal(raw, &in); err != nil {
+	if err := json.Unmarshal(params[0], &in); err != nil {
 		return bad("invalid message")
 	}
 	r := s.st.rooms[in.RID]
@@ -214,15 +216,18 @@ func (s *Server) updateWhole(u *user, raw json.RawMessage) *failure {
 	if m.user["_id"] != u.ID && !u.is("admin") {
 		return meteor("error-action-not-allowed", "Message editing not allowed")
 	}
+	if in.Blocks != nil {
+		return meteor("error-invalid-update-key", "Cannot update the message blocks")
+	}
+	if in.Msg == m.msg && len(params) < 2 {
+		return nil
+	}
 	if f := checkAttachments(in.Attachments); f != nil {
 		return f
 	}
 	m.msg, m.edited, m.editor = in.Msg, s.now(), u.ref()
 	if in.Attachments != nil {
 		m.attachments = in.Attachments
-	}
-	if in.Blocks != nil {
-		m.blocks = in.Blocks
 	}
 	s.touched(r, m)
 	return nil
@@ -243,7 +248,7 @@ func methodCall(c *call) (obj, *failure) {
 	case in.Method != "updateMessage" || len(in.Params) == 0:
 		out["error"] = refused(404, "Method '"+in.Method+"' not found")
 	default:
-		if f := c.updateWhole(c.user, in.Params[0]); f != nil {
+		if f := c.updateWhole(c.user, in.Params); f != nil {
 			out["error"] = refused(f.kind, f.error)
 		}
 	}
