@@ -136,7 +136,6 @@ type room struct {
 	Name     string `json:"name"`
 	Shown    string `json:"fname"`
 	Archived bool   `json:"archived"`
-	Open     bool   `json:"open"` // a customer's
 }
 
 // decoder turns messages into events.
@@ -231,8 +230,9 @@ func orders() []string { return []string{"twitter", "incident", "timeline", "dut
 // order reads what somebody told the bot, by words or by a button.
 func (d decoder) order(ev bot.Event, m message, kind string) (bot.Event, bool) {
 	text := permaRE.ReplaceAllString(strings.ReplaceAll(m.Text, joiner, ""), "") // as it was copied from us, or under a quotation
-	if id, on, value, ok := press(text); ok {
-		ev.Kind, ev.Action, ev.Value, ev.Text, ev.Message = bot.EventAction, id, value, "", messageRef(m.Room, on)
+	if p, ok := press(text); ok {
+		ev.Kind, ev.Text, ev.Message = bot.EventAction, "", messageRef(m.Room, p.message)
+		ev.Action, ev.Value, ev.Ask = p.button, p.value, p.ask
 		return ev, true
 	}
 	words, ok := d.addressed(text, kind)

@@ -175,19 +175,15 @@ func (a *Adapter) register(ctx context.Context, v bot.Visitor, token string) err
 	return a.rest.call(ctx, request{route: "POST livechat/visitor", body: map[string]any{"visitor": visitor}, nobody: true}, nil)
 }
 
-// openRoom is a customer's open room, or nothing.
+// openRoom is a customer's open room, or nothing. The server lists no others,
+// and does not say of these that they are open.
 func (a *Adapter) openRoom(ctx context.Context, token string) (string, error) {
 	var out struct{ Rooms []room }
 	err := a.rest.call(ctx, request{route: "GET livechat/visitor/:token/room", path: "livechat/visitor/" + url.PathEscape(token) + "/room"}, &out)
-	if err != nil {
+	if err != nil || len(out.Rooms) == 0 {
 		return "", err
 	}
-	for _, r := range out.Rooms {
-		if r.Open {
-			return r.ID, nil
-		}
-	}
-	return "", nil
+	return out.Rooms[0].ID, nil
 }
 
 // asCustomer is the token with which a message in a room is the customer's own.

@@ -419,12 +419,25 @@ func livechatRooms(c *call) (obj, *failure) {
 	return page(c, "rooms", out), nil
 }
 
+// visitorRooms tells as little of the open rooms as the server does: not even
+// that they are open.
 func visitorRooms(c *call) (obj, *failure) {
-	out := []any{}
+	var found []*room
 	for _, r := range c.st.rooms {
 		if r.visitor != nil && r.visitor.token == c.vars["token"] && r.open {
-			out = append(out, r.json())
+			found = append(found, r)
 		}
+	}
+	slices.SortFunc(found, func(a, b *room) int { return a.created.Compare(b.created) })
+	out := []any{}
+	for _, r := range found {
+		all, few := r.json(), obj{"cl": false}
+		for _, k := range []string{"_id", "t", "servedBy"} {
+			if v, ok := all[k]; ok {
+				few[k] = v
+			}
+		}
+		out = append(out, few)
 	}
 	return obj{"rooms": out}, nil
 }
