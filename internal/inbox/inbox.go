@@ -1,7 +1,8 @@
 // Package inbox holds what came in until it is handled: an event is stored
 // before it is acknowledged, and its handler's changes, the outbox actions it
-// adds and the event's removal are one transaction. Events of one thread are
-// handled one after the other, threads beside each other. The package never
+// adds and the event's removal are one transaction; where nothing stands in the
+// way, that is the transaction which would have stored it. Events of one thread
+// are handled one after the other, threads beside each other. The package never
 // looks into an event and never calls out.
 package inbox
 
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/perch-chat/perch/store"
@@ -83,6 +85,7 @@ type Inbox struct {
 	handlers map[string]Handler
 	dead     []func(tx store.Tx, it Item) error
 
+	works atomic.Bool   // Run is at work: what comes in may be handled at once
 	wakes chan struct{} // holds one wake-up, so that a sender never waits
 
 	mu      sync.Mutex

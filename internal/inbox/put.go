@@ -59,12 +59,20 @@ func keys() store.Table[seen] {
 }
 
 // Put stores items and returns how many were new. When it returns, they are
-// safe: acknowledge now.
+// safe: acknowledge now. While Run is at work, an item that comes alone, and
+// before which nothing of its thread waits, is handled in the same transaction:
+// what is stored then is what its handler did.
 func (in *Inbox) Put(ctx context.Context, items ...Item) (added int, err error) {
-	err = in.db.Update(ctx, func(tx store.Tx) error {
-		added, err = in.PutTx(tx, items...)
-		return err
-	})
+	done := false
+	if len(items) == 1 {
+		added, done, err = in.putQuick(ctx, items[0])
+	}
+	if !done {
+		err = in.db.Update(ctx, func(tx store.Tx) error {
+			added, err = in.PutTx(tx, items...)
+			return err
+		})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("inbox: put: %w", err)
 	}
@@ -89,6 +97,16 @@ func (in *Inbox) PutTx(tx store.Tx, items ...Item) (added int, err error) {
 }
 
 func (in *Inbox) put(tx store.Tx, it Item) (bool, error) {
+	ok, err := in.accept(tx, &it)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, in.enqueue(tx, it)
+}
+
+// accept reports whether an item is a new one, remembers its key and gives it
+// what every item has.
+func (in *Inbox) accept(tx store.Tx, it *Item) (bool, error) {
 	if it.Kind == "" {
 		return false, errors.New("inbox: an item needs a kind")
 	}
@@ -111,12 +129,12 @@ func (in *Inbox) put(tx store.Tx, it Item) (bool, error) {
 		it.Received = t
 	}
 	it.Attempts, it.Failure = 0, ""
-	return true, in.enqueue(tx, it)
+	return true, nil
 }
 
 // enqueue puts it at the end of its thread.
 func (in *Inbox) enqueue(tx store.Tx, it Item) error {
-	rec := record{Item: it, Queue: "t:" + short(it.Thread), Seq: now().UnixNano(), Head: true}
+	rec := record{Item: it, Queue: queueOf(it.Thread), Seq: now().UnixNano(), Head: true}
 	if it.Thread == "" {
 		rec.Queue = "i:" + it.ID
 		return items().Put(tx, rec)
@@ -132,6 +150,9 @@ func (in *Inbox) enqueue(tx store.Tx, it Item) error {
 	}
 	return items().Put(tx, rec)
 }
+
+// queueOf is what the places of a thread's items begin with.
+func queueOf(thread string) string { return "t:" + short(thread) }
 
 // short makes a key of bounded size: what others choose may be long.
 func short(s string) string {

@@ -34,7 +34,11 @@ func (in *Inbox) Run(ctx context.Context) error {
 	tend.Go(func() { in.tend(ctx) })
 	defer tend.Wait()
 
+	in.works.Store(true)
+	stopQuick := context.AfterFunc(ctx, func() { in.works.Store(false) })
+	defer stopQuick()
 	r.dispatch(ctx, work)
+	in.works.Store(false)
 	close(r.idle) // nobody sends any more
 	if !r.ended(in.opt.Drain) {
 		in.log.Warn("handlers at work at the end of the drain")
@@ -267,7 +271,11 @@ func (r *runner) handle(ctx context.Context, pk []byte) (next []byte) {
 		if gone = !ok || !rec.Head || rec.NotBefore.After(now()); gone {
 			return nil // another instance was faster
 		}
-		if failed = r.try(tx, rec.Item); failed != nil {
+		h := r.handlers[rec.Kind]
+		if h == nil {
+			h = unknown
+		}
+		if failed = try(h, tx, rec.Item); failed != nil {
 			return failed
 		}
 		if err := items().Delete(tx, pk); err != nil {
@@ -295,18 +303,19 @@ func (r *runner) handle(ctx context.Context, pk []byte) (next []byte) {
 	}
 }
 
-// try calls the handler.
-func (r *runner) try(tx store.Tx, it Item) (err error) {
-	h := r.handlers[it.Kind]
-	if h == nil {
-		return fmt.Errorf("inbox: nothing handles items of kind %q", it.Kind)
-	}
+// try calls a handler.
+func try(h Handler, tx store.Tx, it Item) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
 	return h(tx, it)
+}
+
+// unknown stands for the handler of a kind that has none.
+func unknown(_ store.Tx, it Item) error {
+	return fmt.Errorf("inbox: nothing handles items of kind %q", it.Kind)
 }
 
 // promote makes the next of a thread its first.
@@ -402,9 +411,9 @@ func (r *runner) delay(pk []byte) {
 	r.delayed[string(pk)] = time.Now().Add(time.Second)
 }
 
-func (r *runner) tally(handled, failed int64) {
-	r.Inbox.mu.Lock()
-	defer r.Inbox.mu.Unlock()
-	r.counts.handled += handled
-	r.counts.failed += failed
+func (in *Inbox) tally(handled, failed int64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.counts.handled += handled
+	in.counts.failed += failed
 }
