@@ -285,18 +285,14 @@ func (a *Adapter) respond(ctx context.Context, m bot.Message, thread string, rep
 	return nil
 }
 
-// Edit replaces what a message of the bot says. One that a single person sees
-// can be changed only by the response_url of one of its own buttons.
+// Edit replaces what a message of the bot says. See [bot.Editor].
 func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) error {
 	at, ok := a.refs.messageID(ref)
 	if !ok {
 		return noMessage()
 	}
 	if at.only {
-		if m.Respond == "" || !a.mayRespond(m.Respond) {
-			return onlyOne()
-		}
-		return a.respond(ctx, m, "", true)
+		return a.editPrivate(ctx, at, m)
 	}
 	id, err := a.whoami(ctx)
 	if err != nil {
