@@ -36,8 +36,14 @@ func cardKey(c Conversation) string {
 	return key
 }
 
-// order keeps what is shown of one conversation in order.
-func order(c Conversation) string { return "chat:" + string(c.Channel) + ":" + cardKey(c) }
+// order keeps what is shown of one conversation in order: under one card, or
+// in all rooms that it was in, for what finds one closed is shown in the next.
+func order(c Conversation) string {
+	if live(c) {
+		c.Cards = 1
+	}
+	return "chat:" + string(c.Channel) + ":" + cardKey(c)
+}
 
 // postCard adds the conversation's card to its channel.
 func (d *Desk) postCard(tx store.Tx, c *Conversation) error {
@@ -121,7 +127,7 @@ func line(text string) bot.Message {
 	return bot.Message{Text: text, Blocks: []bot.Block{bot.Context(bot.Plain(text))}}
 }
 
-// tell answers the person of an event alone.
+// tell answers the person of an event alone: where they were asked, if they were.
 func (d *Desk) tell(tx store.Tx, ev bot.Event, text string, buttons ...bot.Button) error {
 	_, err := d.tellAt(tx, ev, time.Time{}, text, buttons...)
 	return err
@@ -135,9 +141,13 @@ func (d *Desk) tellAt(tx store.Tx, ev bot.Event, at time.Time, text string, butt
 	if len(buttons) > 0 {
 		m.Blocks = []bot.Block{bot.Para(bot.Plain(text)), bot.Actions(buttons...)}
 	}
-	a, _, err := d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindPost, Key: "desk:tell:" + ev.Platform + ":" + ev.ID, NotBefore: at, Payload: encode(bot.Post{Message: m}),
-	})
+	key := "desk:tell:" + ev.Platform + ":" + ev.ID
+	a := outbox.Action{Kind: bot.KindPost, Key: key, Payload: encode(bot.Post{Message: m})}
+	if asked(ev) {
+		a = inPlace(ev.Message, key, m)
+	}
+	a.NotBefore = at
+	a, _, err := d.ob.Add(tx, a)
 	if err != nil {
 		return "", fmt.Errorf("add answer: %w", err)
 	}

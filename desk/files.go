@@ -95,6 +95,9 @@ func (d *Desk) showFile(tx store.Tx, c Conversation, m Message, n int, s Setting
 
 func fileKey(m Message, n int, once bool) string {
 	key := "desk:file:" + m.ID + ":" + strconv.Itoa(n)
+	if m.Room > 0 {
+		key += ":room" + strconv.Itoa(m.Room)
+	}
 	if !once {
 		key += ":again"
 	}
@@ -122,6 +125,9 @@ func (d *Desk) uploadChanged(tx store.Tx, a outbox.Action) error {
 	if err != nil {
 		return err
 	}
+	if live(c) && m.Origin == Customer && roomShut(a) {
+		return d.regainRoom(tx, c, a)
+	}
 	s, err := d.Settings(tx)
 	if err != nil {
 		return err
@@ -134,7 +140,7 @@ func (d *Desk) uploadChanged(tx store.Tx, a outbox.Action) error {
 		return err
 	}
 	text := "📎 " + fileName(m.Files[n]) + " is not shown here. " + reason(a)
-	return d.say(tx, c, a.Key+":lost", bot.Message{
+	return d.say(tx, c, a.Key+lost, bot.Message{
 		Text:   text,
 		Blocks: []bot.Block{bot.Context(bot.Plain(text)), bot.Actions(openButton(c, who, m))},
 	})
@@ -143,10 +149,12 @@ func (d *Desk) uploadChanged(tx store.Tx, a outbox.Action) error {
 // unshowFiles takes the files of a message that its author deleted out of the
 // thread.
 func (d *Desk) unshowFiles(tx store.Tx, m Message) error {
-	for n := range m.Files {
-		for _, once := range []bool{true, false} {
-			if err := d.unshowFile(tx, fileKey(m, n, once)); err != nil {
-				return err
+	for m.Room = range m.Room + 1 { // some may be in an older room
+		for n := range m.Files {
+			for _, once := range []bool{true, false} {
+				if err := d.unshowFile(tx, fileKey(m, n, once)); err != nil {
+					return err
+				}
 			}
 		}
 	}

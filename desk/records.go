@@ -160,6 +160,8 @@ type Message struct {
 	ChatRef bot.MessageRef `json:"chat_ref,omitempty"` // where an agent wrote it
 	ChatKey string         `json:"chat_key,omitempty"` // the key of the action that shows it
 
+	Room int `json:"room,omitempty"` // in which of the conversation's rooms it is shown, where the one that it was for was closed
+
 	// A message with several files goes out as several: this one with its text
 	// and its first file, and one message More for each other.
 	Part string   `json:"part,omitempty"` // the message whose further file this is
@@ -177,6 +179,8 @@ type Message struct {
 	Offer    string   `json:"offer,omitempty"`   // the action that asks its author what to do with it
 
 	OfferOwner bot.UserRef `json:"offer_owner,omitempty"` // who had the conversation when that was asked
+
+	Asked *Asked `json:"asked,omitempty"` // where its author was asked, once they have answered
 }
 
 // File is a file that came with a message.

@@ -64,7 +64,10 @@ type chat struct {
 	forms []bot.Form
 	n     int
 
-	refuse   bool // every post
+	refuse     bool // every post
+	refuseNext int  // so many posts
+
+	shutIn   map[bot.MessageRef]int // rooms that take so many things and then nothing more
 	channels map[bot.ChannelRef]bot.Channel
 	members  map[bot.GroupRef][]bot.User
 	looks    int // at channels
@@ -96,7 +99,8 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 	case bot.KindInspect, bot.KindMembers, bot.KindHistory, bot.KindPerson:
 		return c.look(a)
 	case bot.KindPost:
-		if c.refuse {
+		if c.refuse || c.refuseNext > 0 {
+			c.refuseNext--
 			return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "not_in_channel", Message: "No."}}
 		}
 		p := decode[bot.Post](a)
@@ -111,8 +115,8 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 				return outbox.Receipt{}, err
 			}
 		}
-		if c.shut[p.Message.Thread] {
-			return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "room-closed", Message: "It is closed."}}
+		if err := c.closed(p.Message.Thread); err != nil {
+			return outbox.Receipt{}, err
 		}
 		c.n++
 		ref := bot.MessageRef(fmt.Sprintf("webchat:m%d", c.n))
@@ -152,6 +156,9 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 			}
 			p.Thread = root.ref
 		}
+		if err := c.closed(p.Thread); err != nil {
+			return outbox.Receipt{}, err
+		}
 		c.n++
 		ref := bot.MessageRef(fmt.Sprintf("webchat:m%d", c.n))
 		c.posts = append(c.posts, &post{ref: ref, key: a.Key, msg: bot.Message{Channel: p.Channel, Thread: p.Thread, Text: "file " + p.URL}})
@@ -160,6 +167,20 @@ func (c *chat) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 		c.forms = append(c.forms, decode[bot.Open](a).Form)
 	}
 	return outbox.Receipt{}, nil
+}
+
+// closed refuses what is for a room that takes nothing more.
+func (c *chat) closed(room bot.MessageRef) error {
+	if n, ok := c.shutIn[room]; ok {
+		c.shutIn[room] = n - 1
+		if n <= 0 {
+			c.shut[room] = true
+		}
+	}
+	if !c.shut[room] {
+		return nil
+	}
+	return &outbox.Error{Outcome: outbox.Rejected, Failure: outbox.Failure{Code: "room-closed", Message: "It is closed."}}
 }
 
 func decode[T any](a outbox.Action) T {

@@ -1,0 +1,145 @@
+package desk
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// shutRoom has the chat take nothing more in a room.
+func (w *world) shutRoom(ref bot.MessageRef) {
+	w.chat.mu.Lock()
+	defer w.chat.mu.Unlock()
+	w.chat.shut[ref] = true
+}
+
+// shutAfter has a room take n things more, and then nothing.
+func (w *world) shutAfter(n int, ref bot.MessageRef) {
+	w.chat.mu.Lock()
+	defer w.chat.mu.Unlock()
+	w.chat.shutIn = map[bot.MessageRef]int{ref: n}
+}
+
+// held does something while nothing is said in rooms.
+func (w *world) held(fn func()) {
+	w.t.Helper()
+	lane := channelLane(rooms)
+	w.update(func(tx store.Tx) error { return w.ob.Hold(tx, outbox.Hold{Lane: lane, Code: "test", Message: "Wait."}) })
+	fn()
+	w.update(func(tx store.Tx) error { return w.ob.Release(tx, lane) })
+	w.settle()
+}
+
+// filesIn are the files that are shown in a room.
+func (w *world) filesIn(room bot.MessageRef) (texts []string) {
+	w.chat.mu.Lock()
+	defer w.chat.mu.Unlock()
+	for _, p := range w.chat.posts {
+		if p.msg.Thread == room && len(p.msg.Text) > 5 && p.msg.Text[:5] == "file " {
+			texts = append(texts, p.msg.Text[5:])
+		}
+	}
+	return texts
+}
+
+// TestLiveClosedWhileWriting: the room is closed, and that is known, before what
+// the customer wrote to it was shown there. It goes on in a new room.
+func TestLiveClosedWhileWriting(t *testing.T) {
+	for _, more := range []bool{false, true} {
+		t.Run(fmt.Sprint("and writes on: ", more), func(t *testing.T) {
+			service(t, func(t *testing.T, w *world) {
+				_, _, rio := agents()
+				w.set("finished", "Goodbye!")
+				w.in("1", "one")
+				old := w.conv().CardRef
+				want := []string{"two", "three"}
+				w.held(func() {
+					w.in("2", "two")
+					w.in("3", "three")
+					w.shutRoom(old)
+					w.room(bot.EventClosed, rio, "solved")
+					if more {
+						w.in("4", "four")
+						want = append(want, "four")
+					}
+				})
+				c := w.conv()
+				if !c.Open() || c.CardRef == old || c.CardRef == "" {
+					t.Fatalf("what the customer wrote is nowhere: %+v", c)
+				}
+				equal(t, "the old room", w.shownIn(old), []string{"one"})
+				equal(t, "the new room", w.shownIn(c.CardRef), want)
+				equal(t, "X", w.x.texts(), []string{"Goodbye!"})
+				w.event(bot.Event{Kind: bot.EventClosed, User: rio, Thread: old, Channel: "webchat:room"})
+				if !w.conv().Open() {
+					t.Error("the old room's end ended the new one")
+				}
+			})
+		})
+	}
+}
+
+// TestLiveClosedBeforeTheFile: a room that is closed between a message and its
+// files has the files shown in the next one.
+func TestLiveClosedBeforeTheFile(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		w.set("file_upload", "on")
+		w.set("media_types", "")
+		w.in("1", "one")
+		old := w.conv().CardRef
+		w.held(func() {
+			w.in("2", "two", func(in *Inbound) {
+				in.Files = []File{{Name: "a", Type: "image/png", URL: "x:a"}, {Name: "b", Type: "image/png", URL: "x:b"}}
+			})
+			w.in("3", "three")
+			w.shutAfter(1, old)
+		})
+		c := w.conv()
+		if c.CardRef == old {
+			t.Fatal("still in the closed room")
+		}
+		equal(t, "the old room", w.shownIn(old), []string{"one", "two"})
+		equal(t, "files in the new room", w.filesIn(c.CardRef), []string{"x:a", "x:b"})
+		equal(t, "the new room", w.shownIn(c.CardRef), []string{"three"})
+		// And once more: the next room closes at once, too.
+		w.held(func() {
+			w.in("4", "four", func(in *Inbound) { in.Files = []File{{Name: "c", Type: "image/png", URL: "x:c"}} })
+			w.shutRoom(c.CardRef)
+		})
+		c = w.conv()
+		w.held(func() {
+			w.in("5", "five")
+			w.shutRoom(c.CardRef)
+		})
+		equal(t, "files in the third room", w.filesIn(c.CardRef), []string{"x:c"})
+	})
+}
+
+// TestLiveNotShown: what the chat refuses to show is said where agents read it.
+func TestLiveNotShown(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		var admins []bot.Message
+		w.d.opt.Attention = func(_ store.Tx, _ string, m bot.Message) (bool, error) {
+			admins = append(admins, m)
+			return true, nil
+		}
+		w.in("1", "one")
+		w.chat.mu.Lock()
+		w.chat.refuseNext = 1
+		w.chat.mu.Unlock()
+		w.in("2", "two")
+		note := w.last()
+		contains(t, "the room", all(note.msg), "can't be shown here", "No.", "https://x.com/messages/")
+		w.chat.mu.Lock()
+		w.chat.refuseNext = 2
+		w.chat.mu.Unlock()
+		w.in("3", "three")
+		if len(admins) != 1 {
+			t.Fatalf("the admins were told %d times, want 1", len(admins))
+		}
+		contains(t, "the admins", all(admins[0]), "Ana (@ana)", "can't be shown here")
+	})
+}
