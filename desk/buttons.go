@@ -63,6 +63,9 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 	default:
 		return false, nil
 	}
+	if err == nil && asked(ev) {
+		err = d.doneAlone(tx, ev)
+	}
 	return true, d.answer(tx, ev, err)
 }
 

@@ -179,6 +179,9 @@ func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) err
 	if err := d.delivered(tx, &c, &m, was, a); err != nil {
 		return err
 	}
+	if err := d.settleAsked(tx, &m, a); err != nil {
+		return err
+	}
 	if err := messages().Put(tx, m); err != nil {
 		return err
 	}
@@ -268,11 +271,7 @@ func (d *Desk) delivered(tx store.Tx, c *Conversation, m *Message, was outbox.St
 		if err := d.mark(tx, *c, m, ""); err != nil {
 			return err
 		}
-		text := "Discarded. The customer does not get this message."
-		if a.Kind == accounts.KindPost {
-			text = "Discarded. Nothing was posted."
-		}
-		if err := d.settleNotice(tx, *c, m, text); err != nil {
+		if err := d.settleNotice(tx, *c, m, discarded(a.Kind == accounts.KindPost)); err != nil {
 			return err
 		}
 		return d.editCard(tx, c)
