@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/crew"
 )
 
 const (
@@ -76,24 +77,19 @@ var errClosed = errors.New("slack: the adapter has ended")
 // take in a bounded amount.
 type lanes struct {
 	slots chan struct{} // one for each piece of work taken in
-
-	// Goroutines that have worked wait here for more, up to maxIdle of them: a
-	// new one would have to grow its stack first, which costs as much as the work.
-	idle chan func()
-	wait chan struct{}
+	crew  *crew.Crew
 
 	mu     sync.Mutex
 	queues map[string][]func() // keys at work, with what waits behind
 	turns  turns
 	closed bool
-	wg     sync.WaitGroup
 }
 
 // maxIdle bounds the goroutines that wait for work.
 const maxIdle = 32
 
 func newLanes(n int) *lanes {
-	return &lanes{slots: make(chan struct{}, n), idle: make(chan func()), wait: make(chan struct{}, maxIdle), queues: map[string][]func(){}}
+	return &lanes{slots: make(chan struct{}, n), crew: crew.New(maxIdle), queues: map[string][]func(){}}
 }
 
 // put takes work in. It blocks while there is too much of it.
@@ -120,7 +116,7 @@ func (l *lanes) inTurn(ctx context.Context, key, turn string, work func()) error
 		work = l.turns.take(context.WithoutCancel(ctx), work, turn)
 	}
 	if key == "" {
-		l.run(func() { defer l.free(); work() })
+		l.crew.Go(func() { defer l.free(); work() })
 		return nil
 	}
 	if q, busy := l.queues[key]; busy {
@@ -128,31 +124,8 @@ func (l *lanes) inTurn(ctx context.Context, key, turn string, work func()) error
 		return nil
 	}
 	l.queues[key] = nil
-	l.run(func() { l.drain(key, work) })
+	l.crew.Go(func() { l.drain(key, work) })
 	return nil
-}
-
-// run gives work to a goroutine. l.mu is held.
-func (l *lanes) run(work func()) {
-	select {
-	case l.idle <- work:
-	default:
-		l.wg.Go(func() { l.worker(work) })
-	}
-}
-
-// worker works until there is nothing to do and enough others wait.
-func (l *lanes) worker(work func()) {
-	for work != nil {
-		work()
-		select {
-		case l.wait <- struct{}{}:
-		default:
-			return
-		}
-		work = <-l.idle
-		<-l.wait
-	}
 }
 
 func (l *lanes) free() { <-l.slots }
@@ -179,12 +152,10 @@ func (l *lanes) next(key string) func() {
 // close takes in no more and waits for all that was.
 func (l *lanes) close() {
 	l.mu.Lock()
-	if !l.closed {
-		l.closed = true
-		close(l.idle) // put, its only sender, looks first
-	}
+	l.closed = true
 	l.mu.Unlock()
-	l.wg.Wait()
+	l.crew.End()
+	l.crew.Wait()
 }
 
 // backoff waits longer each time. Its zero value suits connections.

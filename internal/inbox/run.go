@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perch-chat/perch/internal/crew"
 	"github.com/perch-chat/perch/store"
 )
 
@@ -27,7 +28,7 @@ func (in *Inbox) Run(ctx context.Context) error {
 	defer stop()
 	r := &runner{
 		Inbox: in, busy: map[string]bool{}, delayed: map[string]time.Time{},
-		idle: make(chan []byte), wait: make(chan struct{}, in.opt.Workers),
+		crew: crew.New(in.opt.Workers),
 	}
 
 	var tend sync.WaitGroup
@@ -39,7 +40,7 @@ func (in *Inbox) Run(ctx context.Context) error {
 	defer stopQuick()
 	r.dispatch(ctx, work)
 	in.works.Store(false)
-	close(r.idle) // nobody sends any more
+	r.crew.End()
 	if !r.ended(in.opt.Drain) {
 		in.log.Warn("handlers at work at the end of the drain")
 		stop()
@@ -84,13 +85,7 @@ func (in *Inbox) tend(ctx context.Context) {
 // waits.
 type runner struct {
 	*Inbox
-	wg sync.WaitGroup
-
-	// Goroutines that have worked wait here for more, as many as there are
-	// Workers: a new one would have to grow its stack first, inside of the
-	// transaction that all others wait for.
-	idle chan []byte
-	wait chan struct{}
+	crew *crew.Crew
 
 	mu      sync.Mutex
 	busy    map[string]bool      // by the item's place in the store
@@ -101,7 +96,7 @@ type runner struct {
 func (r *runner) ended(d time.Duration) bool {
 	done := make(chan struct{})
 	go func() {
-		r.wg.Wait()
+		r.crew.Wait()
 		close(done)
 	}()
 	timer := time.NewTimer(d)
@@ -177,30 +172,9 @@ func (r *runner) pass(ctx, work context.Context) (next time.Time, err error) {
 		r.mu.Lock()
 		r.busy[string(pk)] = true
 		r.mu.Unlock()
-		r.start(ctx, work, pk)
+		r.crew.Go(func() { r.work(ctx, work, pk) })
 	}
 	return next, nil
-}
-
-// start gives an item to a goroutine.
-func (r *runner) start(ctx, work context.Context, pk []byte) {
-	select {
-	case r.idle <- pk:
-		return
-	default:
-	}
-	r.wg.Go(func() {
-		for pk != nil {
-			r.work(ctx, work, pk)
-			select {
-			case r.wait <- struct{}{}:
-			default:
-				return // enough others wait
-			}
-			pk = <-r.idle
-			<-r.wait
-		}
-	})
 }
 
 func (r *runner) free() int {

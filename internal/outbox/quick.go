@@ -51,10 +51,6 @@ func (r *runner) launch(rec record) {
 		return
 	}
 	r.enter(&rec)
-	r.wg.Add(1)
+	r.crew.Go(func() { r.carryOut(r.sc, rec) }) // before the end: r.mu is held
 	r.mu.Unlock()
-	go func() {
-		defer r.wg.Done()
-		r.carryOut(r.sc, rec)
-	}()
 }

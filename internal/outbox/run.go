@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/perch-chat/perch/internal/crew"
 	"github.com/perch-chat/perch/store"
 )
 
@@ -49,6 +50,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	r.mu.Lock()
 	r.ended = true // nothing boards any more
 	r.mu.Unlock()
+	r.crew.End()
 
 	if !r.wait(o.opt.Drain) {
 		o.log.Warn("attempts under way at the end of the drain", "count", r.flying())
@@ -82,8 +84,8 @@ type scope struct {
 // runner is what one Run knows in memory; the store knows all that matters.
 type runner struct {
 	*Outbox
-	sc scope
-	wg sync.WaitGroup
+	sc   scope
+	crew *crew.Crew
 
 	mu       sync.Mutex
 	ended    bool
@@ -111,6 +113,7 @@ type budget struct {
 func newRunner(o *Outbox) *runner {
 	return &runner{
 		Outbox:  o,
+		crew:    crew.New(o.opt.Workers),
 		flights: map[string]*flight{},
 		delayed: map[string]time.Time{},
 		busy:    map[string]int{},
@@ -122,7 +125,7 @@ func newRunner(o *Outbox) *runner {
 func (r *runner) wait(d time.Duration) bool {
 	done := make(chan struct{})
 	go func() {
-		r.wg.Wait()
+		r.crew.Wait()
 		close(done)
 	}()
 	timer := time.NewTimer(d)
@@ -185,7 +188,7 @@ func (r *runner) pass(ctx context.Context, sc scope) (next time.Time, err error)
 		if !r.board(&rec) {
 			continue
 		}
-		r.wg.Go(func() { r.work(sc, rec) })
+		r.crew.Go(func() { r.work(sc, rec) })
 	}
 	return found.next, nil
 }
