@@ -51,6 +51,10 @@ type Event struct {
 	Fields map[string]string `json:"fields,omitempty"` // what was filled in, for EventSubmit
 	Emoji  string            `json:"emoji,omitempty"`
 
+	// Ask is the Confirm of the button that was pressed where the chat could not
+	// ask it by itself: nothing is to be done before the person has said yes.
+	Ask string `json:"ask,omitempty"`
+
 	Trigger string `json:"trigger,omitempty"` // lets Opener open a form, for a few seconds
 	Respond string `json:"respond,omitempty"` // lets Post answer this person, see Message.Respond
 	Files   []File `json:"files,omitempty"`

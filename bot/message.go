@@ -99,7 +99,7 @@ type Button struct {
 	Value   string      `json:"value,omitempty"`
 	Style   ButtonStyle `json:"style,omitempty"`
 	URL     string      `json:"url,omitempty"`
-	Confirm string      `json:"confirm,omitempty"` // a question to answer first
+	Confirm string      `json:"confirm,omitempty"` // a question to answer first; see Event.Ask
 }
 
 // Image is a picture.

@@ -157,7 +157,9 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 		}
 		return c.answer(r.command(c))
 	case bot.EventAction:
-		run = r.buttons[ev.Action]
+		if run = r.buttons[ev.Action]; ev.Ask != "" {
+			run = sure
+		}
 	case bot.EventSubmit:
 		run = r.forms[ev.Action]
 	case bot.EventHome:

@@ -30,7 +30,10 @@ func testEvents(t *testing.T, c *chat) {
 	c.start(t)
 	ada, rio := c.People[0], c.People[1]
 	root := c.post(t, bot.Message{Text: "root", Key: "events:0", Blocks: []bot.Block{
-		bot.Para(bot.Plain("root")), bot.Actions(bot.Button{ID: "test.claim", Label: "Claim", Value: "c-17"}),
+		bot.Para(bot.Plain("root")), bot.Actions(
+			bot.Button{ID: "test.claim", Label: "Claim", Value: "c-17"},
+			bot.Button{ID: "test.twice", Label: "Send twice", Value: "c-18", Confirm: "Really *send* it twice?"},
+		),
 	}})
 
 	const text = "hello *there* <b> & co\nsecond line 日本語 🚀"
@@ -67,6 +70,12 @@ func testEvents(t *testing.T, c *chat) {
 		ev := c.wait(t, bot.EventAction, rio, func(e bot.Event) bool { return e.Action == "test.claim" })
 		if ev.Value != "c-17" || ev.Message != root || ev.Alone {
 			t.Errorf("button event %+v, want value c-17 and message %s, which all see", ev, root)
+		}
+		// A question comes before the button counts: the chat asks it, or has it asked.
+		must(t, "press", c.Press(t.Context(), rio, root, "test.twice"))
+		ev = c.wait(t, bot.EventAction, rio, func(e bot.Event) bool { return e.Action == "test.twice" })
+		if ev.Value != "c-18" || ev.Message != root || ev.Ask != "" && ev.Ask != "Really *send* it twice?" {
+			t.Errorf("button event %+v, want value c-18, and the question if the chat could not ask it", ev)
 		}
 	}
 	for _, e := range c.sink.events(bot.EventMessage) {

@@ -191,7 +191,9 @@ func seen(m rcfake.Message, only bool) bottest.Seen {
 	}
 	for _, b := range m.Buttons {
 		x := bot.Button{Label: b.Text, URL: b.URL}
-		if f := strings.Fields(b.Msg); len(f) > 2 {
+		words, ask, _ := strings.Cut(b.Msg, " ? ")
+		x.Confirm = clean(ask)
+		if f := strings.Fields(words); len(f) > 2 {
 			x.ID = f[1]
 			if len(f) > 3 {
 				x.Value, _ = url.QueryUnescape(f[3])

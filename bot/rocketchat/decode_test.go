@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -36,6 +35,9 @@ func TestDecodeOrders(t *testing.T) {
 		{"copied, by name", "p", "", "@\u2060twitter.bot authorize", "command : authorize"},
 		{"to the bot alone", "d", "", "authorize", "command : authorize"},
 		{"a button", "p", "", "!perch twitter.start .p1 a%2Fb", "action twitter.start: a/b on p1"},
+		{"one that asks", "p", "", "!perch desk.retry .p1 m1 ? The *customer* gets it twice. Again?", "action desk.retry: m1 on p1, ask The customer gets it twice. Again?"},
+		{"one that asks, without a value", "p", "", "!perch desk.retry .p1 ? Again?", "action desk.retry:  on p1, ask Again?"},
+		{"one that asks nothing", "p", "", "!perch desk.retry .p1 ?", "action desk.retry: ? on p1"},
 		{"half a button", "p", "", "!perch twitter.start", "message : !perch twitter.start"},
 		{"a button under a quotation", "p", "", quote + "!perch twitter.start .p1", "action twitter.start:  on p1"},
 
@@ -77,6 +79,9 @@ func TestDecodeOrders(t *testing.T) {
 			s := string(ev.Kind) + " " + ev.Command + ev.Action + ": " + ev.Text + ev.Value
 			if ev.Kind == bot.EventAction {
 				s += " on " + strings.TrimPrefix(string(ev.Message), "rocketchat:R1:")
+				if ev.Ask != "" {
+					s += ", ask " + ev.Ask
+				}
 			}
 			got = append(got, s)
 		}
@@ -114,17 +119,22 @@ func TestDecodeNames(t *testing.T) {
 // FuzzPress shows that what a button writes is read as it was meant, and that
 // nothing else makes an event that belongs to another room.
 func FuzzPress(f *testing.F) {
-	f.Add("desk.retry", "01J a/b", "pABC", "!perch twitter.start .p1 a%2Fb")
-	f.Add("x", "", "p", "!perch  x .p")
-	f.Fuzz(func(t *testing.T, id, value, on, text string) {
-		if idRE.MatchString(on) && strings.TrimSpace(id) != "" && utf8.ValidString(id) && utf8.ValidString(value) {
-			b, m, v, ok := press(pressed(bot.Button{ID: id, Value: value}, on))
-			if !ok || b != id || m != on || v != value {
-				t.Errorf("press(pressed(%q, %q, %q)) = %q, %q, %q, %v", id, value, on, b, m, v, ok)
+	f.Add("desk.retry", "01J a/b", "pABC", "!perch twitter.start .p1 a%2Fb", "Send it *again*?")
+	f.Add("x", "", "p", "!perch  x .p", "")
+	f.Fuzz(func(t *testing.T, id, value, on, text, ask string) {
+		if idRE.MatchString(on) && strings.TrimSpace(id) != "" {
+			written := pressed(bot.Button{ID: id, Value: value, Confirm: ask}, on)
+			// What the person writes is what the event is read from.
+			p, ok := press(strings.ReplaceAll(written, joiner, ""))
+			if !ok || p.button != id || p.message != on || p.value != value {
+				t.Errorf("press(%q) = %+v, %v", written, p, ok)
+			}
+			if plain := strings.TrimSpace(clean(ask)); p.ask == "" && strings.ContainsFunc(plain, isWord) {
+				t.Errorf("press(%q) asks nothing, want %q", written, ask)
 			}
 		}
-		if b, m, _, ok := press(text); ok && (b == "" || messageRef("R", m) == "") {
-			t.Errorf("press(%q) = %q on %q", text, b, m)
+		if p, ok := press(text); ok && (p.button == "" || messageRef("R", p.message) == "") {
+			t.Errorf("press(%q) = %+v", text, p)
 		}
 	})
 }

@@ -71,14 +71,17 @@ func FuzzEscape(f *testing.F) {
 }
 
 func TestButtonsAreReadBack(t *testing.T) {
-	for _, b := range []bot.Button{{ID: "desk.claim", Value: "0198c"}, {ID: "a b", Value: "x y\n`*%+"}, {ID: "twitter.start"}} {
-		id, message, value, ok := press(pressed(b, "m1"))
-		if !ok || id != b.ID || value != b.Value || message != "m1" {
-			t.Errorf("%+v came back as %q %q %q %v", b, id, message, value, ok)
+	for _, b := range []bot.Button{
+		{ID: "desk.claim", Value: "0198c"}, {ID: "a b", Value: "x y\n`*%+"}, {ID: "twitter.start"},
+		{ID: "desk.retry", Value: "m ? 1", Confirm: "Send it again? Really?"}, {ID: "a", Confirm: "Sure?"},
+	} {
+		p, ok := press(pressed(b, "m1"))
+		if !ok || p.button != b.ID || p.value != b.Value || p.message != "m1" || p.ask != b.Confirm {
+			t.Errorf("%+v came back as %+v %v", b, p, ok)
 		}
 	}
 	for _, s := range []string{"", "!perch", "!perch a", "!perch a b", "!perch a .m b c", "!perch % .m", "!perch a .m/x", "perch a .m"} {
-		if _, _, _, ok := press(s); ok {
+		if _, ok := press(s); ok {
 			t.Errorf("%q was taken for a button", s)
 		}
 	}

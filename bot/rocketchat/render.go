@@ -258,24 +258,42 @@ func pressed(b bot.Button, id string) string {
 	if b.Value != "" {
 		parts = append(parts, url.QueryEscape(b.Value))
 	}
+	if ask := strings.Join(strings.Fields(clean(b.Confirm)), " "); ask != "" {
+		parts = append(parts, strings.TrimSpace(askMark), escape(cut(ask, maxAsk)))
+	}
 	return strings.Join(parts, " ")
 }
 
+// askMark stands before the question that Rocket.Chat can't ask before it
+// takes a button as pressed. In what stands before it there are no such marks.
+const (
+	askMark = " ? "
+	maxAsk  = 300
+)
+
+// pressing is a button that was pressed.
+type pressing struct {
+	button, value string
+	message       string // the ID of the one that it is on
+	ask           string // what the person has to be asked first
+}
+
 // press reads what a button wrote.
-func press(text string) (button, message, value string, ok bool) {
+func press(text string) (p pressing, ok bool) {
+	text, ask, _ := strings.Cut(text, askMark)
 	f := strings.Fields(text)
 	if len(f) < 3 || len(f) > 4 || f[0] != pressMark || !strings.HasPrefix(f[2], ".") {
-		return "", "", "", false
+		return pressing{}, false
 	}
+	p = pressing{message: f[2][1:], ask: cut(unmark(ask), maxAsk)}
 	var err error
-	if button, err = url.QueryUnescape(f[1]); err != nil || button == "" {
-		return "", "", "", false
+	if p.button, err = url.QueryUnescape(f[1]); err != nil || p.button == "" {
+		return pressing{}, false
 	}
 	if len(f) == 4 {
-		if value, err = url.QueryUnescape(f[3]); err != nil {
-			return "", "", "", false
+		if p.value, err = url.QueryUnescape(f[3]); err != nil {
+			return pressing{}, false
 		}
 	}
-	message = f[2][1:]
-	return button, message, value, idRE.MatchString(message)
+	return p, idRE.MatchString(p.message)
 }

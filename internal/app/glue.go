@@ -29,6 +29,9 @@ func (a *App) chatEvent(tx store.Tx, it inbox.Item) error {
 	if err := a.workspaceEvent(tx, ev); err != nil {
 		return err
 	}
+	if ev.Ask != "" { // whosever button it is, it does not count yet
+		return a.Commands.Handle(tx, ev)
+	}
 	handled, err := a.Desk.HandleEvent(tx, ev)
 	a.log.Debug("chat event", "platform", ev.Platform, "event", ev.ID, "kind", string(ev.Kind), "thread", string(ev.Thread), "desk", handled)
 	if err != nil || handled {

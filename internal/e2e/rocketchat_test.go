@@ -74,17 +74,30 @@ func (*rocketStage) user(name string) string      { return "rocketchat:U" + name
 func (*rocketStage) group(string) string          { return "" }
 func (s *rocketStage) channel(name string) string { return "rocketchat:" + s.room(name) }
 
-// room is the ID of a room.
+// room is the ID of a room; @casey_r and post:@casey_r are the newest of a
+// customer's rooms, for what they write in private and in public.
 func (s *rocketStage) room(name string) string {
 	if id := s.rooms[name]; id != "" {
 		return id
 	}
-	for _, r := range s.Rooms("") {
-		if r.Name == name {
+	handle, public := strings.CutPrefix(name, "post:")
+	for _, r := range slices.Backward(s.Rooms("")) {
+		if r.Name == name && name != "" {
+			return r.ID
+		}
+		if r.Kind == "l" && strings.Contains(r.Visitor, "("+handle+")") && strings.HasPrefix(r.Visitor, "Public post of ") == public {
 			return r.ID
 		}
 	}
 	return ""
+}
+
+// place is the room of a place of the scripts.
+func (s *rocketStage) place(who, name string) string {
+	if name == "bot" {
+		return s.DirectRoom(who)
+	}
+	return s.room(name)
 }
 
 // ready waits until Perch listens: before, it would catch up, but later.
@@ -181,10 +194,7 @@ func (s *rocketStage) seen(who string, m rcfake.Message, alone bool) seen {
 	}
 	for _, b := range m.Buttons {
 		v.reads += "\n[" + b.Text + "]"
-		v.buttons = append(v.buttons, knob{label: b.Text, url: b.URL, press: func() error {
-			_, err := s.Press(who, m.Room, m.ID, b.Text)
-			return err
-		}})
+		v.buttons = append(v.buttons, knob{label: b.Text, url: b.URL, press: func() error { return s.click(who, m, b) }})
 		if b.URL != "" {
 			v.links = append(v.links, b.URL)
 		}
@@ -269,11 +279,7 @@ func (s *rocketStage) browse(method, link string, values url.Values) (string, er
 }
 
 func (s *rocketStage) says(who, place, thread, text string, files ...attached) error {
-	room := s.DirectRoom(who)
-	if place != "bot" {
-		room = s.room(place)
-	}
-	m := rcfake.Says{Who: who, Room: room, Text: strings.Replace(text, "@perch", "@twitter.bot", 1), Thread: thread}
+	m := rcfake.Says{Who: who, Room: s.place(who, place), Text: strings.Replace(text, "@perch", "@twitter.bot", 1), Thread: thread}
 	if command, ok := strings.CutPrefix(text, "/"); ok && !strings.HasPrefix(command, "/") && len(files) == 0 {
 		// The ways to give a command mean the same: each is gone in turn. A
 		// workspace's own clients know no other commands behind ! and /.
