@@ -165,17 +165,17 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink, first bool) (up bo
 	a.mu.Lock()
 	since := a.lastSeen
 	a.mu.Unlock()
-	rt, err := dial(ctx, a.o.HTTP, a.o.URL, a.rest.auth, a.o.live)
+	rt, err := dial(ctx, a.rest.http, a.rest.base, a.rest.auth, a.o.live)
 	if err != nil {
 		return up, err
 	}
 	defer rt.close()
 	a.health.realtime.Store(rt)
 	defer a.health.up.Store(false)
-	if _, err := rt.subscribe(ctx, "stream-room-messages", "__my_messages__"); err != nil {
+	if err := rt.require(ctx, "stream-room-messages", "__my_messages__"); err != nil {
 		return up, err
 	}
-	if _, err := rt.subscribe(ctx, "stream-notify-user", a.o.UserID+"/rooms-changed"); err != nil {
+	if err := rt.require(ctx, "stream-notify-user", a.o.UserID+"/rooms-changed"); err != nil {
 		return up, err
 	}
 	if err := a.watchRooms(ctx, rt); err != nil {
@@ -268,6 +268,8 @@ func (a *Adapter) store(ctx context.Context, sink bot.Sink, ev bot.Event) error 
 func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n notice) error {
 	rid, what, _ := strings.Cut(n.key, "/")
 	switch {
+	case n.stream == undecoded && len(n.args) > 0:
+		return a.unread(ctx, sink, n.args[0], errors.New("this frame is none of the protocol"))
 	case n.stream == "stream-room-messages" && len(n.args) > 0:
 		var m message
 		if err := json.Unmarshal(n.args[0], &m); err != nil {

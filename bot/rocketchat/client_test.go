@@ -175,7 +175,7 @@ func TestRealtime(t *testing.T) {
 	w := openWorkspace(t, rcfake.Options{})
 	sam := w.AddUser(rcfake.User{Username: "sam"})
 	rid := w.AddRoom("support", true, "sam", "twitter.bot")
-	r, err := dial(t.Context(), nil, w.url, w.credentials(), usual())
+	r, err := dial(t.Context(), w.client().http, w.url, w.credentials(), usual())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestRealtime(t *testing.T) {
 
 func TestRealtimeRefusesLogin(t *testing.T) {
 	w := openWorkspace(t, rcfake.Options{})
-	if _, err := dial(t.Context(), nil, w.url, credentials{"x", "wrong"}, usual()); !fatal(err) {
+	if _, err := dial(t.Context(), w.client().http, w.url, credentials{"x", "wrong"}, usual()); !fatal(err) {
 		t.Errorf("a wrong token: %v, want an error that ends it", err)
 	}
 	if n := w.Sessions(); n > 0 {
@@ -220,7 +220,7 @@ func TestRealtimeRefusesLogin(t *testing.T) {
 
 func TestRealtimeNoticesDeath(t *testing.T) {
 	w := openWorkspace(t, rcfake.Options{})
-	r, err := dial(t.Context(), nil, w.url, w.credentials(), liveness{every: 20 * time.Millisecond, dead: 100 * time.Millisecond})
+	r, err := dial(t.Context(), w.client().http, w.url, w.credentials(), liveness{every: 20 * time.Millisecond, dead: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ type realtime struct {
 	mu    sync.Mutex
 	next  int
 	waits map[string]chan reply // by ID: of methods and subscriptions
+	vital map[string]bool       // subscriptions without which the connection is of no use
 	heard time.Time
 	write sync.Mutex
 	wg    sync.WaitGroup
@@ -78,34 +79,25 @@ type frame struct {
 	} `json:"fields"`
 }
 
-// ddpError is a refusal: its code is a number or a word.
-type ddpError struct {
-	Code   any    `json:"error"`
-	Reason string `json:"reason"`
-}
-
-func (e *ddpError) err(what string) error {
-	code := fmt.Sprint(e.Code)
-	if code == "403" {
-		return &bot.Error{Code: "unauthorized", Message: "Rocket.Chat does not know the bot's login. Make a new personal access token.", Err: errors.New(what)}
-	}
-	return &bot.Error{Code: code, Message: "Rocket.Chat refused: " + cut(e.Reason, 200) + ".", Err: errors.New(what)}
-}
+// undecoded is the stream of notices that are frames as they came: they can't
+// be read.
+const undecoded = "undecoded"
 
 // dial connects and, with a token, logs in. The connection lives until ctx
-// ends, close is called, or it dies.
+// ends, close is called, or it dies. h must follow no redirect: the login goes
+// to whoever answers.
 func dial(ctx context.Context, h *http.Client, base string, auth credentials, live liveness) (*realtime, error) {
 	u, err := url.Parse(base)
 	if err != nil {
 		return nil, fmt.Errorf("rocketchat: address: %w", err)
 	}
 	u.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
-	u.Path += "/websocket"
+	u = u.JoinPath("websocket")
 	dctx, stop := context.WithTimeout(ctx, dialTimeout)
 	defer stop()
 	conn, resp, err := websocket.Dial(dctx, u.String(), &websocket.DialOptions{HTTPClient: h, HTTPHeader: http.Header{"User-Agent": {userAgent}}}) //nolint:bodyclose // the library's own, see its documentation
 	if err != nil {
-		if resp != nil && resp.StatusCode >= 400 && resp.StatusCode < 500 {
+		if resp != nil && resp.StatusCode >= 300 && resp.StatusCode < 500 {
 			return nil, &bot.Error{Code: "no_realtime", Message: "The realtime connection of Rocket.Chat is not at its usual place. Does a proxy pass /websocket on?", Temporary: true, Err: err}
 		}
 		return nil, fmt.Errorf("rocketchat: dial: %w", err)
@@ -114,7 +106,7 @@ func dial(ctx context.Context, h *http.Client, base string, auth credentials, li
 	life, cancel := context.WithCancelCause(ctx)
 	r := &realtime{
 		conn: conn, notices: make(chan notice, maxQueued), cancel: cancel, ended: life.Done(),
-		why: func() error { return context.Cause(life) }, waits: map[string]chan reply{}, heard: time.Now(),
+		why: func() error { return context.Cause(life) }, waits: map[string]chan reply{}, vital: map[string]bool{}, heard: time.Now(),
 	}
 	hello := r.await("connect")
 	r.wg.Go(func() { r.read(life) })
@@ -126,6 +118,7 @@ func dial(ctx context.Context, h *http.Client, base string, auth credentials, li
 	if err == nil && auth.token != "" {
 		// Subscriptions that come before the login are refused and forgotten.
 		_, err = r.method(dctx, "login", map[string]string{"resume": auth.token})
+		err = loginError(err)
 	}
 	if err != nil {
 		r.close()
@@ -168,6 +161,19 @@ func (r *realtime) subscribe(ctx context.Context, stream, key string, args ...an
 	}
 	_, err = r.answer(ctx, id, ch)
 	return id, err
+}
+
+// require subscribes to a stream that the server may not end: without it things
+// would be missed, and nobody would know.
+func (r *realtime) require(ctx context.Context, stream, key string) error {
+	id, err := r.subscribe(ctx, stream, key)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.vital[id] = true
+	return nil
 }
 
 // unsubscribe ends a stream.
@@ -219,9 +225,13 @@ func (r *realtime) done(id string, a reply) {
 	r.mu.Lock()
 	ch := r.waits[id]
 	delete(r.waits, id)
+	vital := r.vital[id]
 	r.mu.Unlock()
 	if ch != nil {
 		ch <- a
+	}
+	if vital && a.err != nil {
+		r.cancel(fmt.Errorf("rocketchat: the server ended a subscription: %w", a.err))
 	}
 }
 
@@ -256,7 +266,10 @@ func (r *realtime) read(ctx context.Context) {
 		r.mu.Unlock()
 		var f frame
 		if json.Unmarshal(raw, &f) != nil {
-			continue // nothing in it could be of use to us; what it was is read again by REST
+			if !r.queue(notice{stream: undecoded, args: []json.RawMessage{raw}}) {
+				return
+			}
+			continue
 		}
 		switch f.Msg {
 		case "connected":
@@ -282,7 +295,7 @@ func (r *realtime) read(ctx context.Context) {
 				r.done(id, reply{})
 			}
 		case "nosub":
-			a := reply{err: &bot.Error{Code: "nosub", Message: "Rocket.Chat ended a subscription.", Temporary: true}}
+			a := reply{err: &bot.Error{Code: "nosub", Message: "Rocket.Chat ended a subscription. Perch connects again by itself.", Temporary: true}}
 			if f.Error != nil {
 				a.err = f.Error.err("subscription")
 			}

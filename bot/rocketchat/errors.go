@@ -2,10 +2,13 @@ package rocketchat
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -68,6 +71,56 @@ func refusal(route string, status int, a answer) error {
 		}
 	}
 	return e
+}
+
+// ddpError is a refusal of a method or a subscription: its code is a number or
+// a word.
+type ddpError struct {
+	Code    any    `json:"error"`
+	Reason  string `json:"reason"`
+	Details struct {
+		Wait float64 `json:"timeToReset"` // milliseconds
+	} `json:"details"`
+}
+
+// UnmarshalJSON takes an error in whatever form it comes: one that can't be
+// read is an error all the same.
+func (e *ddpError) UnmarshalJSON(b []byte) error {
+	type plain ddpError
+	var p plain
+	if json.Unmarshal(b, &p) != nil {
+		p = plain{Code: "refused", Reason: cut(string(b), 200)}
+	}
+	*e = ddpError(p)
+	return nil
+}
+
+func (e *ddpError) err(what string) error {
+	word := ""
+	if e.Code != nil {
+		word = fmt.Sprint(e.Code)
+	}
+	if word == "too-many-requests" {
+		// Methods and subscriptions are counted by user and connection, whatever
+		// the user may do.
+		wait := time.Duration(e.Details.Wait) * time.Millisecond
+		return wouldExceed(min(max(wait, time.Second), time.Minute))
+	}
+	status := 0
+	if word == "403" {
+		status = http.StatusForbidden
+	}
+	return refusal(what, status, answer{Type: word, Error: e.Reason})
+}
+
+// loginError is the error of a login. The server says with one and the same
+// number that it does not know a token and that somebody may not do something.
+func loginError(err error) error {
+	e, ok := errors.AsType[*bot.Error](err)
+	if !ok || e.Temporary || e.Code == "totp-required" {
+		return err
+	}
+	return refusal("login", http.StatusUnauthorized, answer{Error: e.Error()})
 }
 
 // sentences say what to do about a refusal.

@@ -248,7 +248,9 @@ func methodCall(c *call) (obj, *failure) {
 	case in.Method != "updateMessage" || len(in.Params) == 0:
 		out["error"] = refused(404, "Method '"+in.Method+"' not found")
 	default:
-		if f := c.updateWhole(c.user, in.Params); f != nil {
+		if o := c.ddp.take(time.Now(), c.user.Token, in.Method, false); o != nil {
+			out["error"] = o
+		} else if f := c.updateWhole(c.user, in.Params); f != nil {
 			out["error"] = refused(f.kind, f.error)
 		}
 	}
@@ -283,6 +285,10 @@ func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessa
 	}
 	if !slices.Contains([]string{"stream-notify-user", "stream-room-messages", "stream-notify-room", "stream-livechat-room"}, name) {
 		ses.send(obj{"msg": "nosub", "id": id, "error": refused(404, "Subscription '"+name+"' not found")})
+		return
+	}
+	if o := s.ddp.take(time.Now(), ses.id, name, true); o != nil {
+		ses.send(obj{"msg": "nosub", "id": id, "error": o})
 		return
 	}
 	if !s.listens(ses, x) {

@@ -36,6 +36,7 @@ type Server struct {
 	calls     []Call
 	faults    []*fault
 	limits    limiter
+	ddp       ddpLimits
 	sessions  map[*session]bool
 	waiters   map[int]chan struct{}
 	nextWait  int
