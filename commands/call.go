@@ -21,6 +21,8 @@ type call struct {
 	word word
 	rest string // what follows the word
 	said int    // answers so far, for their keys
+
+	beside bool // answers stand beside what was pressed, which is still of use
 }
 
 // by is the person as incidents know them.
@@ -105,12 +107,16 @@ func text(s string) bot.Message {
 	return m
 }
 
-// reply answers the person alone, where they asked.
+// reply answers the person alone, where they asked. The first answer to a
+// question that they alone see takes its place.
 func (c *call) reply(m bot.Message) error {
 	c.said++
 	m.Channel, m.Thread, m.Only, m.Respond, m.Trigger = c.ev.Channel, c.ev.Thread, c.ev.User.Ref, c.ev.Respond, c.ev.Trigger
+	if c.asked() && !c.beside && c.said == 1 {
+		return c.inPlace(c.replyKey(), m)
+	}
 	return c.post(c.tx, m, postOptions{
-		key:   fmt.Sprintf("commands:reply:%s:%s:%d", c.ev.Platform, c.ev.ID, c.said),
+		key:   c.replyKey(),
 		order: fmt.Sprintf("chat:%s:only:%s", m.Channel, m.Only),
 	})
 }

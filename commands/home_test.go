@@ -23,7 +23,11 @@ func (w *world) openHome(u bot.User) string {
 	return w.home(u)
 }
 
-func (w *world) home(u bot.User) string { return w.show(w.out.homes[u.Ref]) }
+func (w *world) home(u bot.User) string {
+	w.out.mu.Lock()
+	defer w.out.mu.Unlock()
+	return w.show(w.out.homes[u.Ref])
+}
 
 // pressHome has a person press a button of their page.
 func (w *world) pressHome(u bot.User, label string) (told string) {

@@ -143,7 +143,7 @@ func (o *outside) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error)
 		}
 		for _, s := range o.chat {
 			if s.key == e.RefOf || e.Ref != "" && s.ref == e.Ref {
-				s.Text, s.Blocks = e.Message.Text, e.Message.Blocks
+				s.Text, s.Blocks, s.Trigger = e.Message.Text, e.Message.Blocks, e.Message.Trigger
 				return outbox.Receipt{}, nil
 			}
 		}

@@ -96,5 +96,8 @@ func pickIncident(c *call) error {
 		return err
 	}
 	c.rest = strings.TrimSpace(inc.Name() + " " + c.rest)
-	return c.word.run(c)
+	if err := c.word.run(c); err != nil {
+		return err
+	}
+	return c.settled("✅ " + clipLine(inc.Name()+": "+inc.Title, 60))
 }

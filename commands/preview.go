@@ -48,6 +48,7 @@ func previewValue(e incident.Entry) string { return e.ID + "/" + strconv.Itoa(e.
 // previewed finds the entry of a preview's button, if the preview still shows
 // what the entry says.
 func (c *call) previewed() (incident.Entry, error) {
+	c.beside = true // a preview is kept current by itself
 	if err := c.need(responder); err != nil {
 		return incident.Entry{}, err
 	}
@@ -76,6 +77,9 @@ func showPreview(c *call) error {
 		if err := c.reply(m); err != nil {
 			return err
 		}
+		if err := c.copied(c.tx, copyOf{Entry: e.ID, Place: place(e, p), Key: c.replyKey()}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -92,6 +96,9 @@ func onPreview(do func(*incident.Service, store.Tx, string, incident.Person) (in
 		now, err := do(c.Incidents, c.tx, e.ID, c.by())
 		if err != nil {
 			return err
+		}
+		if c.asked() {
+			return c.pressedCopy(now)
 		}
 		inc, err := c.Incidents.Get(c.tx, e.IncidentID)
 		if err != nil || inc.Channel == string(c.ev.Channel) || c.atHome() {
@@ -141,6 +148,9 @@ func submitText(c *call) error {
 // becomes the receipt.
 func (r *Router) publicationChanged(tx store.Tx, inc incident.Incident, e incident.Entry, p incident.Publication) error {
 	if err := r.touchHomes(tx); err != nil {
+		return err
+	}
+	if err := r.showCopies(tx, e, p); err != nil {
 		return err
 	}
 	if quiet, err := r.quiet(tx, inc); err != nil || quiet {
