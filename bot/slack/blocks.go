@@ -55,6 +55,9 @@ func (r renderer) message(m bot.Message) (content, error) {
 	if len(blocks) == 0 {
 		blocks = []bot.Block{bot.Para(bot.Plain(m.Text))}
 	}
+	if r.repeats(m, blocks) {
+		blocks = blocks[1:]
+	}
 	before := len(d.out)
 	for _, b := range blocks {
 		d.block(b)
@@ -82,6 +85,16 @@ func (r renderer) message(m bot.Message) (content, error) {
 	return content{text: cutEscaped(text, maxFallback), blocks: d.out, images: d.images}, nil
 }
 
+// repeats reports whether a message begins with a header that says no more than
+// the sender's name above it.
+func (r renderer) repeats(m bot.Message, blocks []bot.Block) bool {
+	if r.byline || m.Author == nil || len(blocks) < 2 || blocks[0].Kind != bot.BlockHeader {
+		return false
+	}
+	name := senderName(*m.Author)
+	return name != "" && size(name) <= maxSender && strings.TrimSpace(clean(blocks[0].Text)) == name
+}
+
 // drawing is a message in the making.
 type drawing struct {
 	renderer
@@ -98,10 +111,7 @@ func (d *drawing) fail(code, message string) {
 }
 
 func (d *drawing) author(a bot.Author) {
-	who := clean(a.Name)
-	if h := clean(a.Handle); h != "" {
-		who = strings.TrimSpace(who + " (@" + h + ")")
-	}
+	who := senderName(a)
 	if who == "" {
 		return
 	}

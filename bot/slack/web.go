@@ -169,18 +169,27 @@ type errOpaque struct{ err error }
 
 func (e errOpaque) Error() string { return e.err.Error() }
 
+// maxSender is how much of a sender's name is shown.
+const maxSender = 80
+
 func sender(args url.Values, author bot.Author) {
-	name := strings.TrimSpace(clean(author.Name))
-	if h := clean(author.Handle); h != "" {
-		name = strings.TrimSpace(name + " (@" + h + ")")
-	}
+	name := senderName(author)
 	if name == "" {
 		return
 	}
-	args.Set("username", cutEscaped(name, 80))
+	args.Set("username", cutEscaped(name, maxSender))
 	if u, ok := safeURL(author.AvatarURL); ok {
 		args.Set("icon_url", u)
 	}
+}
+
+// senderName is what an author is called: "Casey Rivera (@casey_r)".
+func senderName(a bot.Author) string {
+	name, handle := strings.TrimSpace(clean(a.Name)), clean(a.Handle)
+	if handle != "" && name != "@"+handle {
+		name = strings.TrimSpace(name + " (@" + handle + ")")
+	}
+	return name
 }
 
 // whisper shows a message to one person in a channel: by the event's
