@@ -395,6 +395,11 @@ func (s *Server) OpenHome(who string) *Delivery {
 	return s.event(u.Team, ev, false)
 }
 
+var (
+	escaper   = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	unescaper = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+)
+
 // escape does what Slack does to typed text: entities, and references for
 // @people, @groups and #channels. Commands get them with labels.
 func (s *Server) escape(t string, labels bool) string {
@@ -440,7 +445,7 @@ func (s *Server) escape(t string, labels bool) string {
 				continue
 			}
 		}
-		words[i] = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(w)
+		words[i] = escaper.Replace(w)
 	}
 	return strings.Join(words, "")
 }
@@ -450,7 +455,7 @@ func (s *Server) composed(t string) obj {
 	var es []any
 	add := func(x string) {
 		if x != "" {
-			es = append(es, obj{"type": "text", "text": strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(x)})
+			es = append(es, obj{"type": "text", "text": unescaper.Replace(x)})
 		}
 	}
 	for {

@@ -1,6 +1,7 @@
 package slackfake
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -127,9 +128,18 @@ func (s *Server) deliver(d *Delivery, payload any) *Delivery {
 	return d
 }
 
+// newUUID makes the ID of something that nobody has to guess. The lock is held.
+func (s *Server) newUUID() string {
+	var id uuid.UUID
+	binary.LittleEndian.PutUint64(id[:8], s.rnd.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], s.rnd.Uint64())
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // version 4
+	return id.String()
+}
+
 // attempt sends the delivery's next envelope. The lock is held.
 func (s *Server) attempt(d *Delivery, reason string) {
-	e := &Envelope{ID: uuid.NewString(), Kind: d.Kind, EventID: d.EventID, Attempt: len(d.attempts), Reason: reason, Sent: time.Now().UTC()}
+	e := &Envelope{ID: s.newUUID(), Kind: d.Kind, EventID: d.EventID, Attempt: len(d.attempts), Reason: reason, Sent: time.Now().UTC()}
 	d.attempts = append(d.attempts, e)
 	if s.del.urls.set() {
 		s.post(d, e)

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 const (
@@ -17,7 +15,7 @@ const (
 
 // newResponse makes a response URL. The lock is held.
 func (s *Server) newResponse(r *response) string {
-	id := uuid.NewString()
+	id := s.newUUID()
 	r.left, r.expires = responseUses, s.now().Add(responseTTL)
 	s.st.responses[id] = r
 	return s.base + "/commands/" + id

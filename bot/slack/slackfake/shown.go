@@ -327,7 +327,7 @@ func (f *flat) mrkdwn(t string) string {
 		}
 		return in
 	})
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(t)
+	return unescaper.Replace(t)
 }
 
 // mention notes who is told and gives the name that is shown.

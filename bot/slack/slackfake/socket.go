@@ -2,7 +2,6 @@ package slackfake
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -399,12 +398,4 @@ func (s *Server) SendFrame(frame []byte) bool {
 		s.enqueue(c, frame)
 	}
 	return c != nil
-}
-
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("slackfake: " + err.Error()) // only ever our own maps, or JSON that was decoded before
-	}
-	return b
 }
