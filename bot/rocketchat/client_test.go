@@ -44,7 +44,7 @@ func (w workspace) credentials() credentials {
 func (w workspace) client() client { return newClient(nil, w.url, w.credentials()) }
 
 func TestCallRefusals(t *testing.T) {
-	for _, version := range []string{"7.13.0", "8.8.1"} {
+	for _, version := range []string{"7.13.0", "8.8.1", "9.0.0"} {
 		w := openWorkspace(t, rcfake.Options{Version: version})
 		nobody := newClient(nil, w.url, credentials{"U", "wrong"})
 		plain := w.client()
@@ -60,8 +60,8 @@ func TestCallRefusals(t *testing.T) {
 		}{
 			{"a wrong token", nobody, request{route: "GET me"}, "unauthorized"},
 			{"a role that lacks", mia, request{route: "GET livechat/rooms"}, "forbidden"},
-			{"a department that is none", plain, request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t", "department": "x"}}, nobody: true}, "error-invalid-department"},
-			{"a token that is none", plain, request{route: "POST livechat/message", body: map[string]any{"token": "t", "rid": "r", "msg": "m"}, nobody: true}, "invalid-token"},
+			{"a department that is none", plain, request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t", "department": "x"}}}, "error-invalid-department"},
+			{"a token that is none", plain, request{route: "POST livechat/message", body: map[string]any{"token": "t", "rid": "r", "msg": "m"}}, "invalid-token"},
 			{"a second factor", pat, request{route: "GET settings/:id", path: "settings/Livechat_enabled"}, "totp-required"},
 			{"no such call", plain, request{route: "GET nothing"}, "refused"},
 		} {
@@ -118,25 +118,44 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestLimiterKeepsToWhatTheServerSays(t *testing.T) {
-	w := openWorkspace(t, rcfake.Options{})
+	w := openWorkspace(t, rcfake.Options{Version: "7.13.0"})
 	w.Limits(true, 0, 0)
 	c := w.client()
-	visitor := request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t"}}, nobody: true}
+	visitor := request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t"}}}
 	for range 5 {
 		if err := c.call(t.Context(), visitor, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	e, ok := errors.AsType[*bot.Error](c.call(t.Context(), visitor, nil))
-	if !ok || e.Code != "rate_limited" || !e.Temporary || e.RetryAfter < 50 || e.RetryAfter > 60 {
+	if !ok || e.Code != "rate_limited" || !e.Temporary || e.RetryAfter < 50 || e.RetryAfter > 61 {
 		t.Errorf("the sixth: %+v", e)
 	}
 	if n := len(w.Calls("POST livechat/visitor")); n != 5 {
 		t.Errorf("the server saw %d calls, want 5: refused ones count too", n)
 	}
-	if err := c.call(t.Context(), request{route: "GET livechat/config", nobody: true}, nil); err != nil {
+	if err := c.call(t.Context(), request{route: "GET livechat/config"}, nil); err != nil {
 		t.Errorf("another route waits too: %v", err)
 	}
+}
+
+// TestLimiterOneWindow shows that answers of one window, each of which tells a
+// slightly other end, are not taken for those of several.
+func TestLimiterOneWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter()
+		end := time.Now().Add(time.Minute)
+		for i, left := range []string{"4", "1", "3"} { // the third was overtaken
+			h := http.Header{"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Remaining": {left}}
+			h.Set("X-RateLimit-Reset", strconv.FormatInt(end.UnixMilli()+int64(i), 10))
+			l.heard("GET a", h, false)
+		}
+		for i, ok := range []bool{true, false} {
+			if err := l.take(t.Context(), "GET a"); (err == nil) != ok {
+				t.Errorf("call %d: %v, want ok %v: one is left", i, err, ok)
+			}
+		}
+	})
 }
 
 func TestLimiterWaits(t *testing.T) {

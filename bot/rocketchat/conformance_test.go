@@ -36,9 +36,11 @@ type workspace struct {
 	public    string // Perch's own address
 }
 
-func newWorkspace(t *testing.T) *workspace {
+func newWorkspace(t *testing.T) *workspace { return newWorkspaceOf(t, rcfake.Options{}) }
+
+func newWorkspaceOf(t *testing.T, o rcfake.Options) *workspace {
 	t.Helper()
-	w := &workspace{Server: rcfake.New(rcfake.Options{})}
+	w := &workspace{Server: rcfake.New(o)}
 	srv := httptest.NewServer(w.Handler())
 	w.url = srv.URL
 	t.Cleanup(func() {

@@ -15,6 +15,10 @@ import (
 // an answer, so that the caller's other work goes on.
 const patience = 2 * time.Second
 
+// sameEnd is how far apart two ends may be that are of one window: the server
+// reckons it anew for each answer.
+const sameEnd = 100 * time.Millisecond
+
 // turn is how long is waited for an answer that tells of the window.
 const turn = 50 * time.Millisecond
 
@@ -108,14 +112,21 @@ func (l *limiter) heard(route string, h http.Header, refused bool) {
 		a.limit = n
 	}
 	switch {
-	case a.reset.IsZero(), a.reset.Equal(reset): // answers overtake each other
-		a.left, a.reset = min(a.left, left), reset
+	case a.reset.IsZero(), reset.Sub(a.reset).Abs() < sameEnd: // answers overtake each other
+		a.left, a.reset = min(a.left, left), later(a.reset, reset)
 	case reset.After(a.reset):
 		a.left, a.reset = left, reset
 	}
 	if refused {
 		a.left = 0
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // tooMany is the error of a refused call.

@@ -139,7 +139,7 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 		New  bool   `json:"newRoom"`
 		ID   string `json:"_id"`
 	}
-	err = a.rest.call(ctx, request{route: "GET livechat/room", query: url.Values{"token": {token}}, nobody: true}, &out)
+	err = a.rest.call(ctx, request{route: "GET livechat/room", query: url.Values{"token": {token}}}, &out)
 	switch code(err) {
 	case "no-agent-online":
 		return bot.Entered{}, &bot.Error{Code: "no_agent", Message: "No agent is online in Rocket.Chat. The message goes there as soon as one is.", Temporary: true, RetryAfter: 30, Err: err}
@@ -172,7 +172,7 @@ func (a *Adapter) register(ctx context.Context, v bot.Visitor, token string) err
 	if v.Department != "" {
 		visitor["department"] = v.Department
 	}
-	return a.rest.call(ctx, request{route: "POST livechat/visitor", body: map[string]any{"visitor": visitor}, nobody: true}, nil)
+	return a.rest.call(ctx, request{route: "POST livechat/visitor", body: map[string]any{"visitor": visitor}}, nil)
 }
 
 // openRoom is a customer's open room, or nothing. The server lists no others,
@@ -234,7 +234,7 @@ func words(m bot.Message) string {
 func (a *Adapter) tell(ctx context.Context, rid, token string, m bot.Message) (bot.MessageRef, error) {
 	id := messageKey(m.Key)
 	body := map[string]string{"token": token, "rid": rid, "msg": words(m), "_id": id}
-	err := a.rest.call(ctx, request{route: "POST livechat/message", body: body, nobody: true}, nil)
+	err := a.rest.call(ctx, request{route: "POST livechat/message", body: body}, nil)
 	if (code(err) == "refused" || code(err) == "room-closed") && a.told(ctx, rid, token, id) {
 		err = nil // it is there already: the server says no more than that it won't
 	}
@@ -247,13 +247,13 @@ func (a *Adapter) tell(ctx context.Context, rid, token string, m bot.Message) (b
 // told reports whether a room has a message.
 func (a *Adapter) told(ctx context.Context, rid, token, id string) bool {
 	q := url.Values{"token": {token}, "rid": {rid}}
-	return a.rest.call(ctx, request{route: "GET livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), query: q, nobody: true}, nil) == nil
+	return a.rest.call(ctx, request{route: "GET livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), query: q}, nil) == nil
 }
 
 // retell changes what a customer said.
 func (a *Adapter) retell(ctx context.Context, rid, id, token string, m bot.Message) error {
 	body := map[string]string{"token": token, "rid": rid, "msg": words(m)}
-	return a.rest.call(ctx, request{route: "PUT livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), body: body, nobody: true}, nil)
+	return a.rest.call(ctx, request{route: "PUT livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), body: body}, nil)
 }
 
 // tellFile shows a customer's file. The server knows no ID of ours for it: one
@@ -268,7 +268,7 @@ func (a *Adapter) tellFile(ctx context.Context, rid, token string, u bot.Upload)
 	var out struct {
 		ID string `json:"_id"`
 	}
-	r := request{route: "POST livechat/upload/:rid", path: "livechat/upload/" + url.PathEscape(rid), stream: body, content: content, visitor: token, nobody: true}
+	r := request{route: "POST livechat/upload/:rid", path: "livechat/upload/" + url.PathEscape(rid), stream: body, content: content, visitor: token}
 	err := a.rest.files().call(ctx, r, &out)
 	return out.ID, err
 }
@@ -295,7 +295,7 @@ func (a *Adapter) Serves(ctx context.Context, department string) (bool, error) {
 	var out struct {
 		Config struct{ Enabled, Online bool }
 	}
-	err := a.rest.call(ctx, request{route: "GET livechat/config", query: q, nobody: true}, &out)
+	err := a.rest.call(ctx, request{route: "GET livechat/config", query: q}, &out)
 	return out.Config.Enabled && out.Config.Online, err
 }
 
@@ -303,6 +303,6 @@ func (a *Adapter) Serves(ctx context.Context, department string) (bool, error) {
 // on, and whether the bot may use it.
 func (a *Adapter) Omnichannel(ctx context.Context) (bool, error) {
 	var out struct{ Config struct{ Enabled bool } }
-	err := a.rest.call(ctx, request{route: "GET livechat/config", nobody: true}, &out)
+	err := a.rest.call(ctx, request{route: "GET livechat/config"}, &out)
 	return out.Config.Enabled, err
 }

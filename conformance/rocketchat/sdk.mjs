@@ -24,7 +24,7 @@ test('connects and logs in with a password', async () => {
 test('is refused another password', async () => {
   const other = new Bot(options);
   const no = await refused(other.login({ username: 'pat', password: 'wrong' }));
-  assert.deepEqual([no.status, no.success, no.error], [401, false, 'unauthorized']);
+  assert.deepEqual([no.status, no.success, no.error], ['error', false, 'Unauthorized']);
 });
 
 test('knows the server by its version', async () => {

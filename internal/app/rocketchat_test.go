@@ -39,7 +39,12 @@ const hq = "1001" // the account; customers follow it: 1002, 1003, …
 
 func newBureau(t *testing.T, change ...func(b *bureau)) *bureau {
 	t.Helper()
-	b := &bureau{t: t, rc: rcfake.New(rcfake.Options{})}
+	return newBureauOf(t, rcfake.Options{}, change...)
+}
+
+func newBureauOf(t *testing.T, o rcfake.Options, change ...func(b *bureau)) *bureau {
+	t.Helper()
+	b := &bureau{t: t, rc: rcfake.New(o)}
 	srv := httptest.NewServer(b.rc.Handler())
 	t.Cleanup(func() {
 		b.rc.Close()
@@ -450,19 +455,27 @@ func TestOmnichannelFaults(t *testing.T) {
 
 // TestOmnichannelLimited has fifty customers write at once where the limiter is
 // at its strictest, and a few where its windows are so long that what may not
-// go waits in the outbox: nothing is lost or doubled, and order is kept.
+// go waits in the outbox: nothing is lost or doubled, and order is kept. A
+// server of line 7 limits the public calls of everybody, and each of line 8 all
+// calls of a bot that lacks its role.
 func TestOmnichannelLimited(t *testing.T) {
+	const minute = 150 * time.Millisecond // in the life of a fly
+	line7 := rcfake.Options{Version: "7.13.0"}
 	t.Run("many customers", func(t *testing.T) {
-		limited(t, 50, 3, 150*time.Millisecond) // a minute in the life of a fly
+		limited(t, line7, 50, 3, minute)
 	})
 	t.Run("long windows", func(t *testing.T) {
-		limited(t, 8, 2, 3*time.Second)
+		limited(t, line7, 8, 2, 3*time.Second)
+	})
+	t.Run("every call", func(t *testing.T) {
+		bot := rcfake.User{Username: "twitter.bot", Name: "Twitter", Roles: []string{"user", "livechat-manager"}, Token: "bot-token"}
+		limited(t, rcfake.Options{Bot: bot}, 20, 2, minute)
 	})
 }
 
-func limited(t *testing.T, customers, each int, window time.Duration) {
+func limited(t *testing.T, o rcfake.Options, customers, each int, window time.Duration) {
 	t.Helper()
-	b := newBureau(t, func(b *bureau) { b.c.Desk.Welcome = "" })
+	b := newBureauOf(t, o, func(b *bureau) { b.c.Desk.Welcome = "" })
 	b.rc.Limits(true, 5, window)
 	var want []string
 	for j := range each {

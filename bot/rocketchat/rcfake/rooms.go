@@ -293,9 +293,9 @@ func login(c *call) (obj, *failure) {
 	return obj{"status": "success", "data": obj{"userId": u.ID, "authToken": u.Token, "me": u.ref()}}, nil
 }
 
-// noLogin refuses a login. A server of line 8 does not say why.
+// noLogin refuses a login.
 func (c *call) noLogin(word, text string, details obj) *failure {
-	if c.major >= 8 {
+	if c.modern() {
 		return &failure{status: http.StatusUnauthorized, error: "unauthorized"}
 	}
 	return &failure{status: http.StatusUnauthorized, error: word, details: details, extra: obj{"status": "error", "message": text}}

@@ -14,7 +14,7 @@ import (
 
 // Options say which workspace it is.
 type Options struct {
-	Version string // of the server, default "8.8.1"; "7.13.0" answers as a server of the line 7 does
+	Version string // of the server, default "8.8.1"; "7.13.0" answers as a server of the line 7 does, "9.0.0" as line 9 is going to
 	Bot     User   // default twitter.bot with the roles bot and livechat-manager and the token "bot-token"
 	Limits  bool   // whether calls are limited from the start
 	Log     *slog.Logger
