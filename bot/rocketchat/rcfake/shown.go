@@ -93,6 +93,22 @@ func (s *Server) Messages(rid string) (out []Message) {
 	return out
 }
 
+// Raw are a room's messages as the workspace's own clients get them, oldest first.
+func (s *Server) Raw(rid string) (out []map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.st.rooms[rid]
+	if r == nil {
+		return nil
+	}
+	for _, m := range r.msgs {
+		if !m.hidden {
+			out = append(out, m.json(false))
+		}
+	}
+	return out
+}
+
 // Room is a room as people see it.
 type Room struct {
 	ID, Name, Kind, Topic string
