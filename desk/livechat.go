@@ -371,7 +371,7 @@ func (d *Desk) wordLive(tx store.Tx, ev bot.Event, c Conversation, name, rest st
 		return d.answer(tx, ev, d.sayNote(tx, ev, c, rest))
 	case "help":
 		return d.tell(tx, ev, "What you write here goes to the customer on X. What begins with // or note:, or is said to the bot, never does. "+
-			"Take, forward, hold and close this conversation with Rocket.Chat's own buttons. More: !twitter help.")
+			"Take, forward, hold and close this conversation with Rocket.Chat's own buttons. More: /twitter help.")
 	}
 	return d.tell(tx, ev, "Take, forward, hold and close this conversation with the chat's own buttons. The customer did not get this.")
 }

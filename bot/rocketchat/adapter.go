@@ -53,6 +53,7 @@ type Adapter struct {
 	customers customers
 	forms     forms
 	health    health
+	speech    speech
 	wakeRooms chan struct{} // there is a customer's room that nobody listens to
 
 	running atomic.Bool

@@ -100,6 +100,7 @@ func (a *Adapter) placed(ctx context.Context, m bot.Message) bot.Message {
 // render writes a message, with the names of those whom it mentions.
 func (a *Adapter) render(ctx context.Context, m bot.Message, id string) (content, error) {
 	m = a.placed(ctx, m)
+	slashes, self := a.slashes(ctx), a.self().Username
 	return renderer{
 		who: func(u bot.UserRef) string {
 			uid, ok := userID(u)
@@ -123,7 +124,8 @@ func (a *Adapter) render(ctx context.Context, m bot.Message, id string) (content
 			}
 			return r.Name
 		},
-		id: id,
+		id:    id,
+		speak: func(s string) string { return spoken(s, slashes, self) },
 	}.message(m)
 }
 

@@ -60,6 +60,9 @@ type renderer struct {
 	who  func(bot.UserRef) string    // a person's username
 	room func(bot.ChannelRef) string // a room's name
 	id   string                      // the message's own ID: its buttons say which message they were on
+
+	// speak writes Perch's own words as people here have to, nil for as they are.
+	speak func(string) string
 }
 
 // message renders m. Its error is a *bot.Error: nothing was sent.
@@ -70,6 +73,7 @@ func (r renderer) message(m bot.Message) (content, error) {
 		blocks = []bot.Block{bot.Para(bot.Plain(m.Text))}
 	}
 	if m.Author != nil {
+		d.speak = nil // somebody else's words
 		d.byline(*m.Author, blocks)
 	} else {
 		for _, b := range blocks {
@@ -155,19 +159,19 @@ func (d *drawing) block(b bot.Block) {
 			d.add("## " + escape(strings.ReplaceAll(s, "\n", " ")))
 		}
 	case bot.BlockText:
-		d.add(d.spans(b.Spans))
+		d.add(d.spans(d.own(b.Spans)))
 	case bot.BlockQuote:
 		d.flush()
 		d.open = &attachment{Color: "#8899a6", Text: d.spans(b.Spans)}
 		d.flush()
 	case bot.BlockSteps:
 		for i, item := range b.Items {
-			d.add(strconv.Itoa(i+1) + joiner + ". " + d.spans(item))
+			d.add(strconv.Itoa(i+1) + joiner + ". " + d.spans(d.own(item)))
 		}
 	case bot.BlockFields:
 		d.fields(b.Fields)
 	case bot.BlockContext:
-		d.add(d.spans(b.Spans))
+		d.add(d.spans(d.own(b.Spans)))
 	case bot.BlockActions:
 		d.actions(b.Buttons)
 	case bot.BlockImage:

@@ -1,0 +1,87 @@
+package rocketchat
+
+import (
+	"context"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// Perch's texts name its commands as /twitter and itself as @perch. Where a
+// workspace keeps slash commands that it does not know to itself, what people
+// read there has to be what works there: !twitter, and the bot's own name.
+
+// spokenEvery is how often the workspace is asked whether it passes them on.
+const spokenEvery = time.Minute
+
+// speech is whether slash commands work, as far as it is known.
+type speech struct {
+	mu      sync.Mutex
+	known   bool
+	slashes bool
+	next    time.Time // to ask again
+}
+
+// slashes reports whether /twitter works in the workspace.
+func (a *Adapter) slashes(ctx context.Context) bool {
+	if a.o.AppSecret != "" {
+		return true // the companion app brings them
+	}
+	s := &a.speech
+	s.mu.Lock()
+	if !time.Now().After(s.next) {
+		defer s.mu.Unlock()
+		return s.slashes
+	}
+	s.next = time.Now().Add(spokenEvery)
+	if s.known { // others need not wait for what will hardly have changed
+		s.mu.Unlock()
+		set, err := a.settings(ctx)
+		s.mu.Lock()
+		s.note(set, err)
+	} else {
+		s.note(a.settings(ctx))
+	}
+	defer s.mu.Unlock()
+	return s.slashes
+}
+
+// note takes in what the workspace said. The lock is held.
+func (s *speech) note(set map[string]string, err error) {
+	if err == nil {
+		s.known, s.slashes = true, set["Message_AllowUnrecognizedSlashCommand"] == "true"
+	}
+}
+
+var (
+	orderRE = regexp.MustCompile(`(^|[\s("“'‘–])/(twitter|incident|timeline|duty)($|[^\w/-])`)
+	selfRE  = regexp.MustCompile(`(^|[\s("“'‘–])@perch($|[^\w.-]|[.-]$|[.-]\s)`)
+)
+
+// spoken writes Perch's own words as people of this workspace have to.
+func spoken(s string, slashes bool, self string) string {
+	if !slashes {
+		for range 2 { // neighbours share what is between them
+			s = orderRE.ReplaceAllString(s, "${1}!${2}${3}")
+		}
+	}
+	if self != "" {
+		s = selfRE.ReplaceAllString(s, "${1}@"+self+"${2}")
+	}
+	return s
+}
+
+// own are Perch's own words, as they have to be said in this workspace.
+func (d *drawing) own(list []bot.Span) []bot.Span {
+	if d.speak == nil {
+		return list
+	}
+	out := make([]bot.Span, len(list))
+	for i, s := range list {
+		s.Text = d.speak(s.Text)
+		out[i] = s
+	}
+	return out
+}
