@@ -126,6 +126,7 @@ type Upload struct {
 	Alt     string  // what it shows, for those who can't see it
 	Text    string  // said with it, plain words
 	Author  *Author // shown as the sender where the chat can do that
+	Key     string  // always the same for the same file; by it a repeat finds the one that is there
 	Content io.Reader
 }
 

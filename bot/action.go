@@ -184,6 +184,9 @@ type UploadFile struct {
 	Alt      string     `json:"alt,omitempty"`    // what it shows, for those who can't see it
 	Author   *Author    `json:"author,omitempty"` // as in Upload
 
+	// Key is always the same for the same file, whichever action shows it.
+	Key string `json:"key,omitempty"`
+
 	// Once: others wait behind it, so there is one short try. Where another
 	// could help, the action fails with the code [FailureLater].
 	Once bool `json:"once,omitempty"`

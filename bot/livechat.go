@@ -39,6 +39,9 @@ type Visitor struct {
 type Entered struct {
 	Ref   MessageRef `json:"ref"`             // the room
 	Fresh bool       `json:"fresh,omitempty"` // it was made by this call
+
+	Served   bool `json:"served,omitempty"`   // an agent serves them already
+	Unserved bool `json:"unserved,omitempty"` // nobody is there who could
 }
 
 // The kinds of events in the rooms of a Livechat. Thread is the room.

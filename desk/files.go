@@ -69,6 +69,7 @@ func (d *Desk) showFile(tx store.Tx, c Conversation, m Message, n int, s Setting
 	p := bot.UploadFile{
 		Channel: c.Channel, Thread: c.CardRef, Account: c.Account,
 		URL: f.URL, Name: f.Name, Type: f.Type, Size: f.Size, Alt: f.Alt, Most: s.MaxUpload, Types: s.MediaTypes, Once: once,
+		Key: fileKey(m, n, true),
 	}
 	if m.Origin == Customer {
 		who, err := d.Contact(tx, c)

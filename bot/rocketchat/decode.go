@@ -136,6 +136,7 @@ type room struct {
 	Name     string `json:"name"`
 	Shown    string `json:"fname"`
 	Archived bool   `json:"archived"`
+	Agent    person `json:"servedBy"` // of a customer's
 }
 
 // decoder turns messages into events.

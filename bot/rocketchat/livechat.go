@@ -9,6 +9,7 @@ import (
 	"errors"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -69,6 +70,7 @@ type customers struct {
 	mu    sync.Mutex
 	known map[string]string
 	rooms map[string]string // by room: the token
+	most  int               // how long a message of a customer may be; 0 if no limit was met
 }
 
 func (c *customers) is(token, as string) bool {
@@ -130,9 +132,9 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 		a.customers.set(token, as)
 	}
 	// Asked as the bot it costs nothing of the public call's small allowance.
-	rid, err := a.openRoom(ctx, token)
-	if err != nil || rid != "" {
-		return bot.Entered{Ref: liveRef(rid)}, a.entered(rid, token, err)
+	r, err := a.openRoom(ctx, token)
+	if err != nil || r.ID != "" {
+		return bot.Entered{Ref: liveRef(r.ID), Served: r.Agent.ID != ""}, a.entered(r.ID, token, err)
 	}
 	var out struct {
 		Room room   `json:"room"`
@@ -147,11 +149,11 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 		a.customers.set(token, "") // the server forgot them
 		return bot.Entered{}, &bot.Error{Code: "visitor_gone", Message: "Rocket.Chat has forgotten this customer. Perch registers them again.", Temporary: true, RetryAfter: 1, Err: err}
 	}
-	rid = cmp.Or(out.Room.ID, out.ID)
+	rid := cmp.Or(out.Room.ID, out.ID)
 	if err == nil && rid == "" {
 		err = errors.New("rocketchat: livechat/room: no room in the answer")
 	}
-	return bot.Entered{Ref: liveRef(rid), Fresh: out.New}, a.entered(rid, token, err)
+	return bot.Entered{Ref: liveRef(rid), Fresh: out.New, Served: out.Room.Agent.ID != ""}, a.entered(rid, token, err)
 }
 
 // entered has the agents of a room heard from now on.
@@ -175,15 +177,15 @@ func (a *Adapter) register(ctx context.Context, v bot.Visitor, token string) err
 	return a.rest.call(ctx, request{route: "POST livechat/visitor", body: map[string]any{"visitor": visitor}}, nil)
 }
 
-// openRoom is a customer's open room, or nothing. The server lists no others,
+// openRoom is a customer's open room, or the zero one. The server lists no others,
 // and does not say of these that they are open.
-func (a *Adapter) openRoom(ctx context.Context, token string) (string, error) {
+func (a *Adapter) openRoom(ctx context.Context, token string) (room, error) {
 	var out struct{ Rooms []room }
 	err := a.rest.call(ctx, request{route: "GET livechat/visitor/:token/room", path: "livechat/visitor/" + url.PathEscape(token) + "/room"}, &out)
 	if err != nil || len(out.Rooms) == 0 {
-		return "", err
+		return room{}, err
 	}
-	return out.Rooms[0].ID, nil
+	return out.Rooms[0], nil
 }
 
 // asCustomer is the token with which a message in a room is the customer's own.
@@ -215,64 +217,6 @@ func (a *Adapter) asCustomer(ctx context.Context, ref bot.MessageRef, m bot.Mess
 	return rid, out.Room.Visitor.Token, nil
 }
 
-// words are a customer's message as agents read it: text, and small print.
-func words(m bot.Message) string {
-	if len(m.Blocks) == 0 {
-		return escape(clean(m.Text))
-	}
-	none := func(bot.UserRef) string { return "" }
-	var lines []string
-	for _, b := range m.Blocks {
-		if s := spans(b.Spans, none, func(bot.ChannelRef) string { return "" }); strings.TrimSpace(s) != "" {
-			lines = append(lines, s)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-// tell writes what a customer said.
-func (a *Adapter) tell(ctx context.Context, rid, token string, m bot.Message) (bot.MessageRef, error) {
-	id := messageKey(m.Key)
-	body := map[string]string{"token": token, "rid": rid, "msg": words(m), "_id": id}
-	err := a.rest.call(ctx, request{route: "POST livechat/message", body: body}, nil)
-	if (code(err) == "refused" || code(err) == "room-closed") && a.told(ctx, rid, token, id) {
-		err = nil // it is there already: the server says no more than that it won't
-	}
-	if err != nil {
-		return "", err
-	}
-	return messageRef(rid, id), nil
-}
-
-// told reports whether a room has a message.
-func (a *Adapter) told(ctx context.Context, rid, token, id string) bool {
-	q := url.Values{"token": {token}, "rid": {rid}}
-	return a.rest.call(ctx, request{route: "GET livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), query: q}, nil) == nil
-}
-
-// retell changes what a customer said.
-func (a *Adapter) retell(ctx context.Context, rid, id, token string, m bot.Message) error {
-	body := map[string]string{"token": token, "rid": rid, "msg": words(m)}
-	return a.rest.call(ctx, request{route: "PUT livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), body: body}, nil)
-}
-
-// tellFile shows a customer's file. The server knows no ID of ours for it: one
-// whose outcome nobody knows may be shown twice.
-func (a *Adapter) tellFile(ctx context.Context, rid, token string, u bot.Upload) (string, error) {
-	fields := map[string]string{}
-	if u.Text != "" {
-		fields["description"] = escape(clean(u.Text))
-	}
-	body, content := form(ctx, u, fields)
-	defer func() { _ = body.Close() }()
-	var out struct {
-		ID string `json:"_id"`
-	}
-	r := request{route: "POST livechat/upload/:rid", path: "livechat/upload/" + url.PathEscape(rid), stream: body, content: content, visitor: token}
-	err := a.rest.files().call(ctx, r, &out)
-	return out.ID, err
-}
-
 // Leave closes a room. See [bot.Livechat].
 func (a *Adapter) Leave(ctx context.Context, ref bot.MessageRef, why string) error {
 	rid, ok := liveRoom(ref)
@@ -286,17 +230,53 @@ func (a *Adapter) Leave(ctx context.Context, ref bot.MessageRef, why string) err
 	return err
 }
 
-// Serves reports whether somebody would be there. See [bot.Livechat].
+// Serves reports whether somebody would be there. See [bot.Livechat]. The server
+// itself says yes where the workspace accepts chats without agents, so that they
+// are counted. A bot among the agents counts: what it says goes to the customer.
 func (a *Adapter) Serves(ctx context.Context, department string) (bool, error) {
-	q := url.Values{}
-	if department != "" {
-		q.Set("department", department)
-	}
 	var out struct {
-		Config struct{ Enabled, Online bool }
+		Users []struct {
+			ID          string   `json:"_id"`
+			Departments []string `json:"departments"`
+		}
 	}
-	err := a.rest.call(ctx, request{route: "GET livechat/config", query: q}, &out)
-	return out.Config.Enabled && out.Config.Online, err
+	q := url.Values{"onlyAvailable": {"true"}, "showIdleAgents": {"false"}, "count": {"100"}}
+	if err := a.rest.call(ctx, request{route: "GET livechat/users/agent", query: q}, &out); err != nil {
+		return false, err
+	}
+	if len(out.Users) == 0 || department == "" {
+		return len(out.Users) > 0, nil
+	}
+	id, err := a.departmentID(ctx, department)
+	if err != nil {
+		return false, err
+	}
+	for _, u := range out.Users {
+		if u.Departments == nil || slices.Contains(u.Departments, id) { // an older server doesn't say it
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// departmentID is the ID of a department that is named by it or by its name.
+func (a *Adapter) departmentID(ctx context.Context, department string) (string, error) {
+	var out struct {
+		Departments []struct {
+			ID   string `json:"_id"`
+			Name string `json:"name"`
+		}
+	}
+	// Its name is matched as a part, so that an ID finds nothing.
+	if err := a.rest.call(ctx, request{route: "GET livechat/department", query: url.Values{"text": {department}, "count": {"100"}}}, &out); err != nil {
+		return "", err
+	}
+	for _, d := range out.Departments {
+		if d.Name == department {
+			return d.ID, nil
+		}
+	}
+	return department, nil
 }
 
 // Omnichannel reports whether the workspace has the customer service switched

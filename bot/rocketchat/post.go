@@ -188,8 +188,11 @@ func (a *Adapter) FindMessage(ctx context.Context, m bot.Message) (bot.MessageRe
 		return "", err
 	}
 	id := messageKey(m.Key)
-	if _, err := a.get(ctx, rid, id); err != nil {
+	switch _, err := a.get(ctx, rid, id); {
+	case errors.Is(err, bot.ErrNotFound):
 		return "", err
+	case err != nil:
+		return "", unsent(err) // a look has no effect: it is taken again for as long as it takes
 	}
 	return messageRef(rid, id), nil
 }
@@ -245,6 +248,17 @@ func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
 	rid, id, ok := messageID(ref)
 	if !ok {
 		return gone("message")
+	}
+	if a.kind(ctx, rid) == "l" {
+		m, err := a.get(ctx, rid, id)
+		switch {
+		case errors.Is(err, bot.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case m.Token != "":
+			return errors.Join(a.drop(ctx, rid, id, m.Token), a.dropParts(ctx, rid, id, m.Token))
+		}
 	}
 	return a.rest.call(ctx, request{route: "POST chat.delete", body: map[string]any{"roomId": rid, "msgId": id}}, nil)
 }

@@ -150,7 +150,7 @@ func (u chatUpload) fetch(ctx context.Context, p bot.UploadFile) (*spooled, bot.
 		return nil, bot.Upload{}, rejected("file_type", notTaken(file.typ), nil)
 	}
 	up := bot.Upload{
-		Channel: p.Channel, Name: fileName(p.Name, file.typ), Type: file.typ, Size: file.size, Alt: p.Alt, Text: p.Text, Author: p.Author, Content: file.reader(),
+		Channel: p.Channel, Name: fileName(p.Name, file.typ), Type: file.typ, Size: file.size, Alt: p.Alt, Text: p.Text, Author: p.Author, Key: p.Key, Content: file.reader(),
 	}
 	if up.Thread, err = u.c.resolve(ctx, p.Thread, p.ThreadOf); err != nil {
 		file.close()

@@ -158,6 +158,12 @@ func visitorSays(c *call) (obj, *failure) {
 	if !r.open {
 		return nil, bad("room-closed")
 	}
+	if by := c.closing; by != nil { // between the look whether it is open, and the writing
+		c.closing = nil
+		c.shut(r, by.ref(), "", "")
+		r = &room{id: c.newID(), kind: "l", visitor: v, department: v.department, open: true, created: c.now()}
+		c.st.rooms[r.id] = r
+	}
 	if on, _ := c.st.settings["Livechat_enable_message_character_limit"].(bool); on {
 		if most, ok := c.st.settings["Livechat_message_character_limit"].(int); ok && len([]rune(c.str("msg"))) > most {
 			return nil, bad("message-length-exceeds-character-limit")
@@ -344,7 +350,14 @@ func livechatConfig(c *call) (obj, *failure) {
 			deps = append(deps, obj{"_id": d.id, "name": d.name, "showOnRegistration": true, "showOnOfflineForm": true})
 		}
 	}
-	cfg := obj{"enabled": c.enabled(), "online": accept || c.available(dep) != nil, "settings": obj{"fileUpload": c.st.settings["Livechat_fileupload_enabled"]}, "departments": deps}
+	var limit any = false
+	if on, _ := c.st.settings["Livechat_enable_message_character_limit"].(bool); on {
+		limit = c.st.settings["Livechat_message_character_limit"]
+	}
+	cfg := obj{
+		"enabled": c.enabled(), "online": accept || c.available(dep) != nil, "departments": deps,
+		"settings": obj{"fileUpload": c.st.settings["Livechat_fileupload_enabled"], "limitTextLength": limit},
+	}
 	if v := c.st.visitors[c.q.Get("token")]; v != nil {
 		cfg["guest"] = v.json()
 		if r := c.st.openRoom(v.token); r != nil {
@@ -397,7 +410,7 @@ func agents(c *call) (obj, *failure) {
 			if u.Offline {
 				status = "not-available"
 			}
-			out = append(out, obj{"_id": u.ID, "username": u.Username, "name": u.Name, "statusLivechat": status})
+			out = append(out, obj{"_id": u.ID, "username": u.Username, "name": u.Name, "statusLivechat": status, "departments": append([]string{}, u.Departments...)})
 		}
 	}
 	return page(c, "users", out), nil

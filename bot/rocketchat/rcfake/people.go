@@ -278,6 +278,13 @@ func (s *Server) CloseRoom(username, rid, comment string) error {
 	})
 }
 
+// CloseWhileWriting has an agent close the next room in which a customer writes,
+// just before that is stored. The server then makes a new room of its own and
+// stores it there.
+func (s *Server) CloseWhileWriting(username string) {
+	_ = s.do(func() error { s.closing = s.st.userByName(username); return nil })
+}
+
 // Forward has an agent hand a customer's room to another agent or a department.
 func (s *Server) Forward(username, rid, to, department string) error {
 	return s.act(username, rid, func(u *user, r *room) error {

@@ -41,6 +41,7 @@ type Server struct {
 	waiters   map[int]chan struct{}
 	nextWait  int
 	roomDelay chan struct{} // see RaceRooms
+	closing   *user         // see CloseWhileWriting
 	down      bool          // see Stop
 	pongs     int
 
