@@ -51,6 +51,7 @@ type Adapter struct {
 	rest client
 
 	customers customers
+	staged    staged
 	forms     forms
 	health    health
 	speech    speech

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -71,13 +72,41 @@ func (a *Adapter) Stage(ctx context.Context, u bot.Upload) (string, error) {
 	if out.File.ID == "" {
 		return "", errors.New("rocketchat: rooms.media: no file in the answer")
 	}
+	a.staged.add(out.File.ID)
 	return out.File.ID, nil
+}
+
+// staged are files that were brought to the server and that nobody has asked
+// it to show yet.
+type staged struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+func (s *staged) add(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids == nil || len(s.ids) >= known {
+		s.ids = map[string]bool{}
+	}
+	s.ids[id] = true
+}
+
+// take reports whether a file surely isn't shown yet, once.
+func (s *staged) take(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ok := s.ids[id]
+	delete(s.ids, id)
+	return ok
 }
 
 // toldMark stands before the message of a customer's file, in place of a file's ID.
 const toldMark = "told."
 
-// Share shows a staged file. The server refuses one that it shows already.
+// Share shows a staged file. The server would show it again if it was asked
+// again, so that before a repeat is looked whether it is there.
+// See https://github.com/RocketChat/Rocket.Chat/issues/41886
 func (a *Adapter) Share(ctx context.Context, u bot.Upload, fileID string) (bot.MessageRef, error) {
 	rid, thread, err := a.where(ctx, bot.Message{Channel: u.Channel, Thread: u.Thread})
 	if err != nil {
@@ -89,6 +118,11 @@ func (a *Adapter) Share(ctx context.Context, u bot.Upload, fileID string) (bot.M
 	if id, ok := strings.CutPrefix(fileID, toldMark); ok {
 		return messageRef(rid, id), nil // a customer's file is shown as soon as it is there
 	}
+	if !a.staged.take(fileID) {
+		if ref, err := a.shown(ctx, rid, fileID); code(err) != goneFile {
+			return ref, err
+		}
+	}
 	body := map[string]string{"msg": escape(clean(u.Text))}
 	if thread != "" {
 		body["tmid"] = thread
@@ -99,7 +133,7 @@ func (a *Adapter) Share(ctx context.Context, u bot.Upload, fileID string) (bot.M
 	var out struct{ Message message }
 	err = a.rest.call(ctx, request{route: "POST rooms.mediaConfirm/:rid/:file", path: "rooms.mediaConfirm/" + url.PathEscape(rid) + "/" + url.PathEscape(fileID), body: body}, &out)
 	if code(err) == "invalid-file" {
-		return a.shown(ctx, rid, fileID)
+		return "", gone("file") // it was never shown and is not kept any more
 	}
 	return messageRef(rid, out.Message.ID), err
 }
@@ -107,8 +141,10 @@ func (a *Adapter) Share(ctx context.Context, u bot.Upload, fileID string) (bot.M
 // stagedLife is how long the server keeps a file that nobody sees.
 const stagedLife = 24 * time.Hour
 
-// shown finds the message with a file. Without one the file was never shown and
-// is not kept any more.
+// goneFile is the word for a file that no message has.
+const goneFile = "file_not_found"
+
+// shown finds the message with a file.
 func (a *Adapter) shown(ctx context.Context, rid, fileID string) (bot.MessageRef, error) {
 	updated, _, err := a.sync(ctx, rid, time.Now().Add(-stagedLife-time.Hour))
 	if err != nil {

@@ -265,9 +265,21 @@ func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
 
 // React sets or removes the bot's reaction. See [bot.Reactor].
 func (a *Adapter) React(ctx context.Context, ref bot.MessageRef, emoji string, on bool) error {
-	_, id, ok := messageID(ref)
+	rid, id, ok := messageID(ref)
 	if !ok {
 		return gone("message")
+	}
+	if !on {
+		// The server adds a reaction that it is to take away from a message
+		// which has none.
+		me, err := a.whoami(ctx)
+		if err != nil {
+			return unsent(err)
+		}
+		m, err := a.get(ctx, rid, id)
+		if err == nil && !slices.Contains(m.Reactions[":"+strings.Trim(emoji, ":")+":"].Usernames, me.Username) {
+			return nil
+		}
 	}
 	return a.rest.call(ctx, request{route: "POST chat.react", body: map[string]any{"messageId": id, "emoji": ":" + strings.Trim(emoji, ":") + ":", "shouldReact": on}}, nil)
 }

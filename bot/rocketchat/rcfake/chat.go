@@ -256,15 +256,15 @@ func reactMessage(c *call) (obj, *failure) {
 		c.react(r, m, c.user.Username, name, on, given)
 		return nil, nil
 	}
-	return nil, meteor("error-message-not-found", "Message not found")
+	return nil, meteor("error-message-not-found", "The provided \"messageId\" does not match any existing message.")
 }
 
 // react sets or removes a reaction; not given means the other way round. The lock is held.
 func (s *Server) react(r *room, m *message, username, name string, on, given bool) {
 	name = ":" + strings.Trim(name, ":") + ":"
 	has := slices.Contains(m.reactions[name], username)
-	if !given {
-		on = !has
+	if !given || len(m.reactions) == 0 {
+		on = !has // without reactions the server takes away what is not there by adding it
 	}
 	switch {
 	case on && !has:

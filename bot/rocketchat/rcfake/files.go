@@ -113,17 +113,16 @@ func roomMedia(c *call) (obj, *failure) {
 	return obj{"file": obj{"_id": got.id, "url": got.link()}}, nil
 }
 
+// confirmMedia shows a file, as often as it is asked to: the server does not
+// look whether it has shown it already.
 func confirmMedia(c *call) (obj, *failure) {
 	r, f := c.room(c.vars["rid"])
 	if f != nil {
-		return nil, f
+		return nil, c.denied()
 	}
 	got := c.st.files[c.vars["file"]]
-	if got == nil || got.room != r.id || got.by != c.user.ID || time.Since(got.at) > 24*time.Hour {
-		return nil, bad("invalid-file")
-	}
-	if got.confirmed {
-		return nil, bad("invalid-file") // once it is a message it can't be confirmed again
+	if got == nil || got.room != r.id || got.by != c.user.ID || !got.confirmed && time.Since(got.at) > 24*time.Hour {
+		return nil, meteor("invalid-file", "")
 	}
 	m := &message{msg: c.str("msg"), tmid: c.str("tmid")}
 	got.attach(m)
