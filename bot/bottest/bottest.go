@@ -61,6 +61,9 @@ type Harness struct {
 	Home   func(ctx context.Context, who bot.UserRef) (*Seen, error)
 	Inside func(ctx context.Context, who bot.UserRef, channel bot.ChannelRef) (bool, error)
 
+	// Topic is what people read at the head of a channel.
+	Topic func(ctx context.Context, channel bot.ChannelRef) (string, error)
+
 	// LookForm is the form that a person has open, nil if none.
 	LookForm func(ctx context.Context, who bot.UserRef) (*SeenForm, error)
 
@@ -144,6 +147,7 @@ func Run(t *testing.T, open func(t *testing.T) *Harness) {
 		{"people and groups", testPeople},
 		{"what a channel is", testInspect},
 		{"invite and archive", testInvite},
+		{"a topic", testTopic},
 		{"read a message as it is", testRead},
 		{"what was said in a thread", testHistory},
 		{"files from people", testDownload},

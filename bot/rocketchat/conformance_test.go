@@ -132,6 +132,14 @@ func TestConformance(t *testing.T) {
 			}
 			return out, nil
 		}
+		h.Topic = func(_ context.Context, ch bot.ChannelRef) (string, error) {
+			for _, r := range w.Rooms("") {
+				if r.ID == last(ch) {
+					return r.Topic, nil
+				}
+			}
+			return "", fmt.Errorf("no room %s", ch)
+		}
 		h.Inside = func(_ context.Context, who bot.UserRef, ch bot.ChannelRef) (bool, error) {
 			for _, r := range w.Rooms("") {
 				if r.ID == last(ch) {

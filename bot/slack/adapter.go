@@ -85,6 +85,7 @@ var (
 	_ bot.Inspector = (*Adapter)(nil)
 	_ bot.Inviter   = (*Adapter)(nil)
 	_ bot.Archiver  = (*Adapter)(nil)
+	_ bot.Topicer   = (*Adapter)(nil)
 	_ bot.Stager    = (*Adapter)(nil)
 	_ bot.Pacer     = (*Adapter)(nil)
 )

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ const (
 	channelPage    = 1000 // conversations.list is called seldom only, so its pages are long
 	channelPages   = 30
 	maxChannelName = 80
-	maxPurpose     = 250
+	maxPurpose     = 250 // and of a topic
 )
 
 // conversation is a channel as Slack lists it.
@@ -178,6 +179,18 @@ func (a *Adapter) Archive(ctx context.Context, channel bot.ChannelRef) error {
 		return nil
 	}
 	return err
+}
+
+// SetTopic sets what stands at the head of a channel.
+func (a *Adapter) SetTopic(ctx context.Context, channel bot.ChannelRef, topic string) error {
+	id, ok := a.refs.channelID(channel)
+	if !ok {
+		return noChannel()
+	}
+	return a.joined(ctx, id, func() error {
+		_, err := a.web.call(ctx, a.o.BotToken, "conversations.setTopic", url.Values{"channel": {id}, "topic": {cutEscaped(clean(topic), maxPurpose)}}, nil)
+		return err
+	})
 }
 
 var slugRE = regexp.MustCompile(`[^\p{L}\p{N}_-]+`)

@@ -211,6 +211,10 @@ func (w *workspace) more(h *bottest.Harness, prefix string) {
 		s := seen(prefix, slackfake.Message{Blocks: v.Blocks, Buttons: v.Buttons})
 		return &s, nil
 	}
+	h.Topic = func(_ context.Context, ch bot.ChannelRef) (string, error) {
+		topic, _ := w.Topic(id(ch))
+		return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(topic), nil
+	}
 	h.Inside = func(_ context.Context, who bot.UserRef, ch bot.ChannelRef) (bool, error) {
 		return slices.Contains(w.Members(id(ch)), id(who)), nil
 	}

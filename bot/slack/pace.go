@@ -37,7 +37,7 @@ func tier(method string) float64 {
 		"conversations.join", "conversations.invite", "conversations.open", "files.delete":
 		return 50
 	case "reactions.remove", "pins.add", "pins.remove", "usergroups.users.list", "users.list", "conversations.list", "conversations.create",
-		"conversations.archive", "conversations.setPurpose":
+		"conversations.archive", "conversations.setPurpose", "conversations.setTopic":
 		return 20
 	}
 	return 0
@@ -226,6 +226,8 @@ func methodOf(kind string) string {
 		return "conversations.invite"
 	case bot.KindArchive:
 		return "conversations.archive"
+	case bot.KindTopic:
+		return "conversations.setTopic"
 	case bot.KindUpload:
 		return "files.completeUploadExternal"
 	}

@@ -25,6 +25,7 @@ var (
 	_ bot.Inspector = (*Workspaces)(nil)
 	_ bot.Inviter   = (*Workspaces)(nil)
 	_ bot.Archiver  = (*Workspaces)(nil)
+	_ bot.Topicer   = (*Workspaces)(nil)
 	_ bot.Reader    = (*Workspaces)(nil)
 	_ bot.Historian = (*Workspaces)(nil)
 	_ bot.Stager    = (*Workspaces)(nil)
@@ -182,6 +183,11 @@ func (w *Workspaces) Invite(ctx context.Context, channel bot.ChannelRef, users [
 // Archive closes a channel for good.
 func (w *Workspaces) Archive(ctx context.Context, channel bot.ChannelRef) error {
 	return in(ctx, w, teamOf(string(channel)), func(a bot.Archiver) error { return a.Archive(ctx, channel) })
+}
+
+// SetTopic sets what stands at the head of a channel.
+func (w *Workspaces) SetTopic(ctx context.Context, channel bot.ChannelRef, topic string) error {
+	return in(ctx, w, teamOf(string(channel)), func(t bot.Topicer) error { return t.SetTopic(ctx, channel, topic) })
 }
 
 // ReadMessage reads a message as it is now.

@@ -162,6 +162,15 @@ func TestConformance(t *testing.T) {
 			}
 			return out, err
 		}
+		h.Topic = func(ctx context.Context, ch bot.ChannelRef) (string, error) {
+			v, err := b.state(ctx, sam)
+			for _, c := range v.Channels {
+				if c.Ref == ch {
+					return c.Topic, err
+				}
+			}
+			return "", fmt.Errorf("no channel %s: %w", ch, err)
+		}
 		h.Say = func(ctx context.Context, who bot.UserRef, thread bot.MessageRef, text string) (bot.MessageRef, error) {
 			ans, err := b.do(ctx, "message", webchat.Ask{As: who, Channel: h.Channel, Thread: thread, Text: text})
 			if err != nil || ans.Ref != "" {

@@ -93,6 +93,7 @@ type channel struct {
 	Ref     bot.ChannelRef `json:"ref"`
 	Name    string         `json:"name"`
 	Purpose string         `json:"purpose,omitempty"`
+	Topic   string         `json:"topic,omitempty"`
 	Private bool           `json:"private,omitempty"`
 	Changed int64          `json:"changed"`
 }

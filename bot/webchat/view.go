@@ -27,6 +27,7 @@ type ViewChannel struct {
 	Ref     bot.ChannelRef `json:"ref"`
 	Name    string         `json:"name"`
 	Purpose string         `json:"purpose,omitempty"`
+	Topic   string         `json:"topic,omitempty"`
 	Private bool           `json:"private,omitempty"`
 }
 
@@ -105,7 +106,7 @@ func (a *Adapter) sinceLocked(cursor string) (int64, bool) {
 }
 
 func viewChannel(c *channel) ViewChannel {
-	return ViewChannel{Ref: c.Ref, Name: c.Name, Purpose: c.Purpose, Private: c.Private}
+	return ViewChannel{Ref: c.Ref, Name: c.Name, Purpose: c.Purpose, Topic: c.Topic, Private: c.Private}
 }
 
 func view(m *message) ViewMessage {

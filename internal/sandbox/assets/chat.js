@@ -194,7 +194,7 @@ function go(ref) {
 function render() {
   const c = channelOf(channel);
   $("room-name").textContent = c ? "#" + c.name : "";
-  $("room-purpose").textContent = c?.purpose || "";
+  $("room-purpose").textContent = c?.topic || c?.purpose || "";
   boxes.main.label(c ? (matchMedia("(max-width: 520px)").matches ? "Message, or / for commands" : `Message #${c.name}, or / for commands`) : "Message");
   $("to-end").hidden = true;
   renderLog();
