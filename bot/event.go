@@ -80,9 +80,11 @@ type User struct {
 }
 
 // Named is a person, a channel or a group that a text names. Text is how it
-// stands there: "@Ada". The ref of what it is is set, and no other.
+// stands there: "@Ada"; Name is the name that people see, where that is another.
+// The ref of what it is is set, and no other.
 type Named struct {
 	Text    string     `json:"text"`
+	Name    string     `json:"name,omitempty"`
 	User    UserRef    `json:"user,omitempty"`
 	Channel ChannelRef `json:"channel,omitempty"`
 	Group   GroupRef   `json:"group,omitempty"`

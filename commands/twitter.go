@@ -111,15 +111,23 @@ func unauthorize(c *call) error {
 	if acc.State == accounts.Unauthorized {
 		return refuse("@%s is disconnected already.", acc.Handle)
 	}
+	open, err := c.openIn(acc)
+	if err != nil {
+		return err
+	}
+	steps := [][]bot.Span{
+		{bot.Plain("Timeline entries and workflows are no longer posted as @" + acc.Handle + ".")},
+		{bot.Plain("Direct messages and mentions to it no longer reach your agents until it is connected again.")},
+		{bot.Plain("What still waits to go out stays here until the account is connected again or somebody discards it.")},
+	}
+	if open != "" {
+		steps = append(steps, []bot.Span{bot.Plain(open)})
+	}
 	return c.reply(bot.Message{
 		Text: "Disconnect @" + acc.Handle + "?",
 		Blocks: []bot.Block{
-			bot.Para(bot.Bold("Disconnect @"+acc.Handle+"?"), bot.Plain(" These stop at once:")),
-			bot.Steps(
-				[]bot.Span{bot.Plain("Timeline entries and workflows are no longer posted as @" + acc.Handle + ".")},
-				[]bot.Span{bot.Plain("Direct messages and mentions to it no longer reach your agents.")},
-				[]bot.Span{bot.Plain("What still waits to go out stays here until the account is connected again or somebody discards it.")},
-			),
+			bot.Para(bot.Bold("Disconnect @"+acc.Handle+"?"), bot.Plain(" What happens at once:")),
+			bot.Steps(steps...),
 			bot.Para(bot.Plain("Perch gives its access back at X and forgets its keys. What is already on X stays there.")),
 			bot.Actions(
 				bot.Button{ID: btnDisconnect, Label: "Disconnect @" + acc.Handle, Value: acc.ID, Style: bot.ButtonDanger},
@@ -127,6 +135,16 @@ func unauthorize(c *call) error {
 			),
 		},
 	})
+}
+
+// openIn says what becomes of an account's open conversations once it is
+// disconnected, nothing where there are none.
+func (c *call) openIn(acc accounts.Account) (string, error) {
+	n, err := c.Desk.OpenOf(c.tx, acc.ID)
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return "Its " + count(n, "open conversation") + " can be read and closed here as before. An answer there waits like all else, and its author is told.", nil
 }
 
 func disconnect(c *call) error {
@@ -140,10 +158,14 @@ func disconnect(c *call) error {
 	if acc.State == accounts.Unauthorized {
 		return refuse("@%s is disconnected already.", acc.Handle)
 	}
+	open, err := c.openIn(acc)
+	if err != nil {
+		return err
+	}
 	if _, err := c.Accounts.Unauthorize(c.tx, acc.ID, string(c.ev.User.Ref)); err != nil {
 		return err
 	}
-	return c.reply(text("@" + acc.Handle + " is disconnected. Connect it again any time: /twitter authorize"))
+	return c.reply(text("@" + acc.Handle + " is disconnected. Connect it again any time: /twitter authorize\n" + open))
 }
 
 func setDefault(c *call) error {

@@ -322,6 +322,17 @@ func (d *Desk) List(tx store.Tx, s State, limit int) ([]Conversation, error) {
 	return store.Collect(conversations().By(tx, "state", store.Key(string(s)), store.Range{Limit: limit}))
 }
 
+// OpenOf counts the open conversations of an X account.
+func (d *Desk) OpenOf(tx store.Tx, account string) (n int, err error) {
+	for _, err := range conversations().By(tx, "open", store.Key(account), store.Range{}) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 // Owned returns the open conversations of a person.
 func (d *Desk) Owned(tx store.Tx, user bot.UserRef) ([]Conversation, error) {
 	return store.Collect(conversations().By(tx, "owner", store.Key(string(user)), store.Range{}))

@@ -176,7 +176,7 @@ func (d decoder) names(m message) (out []bot.Named) {
 		case x.Type == "team" || x.ID == "all" || x.ID == "here":
 			n.Group = bot.GroupRef(Platform + ":" + x.ID)
 		default:
-			n.User = userRef(x.ID)
+			n.User, n.Name = userRef(x.ID), strings.TrimSpace(x.Name)
 		}
 		out = append(out, n)
 	}
