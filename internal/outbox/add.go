@@ -46,11 +46,6 @@ func (o *Outbox) Add(tx store.Tx, a Action) (Action, bool, error) {
 	if err := o.change(tx, nil, &rec); err != nil {
 		return Action{}, false, err
 	}
-	if r := o.runner.Load(); r != nil {
-		if rec, err = r.claimAdded(tx, rec); err != nil {
-			return Action{}, false, err
-		}
-	}
 	return rec.Action, true, nil
 }
 

@@ -24,7 +24,7 @@ func (r *runner) work(sc scope, rec record) {
 		r.lookUp(sc, rec)
 		return
 	}
-	claimed, ok := r.claim(sc, rec)
+	claimed, ok := r.take(sc, rec)
 	if !ok {
 		r.leave(rec.ID)
 		return
@@ -44,9 +44,9 @@ func (r *runner) carryOut(sc scope, claimed record) {
 	}
 }
 
-// claim stores that rec is being attempted, after its executor looked around if
+// take stores that rec is being attempted, after its executor looked around if
 // it is one that does.
-func (r *runner) claim(sc scope, rec record) (claimed record, ok bool) {
+func (r *runner) take(sc scope, rec record) (claimed record, ok bool) {
 	var armed json.RawMessage
 	armer, looks := r.kinds[rec.Kind].(Armer)
 	if looks {
@@ -97,24 +97,35 @@ func compact(j json.RawMessage) []byte {
 
 // claimIn makes old, if it can go out now, this instance's attempt.
 func (r *runner) claimIn(tx store.Tx, old record, armed json.RawMessage) (rec record, ok bool, err error) {
-	if old.State != Queued || old.Waits || old.Order != "" && !old.Head || old.NotBefore.After(now()) || !r.leased() {
-		return record{}, false, nil
-	}
-	if held, err := r.holdsOn(tx, old.Lanes); err != nil || len(held) > 0 {
+	if ok, err := r.claimable(tx, &old); err != nil || !ok {
 		return record{}, false, err
 	}
 	if isLate(&old) {
 		return record{}, false, r.failLate(tx, &old)
 	}
 	rec = old
-	rec.State, rec.Owner, rec.Armed = Attempting, r.opt.Owner, armed
-	rec.Attempts++
-	rec.Try++
-	rec.Failure, rec.NotBefore = nil, time.Time{}
+	r.claim(&rec, armed)
 	if err := r.change(tx, &old, &rec); err != nil {
 		return record{}, false, err
 	}
 	return rec, true, nil
+}
+
+// claimable reports whether an action can go out now.
+func (r *runner) claimable(tx store.Tx, rec *record) (bool, error) {
+	if rec.State != Queued || rec.Waits || rec.Order != "" && !rec.Head || rec.NotBefore.After(now()) || !r.leased() {
+		return false, nil
+	}
+	held, err := r.holdsOn(tx, rec.Lanes)
+	return err == nil && len(held) == 0, err
+}
+
+// claim makes rec this instance's attempt. It is not stored yet.
+func (r *runner) claim(rec *record, armed json.RawMessage) {
+	rec.State, rec.Owner, rec.Armed = Attempting, r.opt.Owner, armed
+	rec.Attempts++
+	rec.Try++
+	rec.Failure, rec.NotBefore = nil, time.Time{}
 }
 
 // attempt makes the call and stores its outcome. With chain, the next of the

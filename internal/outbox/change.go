@@ -26,6 +26,10 @@ func (o *Outbox) change(tx store.Tx, old, rec *record) error {
 			return err
 		}
 	}
+	claimed, err := o.claimAdded(tx, old, rec)
+	if err != nil {
+		return err
+	}
 	if !rec.inOrder() {
 		rec.Head = false
 	}
@@ -42,17 +46,24 @@ func (o *Outbox) change(tx store.Tx, old, rec *record) error {
 			return err
 		}
 	}
-	tx.OnCommit(o.wake)
-
-	was, same := State(""), false
-	if old != nil {
-		was = old.State
-		same = was == rec.State && old.Stuck == rec.Stuck && code(old.Failure) == code(rec.Failure)
+	if rec.State == Queued || rec.State == Unknown || rec.Order != "" {
+		tx.OnCommit(o.wake) // it, or the next of its Order, may be due
 	}
-	if same {
+	switch {
+	case claimed: // two changes in one
+		queued := *rec
+		queued.State = Queued
+		if err := o.tell(tx, "", &queued); err != nil {
+			return err
+		}
+		return o.tell(tx, Queued, rec)
+	case old == nil:
+		return o.tell(tx, "", rec)
+	case old.State == rec.State && old.Stuck == rec.Stuck && code(old.Failure) == code(rec.Failure):
 		return nil
+	default:
+		return o.tell(tx, old.State, rec)
 	}
-	return o.tell(tx, was, rec)
 }
 
 // quietTx is a transaction whose changes the hooks don't hear of: the last

@@ -2,25 +2,30 @@ package outbox
 
 import "github.com/perch-chat/perch/store"
 
-// claimAdded claims an action in the transaction that adds it, if it can go out
-// at once and nothing is to be looked at first. That spares it a transaction of
-// its own: most of what a chat is told is told at once. Whatever stands in the
-// way, the action is queued like any other.
+// claimAdded claims an action that is being added, if it can go out at once and
+// nothing is to be looked at first: rec then is what is attempted after the
+// commit. That spares it a transaction of its own: most of what a chat is told
+// is told at once. Whatever stands in the way, the action is queued like any
+// other.
 //
 // What replaces an older one (Slot) is left to wait its turn: the next may
 // replace it in turn.
-func (r *runner) claimAdded(tx store.Tx, rec record) (record, error) {
+func (o *Outbox) claimAdded(tx store.Tx, old, rec *record) (bool, error) {
+	r := o.runner.Load()
+	if r == nil || old != nil || rec.State != Queued || rec.Slot != "" {
+		return false, nil
+	}
 	ex := r.kinds[rec.Kind]
-	if _, looks := ex.(Armer); looks || ex == nil || rec.Slot != "" || rec.State != Queued || !r.reserve(rec.Lanes) {
-		return rec, nil
+	if _, looks := ex.(Armer); looks || ex == nil {
+		return false, nil
 	}
-	claimed, ok, err := r.claimIn(tx, rec, nil)
-	if err != nil || !ok {
-		r.unreserve()
-		return rec, err
+	ok, err := r.claimable(tx, rec)
+	if err != nil || !ok || isLate(rec) || !r.reserve(rec.Lanes) {
+		return false, err
 	}
-	tx.OnCommit(func() { r.launch(claimed) })
-	return claimed, nil
+	r.claim(rec, nil)
+	tx.OnCommit(func() { r.launch(*rec) })
+	return true, nil
 }
 
 // reserve takes a place for an action that is being claimed, if there is one.
@@ -28,16 +33,11 @@ func (r *runner) reserve(lanes []string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended || r.sc.run.Err() != nil || len(r.flights)+r.claims >= r.opt.Workers || !r.within(lanes) {
+		r.refused = true
 		return false
 	}
 	r.claims++
 	return true
-}
-
-func (r *runner) unreserve() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.claims = max(r.claims-1, 0)
 }
 
 // launch attempts what claimAdded claimed, now that it is stored. After the end

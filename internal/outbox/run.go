@@ -89,6 +89,7 @@ type runner struct {
 
 	mu       sync.Mutex
 	ended    bool
+	refused  bool                 // something may have gone out but for what is under way
 	claims   int                  // of claimAdded, of which nobody knows yet if they are stored
 	flights  map[string]*flight   // by action
 	delayed  map[string]time.Time // actions that the store or a hook refused, or that nobody here can do
@@ -168,6 +169,7 @@ func (r *runner) dispatch(ctx context.Context, sc scope) {
 func (r *runner) pass(ctx context.Context, sc scope) (next time.Time, err error) {
 	free := r.free()
 	if free <= 0 || !r.leased() {
+		r.refuse()
 		return time.Time{}, nil // the end of an attempt wakes
 	}
 	var found due
@@ -184,7 +186,11 @@ func (r *runner) pass(ctx context.Context, sc scope) (next time.Time, err error)
 	r.mu.Lock()
 	r.claims = 0 // those of transactions that were undone
 	r.mu.Unlock()
-	for _, rec := range found.pick(r.next()) {
+	picked := found.pick(r.next())
+	if len(picked) == free {
+		r.refuse() // there may be more
+	}
+	for _, rec := range picked {
 		if !r.board(&rec) {
 			continue
 		}
@@ -239,7 +245,18 @@ func (r *runner) flying() int {
 func (r *runner) skip(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.flights[id] != nil || !r.delayed[id].IsZero()
+	if r.flights[id] != nil {
+		r.refused = true
+		return true
+	}
+	return !r.delayed[id].IsZero()
+}
+
+// refuse notes that the end of an attempt makes room for something.
+func (r *runner) refuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = true
 }
 
 // delay has an action left alone for a while: trying at once would go wrong again.
@@ -253,7 +270,11 @@ func (r *runner) delay(id string, d time.Duration) {
 func (r *runner) board(rec *record) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.flights[rec.ID] != nil || len(r.flights) >= r.opt.Workers || !r.within(rec.Lanes) {
+	if r.flights[rec.ID] != nil {
+		return false
+	}
+	if len(r.flights) >= r.opt.Workers || !r.within(rec.Lanes) {
+		r.refused = true
 		return false
 	}
 	r.enter(rec)
@@ -301,8 +322,12 @@ func (r *runner) leave(id string) {
 			}
 		}
 	}
+	wake := r.refused
+	r.refused = false
 	r.mu.Unlock()
-	r.wake()
+	if wake {
+		r.wake()
+	}
 }
 
 // heed takes the services at their word on how many more calls they take. What
