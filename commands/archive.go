@@ -130,5 +130,8 @@ func (r *Router) back(tx store.Tx, ch bot.ChannelRef) error {
 	if err != nil {
 		return err
 	}
+	if err := r.topic(tx, inc, m); err != nil {
+		return err
+	}
 	return r.announce(tx, inc, m)
 }

@@ -103,6 +103,9 @@ func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error 
 		if err := r.announce(tx, now, m); err != nil || m.Archived {
 			return err
 		}
+		if err := r.topic(tx, now, m); err != nil {
+			return err
+		}
 	}
 	if now.Channel == "" && was.ID == "" {
 		// Declared outside of chat: it is announced where incidents are.

@@ -52,6 +52,7 @@ func (o *outside) further(a outbox.Action) (any, error) {
 		RefOf    string         `json:"ref_of"`
 		Emoji    string         `json:"emoji"`
 		On       bool           `json:"on"`
+		Topic    string         `json:"topic"`
 	}
 	if err := json.Unmarshal(a.Payload, &p); err != nil {
 		return nil, err
@@ -84,6 +85,8 @@ func (o *outside) further(a outbox.Action) (any, error) {
 		note("invited %v to %s", p.Users, p.Channel)
 	case bot.KindArchive:
 		note("archived %s", p.Channel)
+	case bot.KindTopic:
+		note("topic of %s: %s", p.Channel, p.Topic)
 	case bot.KindHome:
 		o.homes[p.User] = p.Page
 		note("home of %s", p.User)
@@ -105,7 +108,7 @@ func (o *outside) further(a outbox.Action) (any, error) {
 
 // further are the kinds that outside.further carries out.
 func further() []string {
-	return []string{bot.KindChannel, bot.KindInspect, bot.KindPin, bot.KindInvite, bot.KindArchive, bot.KindHome, bot.KindReact, bot.KindRead}
+	return []string{bot.KindChannel, bot.KindInspect, bot.KindPin, bot.KindInvite, bot.KindArchive, bot.KindHome, bot.KindReact, bot.KindRead, bot.KindTopic}
 }
 
 func (o *outside) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {

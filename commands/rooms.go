@@ -22,6 +22,7 @@ type room struct {
 	Channel  string `json:"channel,omitempty"` // once it is made
 	Archived bool   `json:"archived,omitempty"`
 	By       string `json:"by,omitempty"` // who asked for it, or to archive it
+	Topic    string `json:"topic,omitempty"`
 }
 
 var rooms = store.Table[room]{

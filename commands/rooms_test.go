@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
@@ -90,6 +91,59 @@ func TestRoom(t *testing.T) {
 		has(t, "room", w.last(made), "And again")
 		hasNot(t, "announcement", w.channel(incidents), "(archived)")
 	}, withRooms)
+}
+
+// What stands at the head of an incident's channel is how the incident is.
+func TestRoomTopic(t *testing.T) {
+	_, rio, _, _ := people()
+	const made = "topic of webchat:R_inc-1-slow: "
+	sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) {
+		topics := func(want ...string) {
+			t.Helper()
+			<-time.After(5 * time.Second)
+			synctest.Wait()
+			got := w.didWhat("topic of ")
+			if len(got) != len(want) {
+				t.Fatalf("the topics were %q, want %q", got, want)
+			}
+			for i := range want {
+				if !strings.HasPrefix(got[i], made+want[i]) || !strings.HasSuffix(got[i], "/incidents/INC-1") {
+					t.Errorf("topic %q, want %q and the address", got[i], want[i])
+				}
+			}
+		}
+		w.say(rio, "/incident new Slow")
+		topics("🔴 started · severity not known · INC-1: Slow")
+		w.say(rio, "/timeline add It is the cache", inChannel("webchat:R_inc-1-slow"))
+		topics("🔴 started · severity not known · INC-1: Slow") // nothing of it has changed
+		w.update(func(tx store.Tx) error {                     // both at once are one change
+			if _, err := w.inc.SetSeverity(tx, "INC-1", incident.Sev2, incident.Person{}); err != nil {
+				return err
+			}
+			_, err := w.inc.SetStatus(tx, "INC-1", incident.Mitigated, incident.Person{}, "")
+			return err
+		})
+		topics("🔴 started", "🟡 mitigated · sev2 · INC-1: Slow")
+		w.say(rio, "/incident resolve", inChannel("webchat:R_inc-1-slow"))
+		topics("🔴 started", "🟡 mitigated", "✅ resolved · sev2 · INC-1: Slow")
+		w.say(rio, "/incident archive", inChannel("webchat:R_inc-1-slow"))
+		w.press(rio, btnArchive)
+		w.update(func(tx store.Tx) error {
+			_, err := w.inc.SetSeverity(tx, "INC-1", incident.Sev1, incident.Person{})
+			return err
+		})
+		topics("🔴 started", "🟡 mitigated", "✅ resolved") // nobody can change it there
+		w.say(rio, "/timeline list", inChannel("webchat:R_inc-1-slow"))
+		topics("🔴 started", "🟡 mitigated", "✅ resolved", "✅ resolved · sev1")
+	}, withRooms)
+	sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) { // where others work, nothing is changed
+		w.say(rio, "/incident new Slow")
+		w.say(rio, "/incident resolve INC-1")
+		<-time.After(5 * time.Second)
+		if got := w.didWhat("topic of "); len(got) != 0 {
+			t.Errorf("%q", got)
+		}
+	})
 }
 
 // Nobody but those inside learns of a private incident.

@@ -14,6 +14,8 @@ func silent(kind string) string {
 		return "The signs on messages (⏳ ✅ ⚠)"
 	case bot.KindEdit:
 		return "Keeping messages current"
+	case bot.KindTopic:
+		return "The topics of incidents' channels"
 	case bot.KindRead, bot.KindHistory:
 		return "Reading messages"
 	}

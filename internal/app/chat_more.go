@@ -26,6 +26,7 @@ func (c *chats) registerMore() {
 	c.registerPaced(bot.KindInspect, repeatable(c.inspect))
 	c.registerPaced(bot.KindInvite, repeatable(c.invite))
 	c.registerPaced(bot.KindArchive, repeatable(c.archive))
+	c.registerPaced(bot.KindTopic, repeatable(c.topic))
 	c.registerPaced(bot.KindEnter, enter{c, c.recheck})
 	c.registerPaced(bot.KindLeave, repeatable(c.leave))
 }
@@ -167,6 +168,14 @@ func (c *chats) archive(ctx context.Context, x bot.Archive) (any, error) {
 		return nil, err
 	}
 	return struct{}{}, ar.Archive(ctx, x.Channel)
+}
+
+func (c *chats) topic(ctx context.Context, x bot.Topic) (any, error) {
+	to, err := able[bot.Topicer](c, string(x.Channel), "set the topics of channels")
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, to.SetTopic(ctx, x.Channel, x.Topic)
 }
 
 // resolveChannel turns the key of a chat.channel action into its channel.

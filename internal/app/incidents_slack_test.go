@@ -109,6 +109,14 @@ func TestIncidentsOverSlack(t *testing.T) {
 		return struct{}{}, slices.Contains(o.slack.Members(room), "U0RIO")
 	})
 	o.reads(o.incidents, "", "INC-1: Signals fail near Oakham")
+	topic := func(want string) {
+		t.Helper()
+		await(o, "topic "+want, func() (struct{}, bool) {
+			got, _ := o.slack.Topic(room)
+			return struct{}{}, strings.HasPrefix(got, want)
+		})
+	}
+	topic("🔴 started · sev2 · INC-1: Signals fail near Oakham · ")
 
 	// An emoji adds a message without a word, and takes it back.
 	if err := o.slack.Join("sam", room, "rio"); err != nil {
