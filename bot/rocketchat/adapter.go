@@ -405,7 +405,7 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 // reactions are those that were set or taken back since the message was last
 // seen: the server tells what there is, not what somebody did.
 func (a *Adapter) reactions(m message, kind string) []bot.Event {
-	if kind == "l" || messageRef(m.Room, m.ID) == "" {
+	if kind == "l" || m.System == systemGone || messageRef(m.Room, m.ID) == "" {
 		return nil
 	}
 	var now []string

@@ -89,9 +89,22 @@ type message struct {
 		Title string `json:"title"`
 		Type  string `json:"type"`
 	} `json:"attachments"`
-	Reactions map[string]struct {
-		Usernames []string `json:"usernames"`
-	} `json:"reactions"`
+	Reactions reactions `json:"reactions"`
+}
+
+// reactions are who reacted, by emoji. The server writes an empty list in place
+// of none when it marks a message as deleted.
+type reactions map[string]struct {
+	Usernames []string `json:"usernames"`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *reactions) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		return nil
+	}
+	type plain reactions
+	return json.Unmarshal(b, (*plain)(r))
 }
 
 // mentioned is whom a message names: a person, a team, or all that are there.
@@ -191,6 +204,9 @@ func (d decoder) names(m message) (out []bot.Named) {
 // events reads a message. The same message comes again for an edit, the preview
 // of a link, a reaction: its events have the IDs that they had before.
 func (d decoder) events(m message, kind string) []bot.Event {
+	if m.System == systemGone {
+		return d.gone(m)
+	}
 	if kind == "l" {
 		return d.live(m)
 	}
@@ -222,6 +238,27 @@ func (d decoder) events(m message, kind string) []bot.Event {
 		out = append(out, e)
 	}
 	return out
+}
+
+// systemGone is the kind of what stays of a message that was deleted, where the
+// workspace shows that, or where there is a thread.
+const systemGone = "rm"
+
+// gone reads what stays of a deleted message. Its ID is that of a deletion
+// without a trace.
+func (d decoder) gone(m message) []bot.Event {
+	ref := messageRef(m.Room, m.ID)
+	if m.Token != "" || m.Hidden || m.Private || ref == "" {
+		return nil
+	}
+	ev := bot.Event{
+		ID: "del:" + m.Room + ":" + m.ID, Platform: Platform, Kind: bot.EventMessageDeleted, At: m.Edited.Time, User: m.Editor.user(),
+		Channel: roomRef(m.Room), Message: ref,
+	}
+	if m.Thread != "" {
+		ev.Thread = messageRef(m.Room, m.Thread)
+	}
+	return []bot.Event{ev}
 }
 
 // orders are the commands that may be written with an exclamation mark, for

@@ -5,6 +5,11 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
 )
 
 // A customer who has a room costs nothing of what the server allows of the
@@ -36,4 +41,69 @@ func TestPublicCallsSayWhoTheBotIs(t *testing.T) {
 			t.Errorf("%s: %d", c.Route, c.Status)
 		}
 	}
+}
+
+// TestDeletionsThatShow shows that a deletion is noticed where the workspace
+// shows that there was a message, as it does for all that have a thread.
+func TestDeletionsThatShow(t *testing.T) {
+	s := newService(t)
+	_, rid := s.enter(t, s.customer(1))
+	say := func(who, room, thread, text string) string {
+		id, err := s.Say(rcfake.Says{Who: who, Room: room, Thread: thread, Text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	root := say("ada", s.room, "", "a card")
+	say("rio", s.room, root, "a reply")
+	answer := say("sam", rid, "", "an answer")
+	missed := say("sam", rid, "", "another")
+	s.sink.await(t, "what was said", func() bool { return len(s.sink.of(bot.EventMessage)) == 4 })
+	s.Set("Message_ShowDeletedStatus", true)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.workspace.Delete("ada", s.room, root))
+	must(s.workspace.Delete("sam", rid, answer))
+	s.sink.await(t, "two deletions", func() bool { return len(s.sink.of(bot.EventMessageDeleted)) == 2 })
+	s.stop()
+	must(s.workspace.Delete("sam", rid, missed))
+	s.start(t)
+	s.sink.await(t, "the missed deletion", func() bool { return len(s.sink.of(bot.EventMessageDeleted)) == 3 })
+	var got []string
+	for _, ev := range s.sink.of(bot.EventMessageDeleted, bot.EventMessageEdited, bot.EventUndecoded) {
+		got = append(got, string(ev.Kind)+" "+string(ev.User.Ref)+" "+string(ev.Message))
+	}
+	want := []string{
+		"message_deleted " + prefix + "Uada " + prefix + s.room + ":" + root,
+		"message_deleted " + prefix + "Usam " + prefix + rid + ":" + answer,
+		"message_deleted " + prefix + "Usam " + prefix + rid + ":" + missed,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// TestUnreadableInARoom shows that a message that can't be read does not keep
+// the others in its room from being read.
+func TestUnreadableInARoom(t *testing.T) {
+	s := newService(t)
+	_, rid := s.enter(t, s.customer(1))
+	s.stop()
+	s.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Times: -1, Status: http.StatusOK, Body: `{"success":true,"result":{"deleted":[],"updated":[
+		{"_id":7,"rid":[]},
+		{"_id":"m1","rid":"` + rid + `","msg":"hello","ts":"2026-11-22T08:00:00Z","u":{"_id":"Usam","username":"sam"}}]}}`})
+	s.start(t)
+	s.sink.await(t, "the message beside it", func() bool {
+		for _, ev := range s.sink.of(bot.EventMessage) {
+			if ev.Text == "hello" {
+				return true
+			}
+		}
+		return false
+	})
 }

@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -118,7 +119,7 @@ func (a *Adapter) catchUp(ctx context.Context, sink bot.Sink, since time.Time) e
 func (a *Adapter) sync(ctx context.Context, rid string, since time.Time) (updated []message, deleted []string, err error) {
 	var out struct {
 		Result struct {
-			Updated []message `json:"updated"`
+			Updated []json.RawMessage `json:"updated"`
 			Deleted []struct {
 				ID string `json:"_id"`
 			} `json:"deleted"`
@@ -128,13 +129,22 @@ func (a *Adapter) sync(ctx context.Context, rid string, since time.Time) (update
 	if err := a.rest.call(ctx, request{route: "GET chat.syncMessages", query: q}, &out); err != nil {
 		return nil, nil, err
 	}
-	slices.SortFunc(out.Result.Updated, func(x, y message) int { return x.At.Compare(y.At.Time) })
+	for _, raw := range out.Result.Updated {
+		var m message
+		if err := json.Unmarshal(raw, &m); err != nil {
+			// One that can't be read must not keep the others from us.
+			a.log.WarnContext(ctx, "a message in a room can't be read", "room", rid, "err", err)
+			continue
+		}
+		updated = append(updated, m)
+	}
+	slices.SortFunc(updated, func(x, y message) int { return x.At.Compare(y.At.Time) })
 	for _, g := range out.Result.Deleted {
 		if messageRef(rid, g.ID) != "" {
 			deleted = append(deleted, g.ID)
 		}
 	}
-	return out.Result.Updated, deleted, nil
+	return updated, deleted, nil
 }
 
 // History reads a thread. See [bot.Historian].
@@ -161,7 +171,7 @@ func (a *Adapter) History(ctx context.Context, thread bot.MessageRef, after time
 	var out []bot.Event
 	for _, m := range updated {
 		if root == roomMark {
-			out = append(out, (decoder{me}).live(m)...)
+			out = append(out, (decoder{me}).events(m, "l")...)
 			continue
 		}
 		if m.Thread != root {

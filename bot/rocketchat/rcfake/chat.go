@@ -228,12 +228,20 @@ func deleteMessage(c *call) (obj, *failure) {
 	if f != nil {
 		return nil, f
 	}
-	c.drop(r, m)
-	return obj{"_id": m.id, "ts": strconv.FormatInt(c.now().UnixMilli(), 10)}, nil
+	c.drop(r, m, c.user.ref())
+	return obj{"_id": m.id, "ts": strconv.FormatInt(c.now().UnixMilli(), 10), "message": obj{"_id": m.id, "rid": r.id, "u": m.user}}, nil
 }
 
-// drop deletes a message. The lock is held.
-func (s *Server) drop(r *room, m *message) {
+// drop deletes a message. Where the workspace shows that there was one, and for
+// all that have a thread, something empty of its own kind stays. The lock is held.
+func (s *Server) drop(r *room, m *message, by obj) {
+	show, _ := s.st.settings["Message_ShowDeletedStatus"].(bool)
+	if show || slices.ContainsFunc(r.msgs, func(x *message) bool { return x.tmid == m.id }) {
+		m.t, m.msg, m.attachments, m.blocks, m.reactions = "rm", "", nil, nil, nil
+		m.edited, m.editor = s.now(), by
+		s.touched(r, m)
+		return
+	}
 	r.msgs = slices.DeleteFunc(r.msgs, func(x *message) bool { return x == m })
 	r.gone = append(r.gone, obj{"_id": m.id, "_deletedAt": stamp(s.now())})
 	s.notifyRoom(r, "deleteMessage", obj{"_id": m.id})

@@ -214,7 +214,7 @@ func visitorMessage(c *call) (obj, *failure) {
 		if m.token != v.token {
 			return nil, bad("error-action-not-allowed")
 		}
-		c.drop(r, m)
+		c.drop(r, m, m.user)
 		return obj{"message": obj{"_id": m.id, "ts": stamp(c.now())}}, nil
 	}
 	return obj{"message": m.json(false)}, nil

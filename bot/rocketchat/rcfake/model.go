@@ -157,6 +157,9 @@ func (m *message) json(ejson bool) obj {
 		}
 		o["reactions"] = r
 	}
+	if m.t == "rm" {
+		o["attachments"], o["reactions"] = []any{}, []any{} // a list, of all things
+	}
 	maps.Copy(o, m.extra)
 	return o
 }
@@ -179,7 +182,7 @@ func (st *state) init() {
 			"Livechat_accept_chats_with_no_agents": false, "Omnichannel_allow_visitors_to_close_conversation": true,
 			"Livechat_enable_message_character_limit": false, "Livechat_message_character_limit": 0,
 			"Message_AllowUnrecognizedSlashCommand": false, "Message_MaxAllowedSize": 5000,
-			"Message_AllowEditing": true, "Message_AllowDeleting": true,
+			"Message_AllowEditing": true, "Message_AllowDeleting": true, "Message_ShowDeletedStatus": false,
 			"API_Enable_Rate_Limiter": true, "API_Enable_Rate_Limiter_Limit_Calls_Default": 10, "API_Enable_Rate_Limiter_Limit_Time_Default": 60000,
 			"Livechat_Routing_Method": "Auto_Selection",
 		},

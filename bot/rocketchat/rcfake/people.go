@@ -191,12 +191,12 @@ func (s *Server) Edit(username, rid, id, text string) error {
 
 // Delete has a person delete a message.
 func (s *Server) Delete(username, rid, id string) error {
-	return s.act(username, rid, func(_ *user, r *room) error {
+	return s.act(username, rid, func(u *user, r *room) error {
 		m := r.find(id)
 		if m == nil {
 			return errNobody
 		}
-		s.drop(r, m)
+		s.drop(r, m, u.ref())
 		return nil
 	})
 }
