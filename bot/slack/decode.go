@@ -26,6 +26,7 @@ type delivery struct {
 	kind    string
 	id      string // the envelope's; empty in HTTP mode
 	payload json.RawMessage
+	glance  *glance // of an event, if somebody had one already
 }
 
 // errUnknown is a delivery of a kind that was never asked for.
@@ -46,14 +47,14 @@ type decoder struct {
 // decode turns a delivery into events: none if it is nothing to us. Its error
 // means that the delivery can't be read, now or ever.
 func (a *Adapter) decode(ctx context.Context, me identity, d delivery) ([]bot.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := within(ctx, patience)
 	defer cancel()
 	dec := decoder{Adapter: a, ctx: ctx, me: me, now: time.Now().UTC()}
 	var events []bot.Event
 	var err error
 	switch d.kind {
 	case kindEvent:
-		events, err = dec.event(d.payload)
+		events, err = dec.event(d)
 	case kindCommand:
 		events, err = dec.command(d) //nolint:contextcheck // the decoder has it
 	case kindInteraction:
@@ -208,7 +209,7 @@ func (d decoder) command(in delivery) ([]bot.Event, error) {
 	}
 	// Slack wrote names beside the IDs: nobody waits long for better ones.
 	var cancel context.CancelFunc
-	d.ctx, cancel = context.WithTimeout(d.ctx, namesPatience)
+	d.ctx, cancel = within(d.ctx, namesPatience)
 	defer cancel()
 	ev.Text = strings.TrimSpace(plain(c.Text, d.names(&ev)))
 	return []bot.Event{ev}, nil

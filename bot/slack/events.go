@@ -106,20 +106,16 @@ func (d decoder) text(ev *bot.Event, m message) string {
 }
 
 // event reads an event of the Events API.
-func (d decoder) event(raw json.RawMessage) ([]bot.Event, error) {
+func (d decoder) event(in delivery) ([]bot.Event, error) {
+	raw := in.payload
 	// Most of what comes is nothing to us, above all the echo of every message
 	// of our own: as little as possible is read of it.
-	var outer struct {
-		ID    string `json:"event_id"`
-		Team  string `json:"team_id"`
-		Event struct {
-			Type    string `json:"type"`
-			Subtype string `json:"subtype"`
-			Bot     string `json:"bot_id"`
-		} `json:"event"`
-	}
-	if err := json.Unmarshal(raw, &outer); err != nil {
-		return nil, fmt.Errorf("slack: event: %w", err)
+	outer := in.glance
+	if outer == nil {
+		var err error
+		if outer, err = glanceAt(raw); err != nil {
+			return nil, fmt.Errorf("slack: event: %w", err)
+		}
 	}
 	kind := outer.Event
 	if kind.Type == "" || outer.ID == "" {

@@ -83,7 +83,7 @@ func (a *Adapter) serve(w http.ResponseWriter, r *http.Request) {
 	if ok && d.kind == kindLimited {
 		err = a.store(ctx, *sink, limitedGap(d.payload))
 	} else if ok {
-		lane, turn := orderOf(d.kind, d.payload)
+		lane, turn := orderOf(&d)
 		a.turns.take(ctx, func() { err = a.take(ctx, *sink, d) }, lane, turn)()
 	} else {
 		err = a.unread(ctx, *sink, body, errUnknown)

@@ -20,36 +20,54 @@ const turnPatience = 700 * time.Millisecond
 
 // orderOf is what must stay in order with other deliveries: the channel of an
 // event, and the person in a channel. Commands stand for themselves.
-func orderOf(kind string, payload json.RawMessage) (lane, turn string) {
-	switch kind {
+func orderOf(d *delivery) (lane, turn string) {
+	switch d.kind {
 	case kindEvent:
-		return orderOfEvent(payload)
+		g, err := glanceAt(d.payload)
+		if err != nil {
+			return "", ""
+		}
+		d.glance = g
+		return g.order()
 	case kindInteraction:
-		return "", turnOfInteraction(payload)
+		return "", turnOfInteraction(d.payload)
 	}
 	return "", ""
 }
 
-func orderOfEvent(payload json.RawMessage) (lane, turn string) {
-	type by struct {
-		User json.RawMessage `json:"user"` // an ID, or an object in events we don't want
-	}
-	var p struct {
-		Event struct {
-			by
-			Bot     string          `json:"bot_id"`
+// glance is what is read of every event: what it is, and what it must stay in
+// order with.
+type glance struct {
+	ID    string `json:"event_id"`
+	Team  string `json:"team_id"`
+	Event struct {
+		Type    string `json:"type"`
+		Subtype string `json:"subtype"`
+		by
+		Bot     string          `json:"bot_id"`
+		Channel json.RawMessage `json:"channel"`
+		Item    struct {
 			Channel json.RawMessage `json:"channel"`
-			Item    struct {
-				Channel json.RawMessage `json:"channel"`
-			} `json:"item"`
-			Message  by `json:"message"`
-			Previous by `json:"previous_message"`
-		} `json:"event"`
+		} `json:"item"`
+		Message  by `json:"message"`
+		Previous by `json:"previous_message"`
+	} `json:"event"`
+}
+
+type by struct {
+	User json.RawMessage `json:"user"` // an ID, or an object in events we don't want
+}
+
+func glanceAt(payload json.RawMessage) (*glance, error) {
+	var g glance
+	if err := json.Unmarshal(payload, &g); err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return "", ""
-	}
-	e := p.Event
+	return &g, nil
+}
+
+func (g *glance) order() (lane, turn string) {
+	e := &g.Event
 	if lane = string(e.Channel); lane == "" {
 		lane = string(e.Item.Channel)
 	}

@@ -28,7 +28,7 @@ func TestOrderOf(t *testing.T) {
 		{"more nonsense", kindInteraction, `17`, "", ""},
 	}
 	for _, tt := range tests {
-		if l, turn := orderOf(tt.kind, json.RawMessage(tt.payload)); l != tt.lane || turn != tt.turn {
+		if l, turn := orderOf(&delivery{kind: tt.kind, payload: json.RawMessage(tt.payload)}); l != tt.lane || turn != tt.turn {
 			t.Errorf("%s: orderOf = %q, %q, want %q, %q", tt.name, l, turn, tt.lane, tt.turn)
 		}
 	}
@@ -38,7 +38,7 @@ func FuzzOrderOf(f *testing.F) {
 	f.Add(kindEvent, `{"event":{"type":"message","channel":"C1","user":"U1"}}`)
 	f.Add(kindInteraction, `{"user":{"id":"U1"},"channel":{"id":"C1"}}`)
 	f.Fuzz(func(t *testing.T, kind, payload string) {
-		lane, turn := orderOf(kind, json.RawMessage(payload))
+		lane, turn := orderOf(&delivery{kind: kind, payload: json.RawMessage(payload)})
 		if kind != kindEvent && lane != "" || turn != "" && !json.Valid([]byte(payload)) {
 			t.Errorf("orderOf(%s, %s) = %q, %q", kind, payload, lane, turn)
 		}

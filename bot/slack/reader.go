@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/tidwall/gjson"
 )
 
 // envelope is a frame of Socket Mode, as far as it must be understood to be
@@ -17,6 +18,33 @@ type envelope struct {
 	ID      string          `json:"envelope_id"`
 	Reason  string          `json:"reason"`
 	Payload json.RawMessage `json:"payload"`
+}
+
+// openFrame reads the outside of a frame. What is inside the payload is looked at by
+// whoever decodes it: nobody else needs to.
+func openFrame(frame []byte) (envelope, error) {
+	var e envelope
+	all := gjson.ParseBytes(frame)
+	if !all.IsObject() {
+		return e, json.Unmarshal(frame, &e)
+	}
+	all.ForEach(func(key, val gjson.Result) bool {
+		switch key.Str {
+		case "type":
+			e.Type = val.Str
+		case "envelope_id":
+			e.ID = val.Str
+		case "reason":
+			e.Reason = val.Str
+		case "payload":
+			e.Payload = json.RawMessage(val.Raw)
+		}
+		return true
+	})
+	if e.ID == "" && e.Type != "hello" && e.Type != "disconnect" {
+		return e, json.Unmarshal(frame, &e) // which says what is wrong with it
+	}
+	return e, nil
 }
 
 // read reads a socket until it ends, whatever Slack has said of its end. After
@@ -74,8 +102,8 @@ func (s *sockets) drop(sk *socket) {
 // frame handles one frame, whose bytes it may use until it returns. It blocks
 // only while too much is in flight.
 func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
-	var e envelope
-	if err := json.Unmarshal(raw, &e); err != nil {
+	e, err := openFrame(raw)
+	if err != nil {
 		s.strange(run, after, raw, err)
 		return
 	}
@@ -93,8 +121,8 @@ func (s *sockets) frame(run, after context.Context, sk *socket, raw []byte) {
 	}
 	d := delivery{kind: e.Type, id: e.ID, payload: e.Payload}
 	sk.full.Store(true)
-	lane, turn := orderOf(e.Type, e.Payload)
-	err := s.lanes.inTurn(run, lane, turn, func() {
+	lane, turn := orderOf(&d)
+	err = s.lanes.inTurn(run, lane, turn, func() {
 		if err := s.take(after, s.Sink, d); err != nil {
 			s.log.Error("slack delivery not stored and not acknowledged", "kind", d.kind, "err", err)
 			return

@@ -39,6 +39,8 @@ type Item struct {
 	Attempts  int       `json:"attempts,omitempty"` // that failed
 	Failure   string    `json:"failure,omitempty"`  // of the last attempt, for the log and the operator
 	NotBefore time.Time `json:"not_before,omitzero"`
+
+	encoded bool // the body was encoded here and need not be checked
 }
 
 // Handler handles an item. What it changes in tx and the item's removal are one

@@ -249,7 +249,7 @@ func TestFailureBlocksItsThread(t *testing.T) {
 		w.run()
 		synctest.Wait()
 		w.put("a/1", "a/bad", "a/2", "b/1") // a/bad is tried once more, while it is put
-		pass(3 * time.Second) // of about 1 + 2 + 4 s
+		pass(3 * time.Second)               // of about 1 + 2 + 4 s
 		w.wantHandled("a/1", "b/1")
 		pass(10 * time.Second)
 		w.wantHandled("a/1", "b/1", "a/2")

@@ -110,7 +110,7 @@ func (in *Inbox) accept(tx store.Tx, it *Item) (bool, error) {
 	if it.Kind == "" {
 		return false, errors.New("inbox: an item needs a kind")
 	}
-	if !json.Valid(it.Body) {
+	if !it.encoded && !json.Valid(it.Body) {
 		return false, fmt.Errorf("inbox: the body of %s %s is not JSON", it.Kind, it.Key)
 	}
 	t := now()
@@ -192,7 +192,7 @@ func EventItem(platform string, ev bot.Event) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("inbox: encode event: %w", err)
 	}
-	return Item{Key: platform + ":" + ev.ID, Thread: thread(ev), Source: platform, Kind: KindEvent, Body: body}, nil
+	return Item{Key: platform + ":" + ev.ID, Thread: thread(ev), Source: platform, Kind: KindEvent, Body: body, encoded: true}, nil
 }
 
 // thread says what an event is handled in order with: the rest of its thread,
