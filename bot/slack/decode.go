@@ -68,12 +68,6 @@ func (a *Adapter) decode(ctx context.Context, me identity, d delivery) ([]bot.Ev
 	return events, err
 }
 
-// foreign reports whether a person belongs to another company that shares a
-// channel with us. Only our own people may speak for us.
-func (d decoder) foreign(team string) bool {
-	return team != "" && team != d.me.Team && d.me.Enterprise == ""
-}
-
 // person is a user by ID, asking Slack for the name if need be.
 func (d decoder) person(id string) bot.User {
 	e := d.people.get(d.ctx, id)
@@ -199,7 +193,7 @@ func (d decoder) command(in delivery) ([]bot.Event, error) {
 	if c.Command == "" || c.User == "" {
 		return nil, errors.New("slack: command: no command or nobody who gave it")
 	}
-	if d.foreign(c.Team) {
+	if d.foreign(c.User, c.Team) {
 		return nil, nil
 	}
 	ev := bot.Event{

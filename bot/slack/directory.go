@@ -25,6 +25,7 @@ type directory struct {
 type entry struct {
 	name, handle string
 	team         string // the person's
+	enterprise   string // the organization that the person is of, if any
 	bot          bool
 	deleted      bool // the person has left
 	expires      time.Time
@@ -90,7 +91,10 @@ type person struct {
 	Team     string `json:"team_id"`
 	Bot      bool   `json:"is_bot"`
 	Deleted  bool   `json:"deleted"`
-	Profile  struct {
+	Org      struct {
+		ID string `json:"enterprise_id"`
+	} `json:"enterprise_user"`
+	Profile struct {
 		Display string `json:"display_name"`
 		Real    string `json:"real_name"`
 	} `json:"profile"`
@@ -98,7 +102,7 @@ type person struct {
 
 // entry is what is remembered of a person: the name that people see first.
 func (p person) entry() entry {
-	e := entry{handle: p.Name, team: p.Team, bot: p.Bot, deleted: p.Deleted}
+	e := entry{handle: p.Name, team: p.Team, enterprise: p.Org.ID, bot: p.Bot, deleted: p.Deleted}
 	for _, n := range []string{p.Profile.Display, p.Profile.Real, p.RealName, p.Name} {
 		if e.name = strings.TrimSpace(n); e.name != "" {
 			break

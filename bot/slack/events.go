@@ -93,7 +93,7 @@ func (m message) team() string { return orWord(m.UserTeam, orWord(m.SourceTeam, 
 // byPerson reports whether one of our people wrote a message: not a bot, not
 // we, not somebody of another company in a shared channel.
 func (d decoder) byPerson(m message) bool {
-	return m.User != "" && m.User != "USLACKBOT" && m.User != d.me.User && m.Bot == "" && !d.foreign(m.team())
+	return m.User != "" && m.User != "USLACKBOT" && m.User != d.me.User && m.Bot == "" && !d.foreign(m.User, m.team())
 }
 
 // text is what the person wrote. The event is told whom it names.
@@ -292,13 +292,6 @@ func (d decoder) author(m message) bot.User {
 		u.Ref = ""
 	}
 	return u
-}
-
-// outsider reports whether somebody is known to be none of our people: a bot,
-// or of another company that shares a channel. Reactions don't say so themselves.
-func (d decoder) outsider(id string) bool {
-	e := d.people.get(d.ctx, id)
-	return e.bot || d.foreign(e.team)
 }
 
 // home reads app_home_opened. The tab with the messages is no page of ours.

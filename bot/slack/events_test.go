@@ -164,7 +164,7 @@ func TestDecode(t *testing.T) {
 		},
 		{
 			"button that only one person sees", kindInteraction, `{"type":"block_actions","user":{"id":"U5","username":"kim"},"container":{"channel_id":"C1","message_ts":` + ts + `,"is_ephemeral":true},"trigger_id":"1.2.3","actions":[{"action_id":"a","value":"","action_ts":"1700000009.0"}]}`,
-			[]bot.Event{{ID: "block_actions:1.2.3", Kind: bot.EventAction, At: time.Unix(1700000009, 0).UTC(), User: bot.User{Ref: "slack:U5", Name: "kim", Handle: "kim"}, Channel: "slack:C1", Message: "slack:C1:only-1700000000.000100", Action: "a", Trigger: "1.2.3"}},
+			[]bot.Event{{ID: "block_actions:1.2.3", Kind: bot.EventAction, At: time.Unix(1700000009, 0).UTC(), User: bot.User{Ref: "slack:U5", Name: "kim", Handle: "kim"}, Channel: "slack:C1", Message: "slack:C1:only-1700000000.000100", Alone: true, Action: "a", Trigger: "1.2.3"}},
 		},
 		{"button that opened an address", kindInteraction, `{"type":"block_actions","user":{"id":"U5"},"trigger_id":"1.2.3","actions":[{"action_id":"open#x"}]}`, nil},
 		{

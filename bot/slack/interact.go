@@ -96,7 +96,7 @@ func (d decoder) interaction(in delivery) ([]bot.Event, error) {
 	if i.Type == "" || i.User.ID == "" {
 		return nil, fmt.Errorf("slack: interaction %q of nobody", cut(clean(i.Type), 40))
 	}
-	if d.foreign(i.User.Team) {
+	if d.foreign(i.User.ID, i.User.Team) {
 		return nil, nil
 	}
 	ev := bot.Event{

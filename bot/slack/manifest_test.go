@@ -133,7 +133,7 @@ func TestScopesCoverWhatIsUsed(t *testing.T) {
 		"chat.postMessage": {"chat:write", "chat:write.customize"}, "chat.postEphemeral": {"chat:write"}, "chat.update": {"chat:write"}, "chat.delete": {"chat:write"}, "chat.getPermalink": nil,
 		"reactions.add": {"reactions:write"}, "reactions.remove": {"reactions:write"}, "views.open": nil, "auth.test": nil, "apps.connections.open": nil,
 		"conversations.history": {"channels:history", "groups:history", "im:history"}, "conversations.replies": {"channels:history", "groups:history", "im:history"},
-		"conversations.open": {"im:write"}, "conversations.create": {"channels:manage", "groups:write"}, "conversations.setPurpose": {"channels:manage", "groups:write"},
+		"conversations.open": {"im:write"}, "conversations.create": {"channels:manage", "groups:write"}, "conversations.setPurpose": {"channels:manage", "groups:write"}, "conversations.setTopic": {"channels:manage", "groups:write"},
 		"conversations.list": {"channels:read", "groups:read"}, "conversations.info": {"channels:read", "groups:read"}, "conversations.join": {"channels:join"}, "users.info": {"users:read"},
 		"users.list": {"users:read"}, "files.delete": {"files:write"},
 	}

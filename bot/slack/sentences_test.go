@@ -25,6 +25,7 @@ func TestEveryDeclaredErrorHasASentence(t *testing.T) {
 		"conversations.create":         "cannot_create_channel invalid_name invalid_name_maxlength invalid_name_punctuation invalid_name_required invalid_name_specials missing_argument name_taken no_channel restricted_action",
 		"conversations.join":           "channel_is_limited_access is_archived method_not_supported_for_channel_type too_many_members",
 		"conversations.setPurpose":     "too_long user_is_restricted",
+		"conversations.setTopic":       "too_long user_is_restricted",
 		"conversations.invite":         "already_in_channel cant_invite cant_invite_self invitee_cant_see_channel org_user_not_in_team no_permission no_external_invite_permission no_user ura_max_channels user_is_restricted user_not_found external_channel_migrating",
 		"conversations.archive":        "cant_archive_general cant_archive_required already_in_channel restricted_action",
 		"conversations.open":           "app_cannot_join_channel invalid_user_combination user_disabled user_not_visible",

@@ -402,8 +402,12 @@ func page[T any](c *call, all []T, def, most int) (some []T, next string, bad ob
 
 func (s *Server) authTest(c *call) obj {
 	t := c.team
-	return obj{
+	out := obj{
 		"ok": true, "url": "https://" + t.domain + ".slack.com/", "team": t.name, "user": s.st.users[t.botUser].Name,
 		"team_id": t.id, "user_id": t.botUser, "bot_id": t.botID, "is_enterprise_install": false,
 	}
+	if t.enterprise != "" {
+		out["enterprise_id"] = t.enterprise
+	}
+	return out
 }

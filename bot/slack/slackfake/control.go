@@ -30,6 +30,11 @@ func (s *Server) AddUser(u User) string {
 	return u.ID
 }
 
+// SetOrganization puts a workspace into an organization, whose ID begins with E.
+func (s *Server) SetOrganization(teamID, orgID string) {
+	_ = s.do(func() error { s.st.teams[teamID].enterprise = orgID; return nil })
+}
+
 // SetAway changes a person's presence.
 func (s *Server) SetAway(who string, away bool) {
 	_ = s.do(func() error { s.st.users[s.userID(who)].Away = away; return nil })
@@ -251,6 +256,9 @@ func (s *Server) Person(p Says) (ts string, err error) {
 			m.threadTS = parent.ts
 		}
 		m.extra = obj{"client_msg_id": s.nextID("msg-")}
+		if u.Team != ch.team && p.UserTeam == "" {
+			p.UserTeam = u.Team
+		}
 		if p.UserTeam != "" {
 			m.team = p.UserTeam
 			m.extra["user_team"], m.extra["source_team"] = p.UserTeam, p.UserTeam

@@ -46,7 +46,7 @@ func (s *Server) Command(who, channelID, command, text string) *Delivery {
 
 // interaction is what all payloads of kind interactive have. The lock is held.
 func (s *Server) interaction(typ string, u *user, from string) (*Delivery, obj) {
-	t := s.st.teams[u.Team]
+	t := s.hostOf(u)
 	d := &Delivery{Kind: "interactive", TriggerID: s.newTrigger(u, from)}
 	return d, obj{
 		"type": typ, "token": "verification-token", "api_app_id": s.opt.AppID, "trigger_id": d.TriggerID, "team": obj{"id": t.id, "domain": t.domain},
@@ -83,7 +83,7 @@ func (s *Server) Use(who, ts, actionID, blockID, value string) (*Delivery, error
 		return nil, err
 	}
 	d, p := s.interaction("block_actions", u, "")
-	r := &response{team: u.Team, channel: m.channel, user: u.ID, message: m.ts}
+	r := &response{team: s.hostOf(u).id, channel: m.channel, user: u.ID, message: m.ts}
 	if m.only != "" {
 		r.ephemeral = m
 	}
@@ -114,7 +114,7 @@ func (s *Server) visible(u *user, ts string) (*message, *channel) {
 		}
 	}
 	for _, ch := range s.st.channels {
-		if m := ch.find(ts); m != nil && ch.team == u.Team && (ch.member(u.ID) || !ch.private && !ch.im) {
+		if m := ch.find(ts); m != nil && (ch.member(u.ID) || ch.team == u.Team && !ch.private && !ch.im) {
 			return m, ch
 		}
 	}

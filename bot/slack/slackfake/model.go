@@ -39,12 +39,14 @@ type team struct {
 	revoked                                 string // the error its token now gets
 	ended                                   bool   // the token worked, and never will again
 	installs                                int    // new tokens it got since
+	enterprise                              string // the organization it is of
 }
 
 // User is a person, or a bot, of a workspace.
 type User struct {
 	ID       string // made from Name by default
 	Team     string // the first workspace by default
+	Org      string // the organization, by default that of Team
 	Name     string // "ada"
 	RealName string
 	Display  string // shown before RealName, if the person chose one
@@ -276,11 +278,32 @@ func (s *Server) renderUser(u *user) obj {
 	if t := s.st.teams[u.Team]; u.Email != "" && t != nil && slices.Contains(t.scopes, "users:read.email") {
 		p["email"] = u.Email
 	}
-	return obj{
+	o := obj{
 		"id": u.ID, "team_id": u.Team, "name": u.Name, "real_name": real, "deleted": u.Deleted, "tz": "Etc/UTC", "tz_label": "UTC", "tz_offset": 0,
 		"profile": p, "is_admin": u.Admin, "is_owner": false, "is_primary_owner": false, "is_restricted": false, "is_ultra_restricted": false,
 		"is_bot": u.Bot, "is_app_user": false, "updated": u.updated,
 	}
+	if org := s.orgOf(u); org != "" {
+		o["enterprise_user"] = obj{"id": u.ID, "enterprise_id": org, "enterprise_name": org, "is_admin": false, "is_owner": false, "teams": []string{u.Team}}
+	}
+	return o
+}
+
+// orgOf is the organization that a person is of, if any. The lock is held.
+func (s *Server) orgOf(u *user) string {
+	if t := s.st.teams[u.Team]; u.Org == "" && t != nil {
+		return t.enterprise
+	}
+	return u.Org
+}
+
+// hostOf is the workspace in which a person acts: their own or, for somebody
+// from elsewhere in a shared channel, the first. The lock is held.
+func (s *Server) hostOf(u *user) *team {
+	if t := s.st.teams[u.Team]; t != nil {
+		return t
+	}
+	return s.st.teams[s.opt.TeamID]
 }
 
 func (s *Server) renderChannel(c *channel, viewer string) obj {

@@ -16,9 +16,20 @@ func (s *Server) peopleMethods() map[string]method {
 	}
 }
 
+// meets reports whether somebody from elsewhere is in a channel of a workspace.
+// The lock is held.
+func (s *Server) meets(u *user, t *team) bool {
+	for _, ch := range s.st.channels {
+		if ch.team == t.id && ch.member(u.ID) {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *call) userArg() (*user, obj) {
 	u := c.s.st.users[c.str("user")]
-	if u == nil || u.Team != c.team.id {
+	if u == nil || u.Team != c.team.id && !c.s.meets(u, c.team) {
 		return nil, fail("user_not_found")
 	}
 	return u, nil
