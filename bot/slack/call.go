@@ -13,12 +13,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/perch-chat/perch/bot"
 )
 
 const (
 	maxAnswer   = 8 << 20 // bytes read of an answer: a page of a channel's history
-	maxConns    = 64      // kept open for the next call
+	maxConns    = 128     // kept open for the next call
 	callTimeout = 30 * time.Second
 	defaultAPI  = "https://slack.com/api/"
 	userAgent   = "perch-slack/1"
@@ -96,8 +98,12 @@ func (c client) ask(ctx context.Context, token, method string, args url.Values, 
 	if err != nil {
 		return a, err
 	}
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return a, fmt.Errorf("slack: %s: the answer is no JSON: %w", method, err)
+	if out == nil || !unmixed(raw) {
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return a, fmt.Errorf("slack: %s: the answer is no JSON: %w", method, err)
+		}
+	} else {
+		a.OK = true
 	}
 	a.header = header
 	if !a.OK {
@@ -110,6 +116,12 @@ func (c client) ask(ctx context.Context, token, method string, args url.Values, 
 		return a, fmt.Errorf("slack: %s: unexpected answer: %w", method, err)
 	}
 	return a, nil
+}
+
+// unmixed reports whether an answer says no more of the call than that it
+// succeeded, so that what it carries is all there is to decode.
+func unmixed(raw []byte) bool {
+	return gjson.GetBytes(raw, "ok").Type == gjson.True && !gjson.GetBytes(raw, "response_metadata").Exists()
 }
 
 // send posts a body and returns the answer's.

@@ -103,7 +103,7 @@ type App struct {
 
 // attempts is how many actions are carried out at once: most of their time
 // they wait for the network.
-const attempts = 64
+const attempts = 128
 
 // xLadder leaves X time to show what it took: its reads lag behind its writes.
 func xLadder() []time.Duration {
