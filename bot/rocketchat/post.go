@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -197,10 +198,28 @@ func (a *Adapter) FindMessage(ctx context.Context, m bot.Message) (bot.MessageRe
 	return messageRef(rid, id), nil
 }
 
-// Edit changes a message of the bot. The call for it in REST leaves
-// attachments as they are, so it is the method that Rocket.Chat's own clients
-// use. Without a list of previews it would change nothing where the text stays.
+// Edit changes a message of the bot. What one person sees is said anew where
+// it can't be changed: because the workspace allows no editing, or because the
+// person pressed a button by hand that stands on no message of ours. See
+// [bot.Editor].
 func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) error {
+	err := a.edit(ctx, ref, m)
+	if e, refused := errors.AsType[*bot.Error](err); m.Only == "" || !refused || e.Temporary {
+		return err
+	}
+	raw, jerr := json.Marshal(m)
+	if jerr != nil {
+		return err
+	}
+	m.Key = fmt.Sprintf("anew %s %x", ref, sha256.Sum256(raw)) // said once, however often it is tried
+	_, err = a.Post(ctx, m)
+	return err
+}
+
+// edit changes a message. The call for it in REST leaves attachments as they
+// are, so it is the method that Rocket.Chat's own clients use. Without a list of
+// previews it would change nothing where the text stays.
+func (a *Adapter) edit(ctx context.Context, ref bot.MessageRef, m bot.Message) error {
 	rid, id, ok := messageID(ref)
 	if !ok {
 		return gone("message")

@@ -213,7 +213,7 @@ func (s *Server) updateWhole(u *user, params []json.RawMessage) *failure {
 	if m == nil {
 		return meteor("error-action-not-allowed", "Message not found")
 	}
-	if m.user["_id"] != u.ID && !u.is("admin") {
+	if (m.user["_id"] != u.ID || s.st.settings["Message_AllowEditing"] == false) && !u.is("admin") {
 		return meteor("error-action-not-allowed", "Message editing not allowed")
 	}
 	if in.Blocks != nil {

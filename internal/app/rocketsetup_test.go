@@ -1,0 +1,144 @@
+package app_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
+	"github.com/perch-chat/perch/internal/config"
+)
+
+// setupRoom is where the instructions stand.
+func (b *bureau) setupRoom() string {
+	b.t.Helper()
+	var id string
+	b.until("setup room", func() bool {
+		for _, r := range b.rc.Rooms("p") {
+			if r.Name == "omnichannel-twitter-setup" {
+				id = r.ID
+			}
+		}
+		return id != ""
+	})
+	return id
+}
+
+// withAda has Ada, an admin of Perch, in the workspace.
+func withAda(b *bureau) {
+	b.rc.AddUser(rcfake.User{Username: "ada", Name: "Ada"})
+	b.c.Team.Admins, b.c.Channels.Setup = []string{"rocketchat:@ada"}, config.RocketChatSetup
+}
+
+// tells has somebody write to the bot alone, and returns the room.
+func (b *bureau) tells(who, text string) (room string) {
+	b.t.Helper()
+	room = b.rc.DirectRoom(who)
+	if _, err := b.rc.Say(rcfake.Says{Who: who, Room: room, Text: text}); err != nil {
+		b.t.Fatal(err)
+	}
+	return room
+}
+
+// presses has somebody press the button of a room's newest message that has it.
+func (b *bureau) presses(who, room, label string) (address string) {
+	b.t.Helper()
+	b.until("button "+label, func() bool {
+		for _, m := range slices.Backward(b.rc.Messages(room)) {
+			for _, x := range m.Buttons {
+				if x.Text != label {
+					continue
+				}
+				var err error
+				if address, err = b.rc.Press(who, room, m.ID, label); err != nil {
+					b.t.Fatal(err)
+				}
+				return true
+			}
+		}
+		return false
+	})
+	return address
+}
+
+// TestOmnichannelSetup is the seed's way from the room of the instructions to an
+// account, and back: who may press what, and who may not by writing the same.
+func TestOmnichannelSetup(t *testing.T) {
+	b := newBureau(t, withAda)
+	setup := b.setupRoom()
+	b.until("members", func() bool {
+		for _, r := range b.rc.Rooms("p") {
+			if r.ID == setup {
+				return slices.Contains(r.Members, "ada") && slices.Contains(r.Members, "twitter.bot") && !slices.Contains(r.Members, "sam")
+			}
+		}
+		return false
+	})
+	m := b.reads(setup, "Connect X (Twitter)")
+	if !strings.Contains(plain(m.Text), "!twitter help") {
+		t.Errorf("the instructions name a command that this workspace keeps to itself: %q", m.Text)
+	}
+	b.reads(setup, "✅ Connected @\u2060larkspur_hq")
+	b.reads(setup, "Perch may")
+	b.until("button for another account", func() bool {
+		for _, x := range b.rc.Messages(setup) {
+			for _, y := range x.Buttons {
+				if y.Text == "Connect another account" {
+					m = x
+					return true
+				}
+			}
+		}
+		return false
+	})
+
+	// Sam writes what Ada's button writes: it is his word, not hers.
+	b.answersNobody("sam", m.Buttons[0].Msg, "Only an admin")
+	b.answersNobody("sam", "twitter unauthorize", "Only an admin")
+	b.answersNobody("sam", "!twitter settings welcome Ha!", "Only an admin")
+	b.answersNobody("sam", "@twitter.bot twitter default @larkspur_hq", "Only an admin")
+	b.presses("ada", setup, "Connect another account")
+	address := b.presses("ada", b.rc.DirectRoom("ada"), "Click here to authorize")
+	if !strings.HasPrefix(address, "http://"+b.public+"/x/start/") {
+		t.Errorf("the link leads to %s", address)
+	}
+
+	// A conversation is open, and an answer is under way, when the account goes.
+	b.writes("1002", "Hello?")
+	rid := b.room(1)
+	b.gets("Welcome!")
+	alone := b.tells("ada", "twitter unauthorize @larkspur_hq")
+	b.reads(alone, "Its 1 open conversation can be read and closed here as before")
+	b.presses("ada", alone, "Disconnect @larkspur_hq")
+	b.reads(setup, "was disconnected")
+	b.until("end of the grant at X", func() bool { return !b.x.Connected("larkspur_hq") })
+	b.answers(rid, "We are on it.")
+	b.reads(rid, "⏳ Not sent yet. @\u2060larkspur_hq is disconnected.")
+
+	// And what waited goes out, in order, once it is back; what the customer
+	// wrote meanwhile arrives.
+	b.writes("1002", "Still there?")
+	b.connect()
+	b.gets("Welcome!", "We are on it.")
+	b.answers(rid, "Done.")
+	b.gets("Welcome!", "We are on it.", "Done.")
+}
+
+// plain is a text without what keeps it from being markup.
+func plain(s string) string { return strings.NewReplacer("\u2060", "", "\\", "").Replace(s) }
+
+// answersNobody has somebody who may not write to the bot alone: they are refused.
+func (b *bureau) answersNobody(who, text, refused string) {
+	b.t.Helper()
+	room := b.rc.DirectRoom(who)
+	before := len(b.rc.Messages(room))
+	b.tells(who, text)
+	b.until("refusal of "+text, func() bool {
+		for _, m := range b.rc.Messages(room)[before:] {
+			if m.Username == "twitter.bot" && strings.Contains(plain(m.Text), refused) {
+				return true
+			}
+		}
+		return false
+	})
+}
