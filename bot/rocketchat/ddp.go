@@ -25,12 +25,14 @@ const (
 	maxQueued   = 4096 // events not taken yet; more mean that the connection is given up
 )
 
-// liveness is how often a connection is pinged, and after how much silence it
-// counts as dead.
-type liveness struct{ every, dead time.Duration }
+// liveness is how often a connection is pinged, after how much silence it
+// counts as dead, and how often rooms are read besides listening.
+type liveness struct{ every, dead, look time.Duration }
 
 // usual is how the real server is watched.
-func usual() liveness { return liveness{every: 10 * time.Second, dead: 25 * time.Second} }
+func usual() liveness {
+	return liveness{every: 10 * time.Second, dead: 25 * time.Second, look: lookEvery}
+}
 
 // errDead ends a connection on which nothing was heard for too long.
 var errDead = errors.New("rocketchat: the realtime connection is dead")

@@ -149,7 +149,9 @@ type room struct {
 	Name     string `json:"name"`
 	Shown    string `json:"fname"`
 	Archived bool   `json:"archived"`
-	Agent    person `json:"servedBy"` // of a customer's
+	Agent    person `json:"servedBy"`   // of a customer's
+	Shared   bool   `json:"federated"`  // with people of other servers
+	People   int    `json:"usersCount"` // who are in it
 }
 
 // decoder turns messages into events.

@@ -8,23 +8,28 @@ import (
 	"github.com/perch-chat/perch/bot"
 )
 
-// whoami asks who the bot is, once.
+// whoami is who the bot is; it is asked if nobody did yet.
 func (a *Adapter) whoami(ctx context.Context) (person, error) {
 	if me := a.self(); me.ID != "" {
 		return me, nil
 	}
+	err := a.meet(ctx)
+	return a.self(), err
+}
+
+// meet asks who the bot is.
+func (a *Adapter) meet(ctx context.Context) error {
 	var me person
 	if err := a.rest.call(ctx, request{route: "GET me"}, &me); err != nil {
-		return person{}, err
+		return err
 	}
 	if me.ID != a.o.UserID {
-		return person{}, &bot.Error{Code: "unauthorized", Message: "The token belongs to another user than chat.rocketchat.user_id."}
+		return &bot.Error{Code: "unauthorized", Message: "The token belongs to another user than chat.rocketchat.user_id."}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.me = me
-	a.people[me.ID] = me
-	return me, nil
+	return nil
 }
 
 func (a *Adapter) self() person {
@@ -36,11 +41,9 @@ func (a *Adapter) self() person {
 func (a *Adapter) remember(r room) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.rooms) >= known {
-		clear(a.rooms)
-	}
 	old := a.rooms[r.ID]
-	r.Name = cmp.Or(r.Name, old.Name)
+	bound(a.rooms)
+	r.Kind, r.Name, r.People = cmp.Or(r.Kind, old.Kind), cmp.Or(r.Name, old.Name), cmp.Or(r.People, old.People)
 	a.rooms[r.ID] = r
 }
 
@@ -51,8 +54,11 @@ func (a *Adapter) room(ctx context.Context, id string) (room, error) {
 	if ok && r.Kind != "" {
 		return r, nil
 	}
-	return a.lookRoom(ctx, url.Values{"roomId": {id}})
+	return a.lookRoom(ctx, roomQuery(id))
 }
+
+// roomQuery asks for a room by its ID.
+func roomQuery(id string) url.Values { return url.Values{"roomId": {id}} }
 
 func (a *Adapter) lookRoom(ctx context.Context, q url.Values) (room, error) {
 	var out struct{ Room room }

@@ -140,9 +140,13 @@ func (l *limiter) tooMany(route string) error {
 	return wouldExceed(wait)
 }
 
+// codeLimited is the code of a call that is put off, or was refused, for its
+// route's limit.
+const codeLimited = "rate_limited"
+
 func wouldExceed(wait time.Duration) error {
 	return &bot.Error{
-		Code: "rate_limited", Message: "Rocket.Chat takes no more calls of this kind for a moment. Perch goes on by itself.",
+		Code: codeLimited, Message: "Rocket.Chat takes no more calls of this kind for a moment. Perch goes on by itself.",
 		Temporary: true, RetryAfter: int(math.Ceil(wait.Seconds())),
 	}
 }

@@ -229,6 +229,9 @@ func (a *Adapter) edit(ctx context.Context, ref bot.MessageRef, m bot.Message) e
 	} else if token != "" {
 		return a.retell(ctx, rid, id, token, m)
 	}
+	if err := a.exists(ctx, rid, id); err != nil {
+		return err
+	}
 	c, err := a.render(ctx, m, id)
 	if err != nil {
 		return err
@@ -254,6 +257,26 @@ func (a *Adapter) edit(ctx context.Context, ref bot.MessageRef, m bot.Message) e
 	if res.Error != nil {
 		return res.Error.err("updateMessage")
 	}
+	return nil
+}
+
+// exists makes sure that a message of ours is there: the server takes a change
+// of one that is not, and says nothing.
+func (a *Adapter) exists(ctx context.Context, rid, id string) error {
+	a.mu.Lock()
+	_, ok := a.threads[id]
+	a.mu.Unlock()
+	if ok {
+		return nil
+	}
+	m, err := a.get(ctx, rid, id)
+	switch {
+	case errors.Is(err, bot.ErrNotFound), err == nil && m.System == systemGone:
+		return gone("message")
+	case err != nil:
+		return unsent(err)
+	}
+	a.inThread(id, m.Thread)
 	return nil
 }
 

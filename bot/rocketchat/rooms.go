@@ -3,12 +3,9 @@ package rocketchat
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -27,8 +24,6 @@ var (
 	_ bot.Inviter   = (*Adapter)(nil)
 	_ bot.Archiver  = (*Adapter)(nil)
 	_ bot.Opener    = (*Adapter)(nil)
-	_ bot.Reader    = (*Adapter)(nil)
-	_ bot.Historian = (*Adapter)(nil)
 )
 
 // joined lists the rooms that the bot is in, customers' left out.
@@ -53,216 +48,6 @@ func (a *Adapter) joined(ctx context.Context) ([]room, error) {
 		}
 	}
 	return rooms, nil
-}
-
-// maxWatched is how many rooms are watched for deletions: each is a
-// subscription, of which a connection may have so many a minute.
-const maxWatched = 300
-
-// watchRooms subscribes to what the messages' own stream does not tell.
-func (a *Adapter) watchRooms(ctx context.Context, rt *realtime) error {
-	rooms, err := a.joined(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range rooms[:min(len(rooms), maxWatched)] {
-		if err := a.watchRoom(ctx, rt, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *Adapter) watchRoom(ctx context.Context, rt *realtime, r room) error {
-	if r.Kind == "l" {
-		return nil
-	}
-	_, err := rt.subscribe(ctx, "stream-notify-room", r.ID+"/deleteMessage")
-	if err != nil && code(err) != "" {
-		a.log.WarnContext(ctx, "deletions in a room are not heard", "room", r.ID, "err", err)
-		return nil
-	}
-	return err
-}
-
-// overlap is how much earlier than what was last seen a room is read again:
-// clocks and transactions of a server differ.
-const overlap = 5 * time.Second
-
-// catchUp reads what all rooms got since a time.
-func (a *Adapter) catchUp(ctx context.Context, sink bot.Sink, since time.Time) error {
-	rooms, err := a.joined(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range rooms {
-		updated, deleted, err := a.sync(ctx, r.ID, since.Add(-overlap))
-		if err != nil {
-			return err
-		}
-		for _, m := range updated {
-			if err := a.said(ctx, sink, m, r.Kind); err != nil {
-				return err
-			}
-		}
-		for _, id := range deleted {
-			if err := a.store(ctx, sink, a.goneEvent(r.ID, id)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// sync reads what changed in a room since a time, oldest first, and what was
-// deleted. See https://developer.rocket.chat/apidocs/sync-messages
-func (a *Adapter) sync(ctx context.Context, rid string, since time.Time) (updated []message, deleted []string, err error) {
-	var out struct {
-		Result struct {
-			Updated []json.RawMessage `json:"updated"`
-			Deleted []struct {
-				ID string `json:"_id"`
-			} `json:"deleted"`
-		} `json:"result"`
-	}
-	q := url.Values{"roomId": {rid}, "lastUpdate": {since.UTC().Format("2006-01-02T15:04:05.000Z")}}
-	if err := a.rest.call(ctx, request{route: "GET chat.syncMessages", query: q}, &out); err != nil {
-		return nil, nil, err
-	}
-	for _, raw := range out.Result.Updated {
-		var m message
-		if err := json.Unmarshal(raw, &m); err != nil {
-			// One that can't be read must not keep the others from us.
-			a.log.WarnContext(ctx, "a message in a room can't be read", "room", rid, "err", err)
-			continue
-		}
-		updated = append(updated, m)
-	}
-	slices.SortFunc(updated, func(x, y message) int { return x.At.Compare(y.At.Time) })
-	for _, g := range out.Result.Deleted {
-		if messageRef(rid, g.ID) != "" {
-			deleted = append(deleted, g.ID)
-		}
-	}
-	return updated, deleted, nil
-}
-
-// History reads a thread. See [bot.Historian].
-func (a *Adapter) History(ctx context.Context, thread bot.MessageRef, after time.Time, limit int) ([]bot.Event, error) {
-	rid, root, ok := messageID(thread)
-	if !ok {
-		return nil, gone("thread")
-	}
-	me, err := a.whoami(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if root != roomMark {
-		if _, err := a.get(ctx, rid, root); errors.Is(err, bot.ErrNotFound) {
-			return nil, gone("thread")
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	updated, deleted, err := a.sync(ctx, rid, after)
-	if err != nil {
-		return nil, err
-	}
-	var out []bot.Event
-	for _, m := range updated {
-		if root == roomMark {
-			out = append(out, (decoder{me}).events(m, "l")...)
-			continue
-		}
-		if m.Thread != root {
-			continue
-		}
-		for _, ev := range (decoder{me}).events(m, "p") {
-			if ev.Kind == bot.EventAction && ev.Thread == "" {
-				ev.Thread = thread
-			}
-			out = append(out, ev)
-		}
-	}
-	for _, id := range deleted {
-		out = append(out, a.goneEvent(rid, id))
-	}
-	if limit > 0 && len(out) > limit {
-		out = out[:limit]
-	}
-	return out, nil
-}
-
-// ReadMessage reads a message. See [bot.Reader].
-func (a *Adapter) ReadMessage(ctx context.Context, ref bot.MessageRef) (bot.Event, error) {
-	rid, id, ok := messageID(ref)
-	if !ok {
-		return bot.Event{}, bot.ErrNotFound
-	}
-	m, err := a.get(ctx, rid, id)
-	if err != nil {
-		return bot.Event{}, err
-	}
-	ev := bot.Event{
-		ID: "msg:" + rid + ":" + id, Platform: Platform, Kind: bot.EventMessage, At: m.At.Time, User: m.User.user(),
-		Channel: roomRef(rid), Message: ref, Text: m.Text, Files: m.files(),
-	}
-	if m.Thread != "" {
-		ev.Thread = messageRef(rid, m.Thread)
-	}
-	if m.Token != "" || m.User.ID == a.o.UserID {
-		ev.User.Ref = ""
-	}
-	return ev, nil
-}
-
-// get reads a message by its ID. There is none where the server says no more
-// than that it won't.
-func (a *Adapter) get(ctx context.Context, rid, id string) (message, error) {
-	var out struct{ Message *message }
-	err := a.rest.call(ctx, request{route: "GET chat.getMessage", query: url.Values{"msgId": {id}}}, &out)
-	if code(err) == "refused" {
-		return message{}, bot.ErrNotFound
-	}
-	if err != nil {
-		return message{}, err
-	}
-	if out.Message == nil || out.Message.Room != rid {
-		return message{}, bot.ErrNotFound
-	}
-	return *out.Message, nil
-}
-
-// threadOf is the thread that one of our messages is in.
-func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) bot.MessageRef {
-	rid, id, ok := messageID(ref)
-	if !ok {
-		return ""
-	}
-	a.mu.Lock()
-	thread, ok := a.threads[id]
-	a.mu.Unlock()
-	if !ok {
-		m, err := a.get(ctx, rid, id)
-		if err != nil {
-			return ""
-		}
-		thread = m.Thread
-		a.inThread(id, thread)
-	}
-	if thread == "" {
-		return ""
-	}
-	return messageRef(rid, thread)
-}
-
-func (a *Adapter) inThread(id, thread string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.threads) >= known {
-		clear(a.threads)
-	}
-	a.threads[id] = thread
 }
 
 // EnsureChannel finds or makes a room. See [bot.Channeler].
@@ -383,30 +168,29 @@ func (a *Adapter) person(ctx context.Context, id string) (person, error) {
 	if ok && p.Username != "" {
 		return p, nil
 	}
+	return a.lookPerson(ctx, "userId", id)
+}
+
+// lookPerson asks for a person by a key of theirs.
+func (a *Adapter) lookPerson(ctx context.Context, key, value string) (person, error) {
 	var out struct{ User person }
-	if err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{"userId": {id}}}, &out); err != nil {
+	if err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{key: {value}}}, &out); err != nil {
 		return person{}, err
+	}
+	if userRef(out.User.ID) == "" {
+		return person{}, gone("person")
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.people) >= known {
-		clear(a.people)
-		a.people[a.me.ID] = a.me
-	}
-	a.people[id] = out.User
+	bound(a.people)
+	a.people[out.User.ID] = out.User
 	return out.User, nil
 }
 
 // PersonNamed finds a person by username. See [bot.Namer].
 func (a *Adapter) PersonNamed(ctx context.Context, name string) (bot.User, error) {
-	var out struct{ User person }
-	if err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{"username": {name}}}, &out); err != nil {
-		return bot.User{}, err
-	}
-	if userRef(out.User.ID) == "" {
-		return bot.User{}, gone("person")
-	}
-	return out.User.user(), nil
+	p, err := a.lookPerson(ctx, "username", name)
+	return p.user(), err
 }
 
 // Permalink is the address of a message. See [bot.Linker].

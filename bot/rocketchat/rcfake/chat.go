@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // room is a room that the user may read.
@@ -133,6 +132,7 @@ func (s *Server) insert(r *room, m *message) {
 	m.room, m.ts = r.id, s.now()
 	m.updated = m.ts
 	s.st.name(m)
+	r.said = m.ts
 	r.msgs = append(r.msgs, m)
 	s.publish(r, m)
 }
@@ -232,21 +232,6 @@ func deleteMessage(c *call) (obj, *failure) {
 	return obj{"_id": m.id, "ts": strconv.FormatInt(c.now().UnixMilli(), 10), "message": obj{"_id": m.id, "rid": r.id, "u": m.user}}, nil
 }
 
-// drop deletes a message. Where the workspace shows that there was one, and for
-// all that have a thread, something empty of its own kind stays. The lock is held.
-func (s *Server) drop(r *room, m *message, by obj) {
-	show, _ := s.st.settings["Message_ShowDeletedStatus"].(bool)
-	if show || slices.ContainsFunc(r.msgs, func(x *message) bool { return x.tmid == m.id }) {
-		m.t, m.msg, m.attachments, m.blocks, m.reactions = "rm", "", nil, nil, nil
-		m.edited, m.editor = s.now(), by
-		s.touched(r, m)
-		return
-	}
-	r.msgs = slices.DeleteFunc(r.msgs, func(x *message) bool { return x == m })
-	r.gone = append(r.gone, obj{"_id": m.id, "_deletedAt": stamp(s.now())})
-	s.notifyRoom(r, "deleteMessage", obj{"_id": m.id})
-}
-
 func reactMessage(c *call) (obj, *failure) {
 	id, name := c.str("messageId"), c.str("emoji")
 	if name == "" {
@@ -320,47 +305,4 @@ func pin(on bool) func(*call) (obj, *failure) {
 		}
 		return nil, meteor("error-message-not-found", "The required \"messageId\" param is missing.")
 	}
-}
-
-// syncMessages tells what changed in a room since a time, and what is gone.
-func syncMessages(c *call) (obj, *failure) {
-	r, f := c.room(c.q.Get("roomId"))
-	if f != nil {
-		return nil, f
-	}
-	since, err := time.Parse(time.RFC3339, c.q.Get("lastUpdate"))
-	if err != nil {
-		return nil, meteor("error-lastUpdate-param-invalid", "The \"lastUpdate\" query parameter must be a valid date.")
-	}
-	updated, deleted := []any{}, []any{}
-	for _, m := range r.msgs {
-		if m.updated.After(since) && !m.hidden {
-			updated = append(updated, m.json(false))
-		}
-	}
-	for _, g := range r.gone {
-		if at, err := time.Parse(time.RFC3339, g["_deletedAt"].(string)); err == nil && at.After(since) { //nolint:forcetypeassert // drop made it
-			deleted = append(deleted, g)
-		}
-	}
-	return obj{"result": obj{"updated": updated, "deleted": deleted}}, nil
-}
-
-func threadMessages(c *call) (obj, *failure) {
-	for _, r := range c.st.rooms {
-		if r.find(c.q.Get("tmid")) == nil {
-			continue
-		}
-		if !c.reads(r) {
-			return nil, meteor("error-not-allowed", "Not Allowed")
-		}
-		out := []any{}
-		for _, m := range r.msgs {
-			if m.tmid == c.q.Get("tmid") {
-				out = append(out, m.json(false))
-			}
-		}
-		return page(c, "messages", out), nil
-	}
-	return nil, meteor("error-invalid-message", "Invalid Message")
 }

@@ -211,7 +211,7 @@ func (s *Server) updateWhole(u *user, params []json.RawMessage) *failure {
 	}
 	m := r.find(in.ID)
 	if m == nil {
-		return meteor("error-action-not-allowed", "Message not found")
+		return nil // the server says nothing of it either
 	}
 	if (m.user["_id"] != u.ID || s.st.settings["Message_AllowEditing"] == false) && !u.is("admin") {
 		return meteor("error-action-not-allowed", "Message editing not allowed")
@@ -349,10 +349,13 @@ func (s *Server) publish(r *room, m *message) {
 		return
 	}
 	s.emit("stream-room-messages", r.id, nil, m.json(true))
-	s.emit("stream-room-messages", "__my_messages__", func(ses *session) bool {
-		c := &call{Server: s, user: ses.user}
-		return ses.user != nil && c.reads(r)
-	}, m.json(true), obj{"roomParticipant": true, "roomType": r.kind, "roomName": r.name})
+	// Who may read a room is told of what is said there, whether they are in it or not.
+	for ses := range s.sessions {
+		if c := (&call{Server: s, user: ses.user}); ses.user != nil && c.reads(r) {
+			s.emit("stream-room-messages", "__my_messages__", func(x *session) bool { return x == ses },
+				m.json(true), obj{"roomParticipant": r.member(ses.user.ID), "roomType": r.kind, "roomName": r.name})
+		}
+	}
 }
 
 func (s *Server) notifyRoom(r *room, event string, args ...any) {

@@ -40,6 +40,8 @@ type room struct {
 	gone           []obj // deleted messages
 	archived       bool
 	created        time.Time
+	changed        time.Time // when a message was deleted last
+	said           time.Time // when something was said last
 
 	// Of a customer's room.
 	visitor    *visitor

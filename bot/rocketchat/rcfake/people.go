@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // AddUser adds a person, or changes the one with the ID, and returns the ID.
@@ -174,6 +175,53 @@ func (s *Server) DirectRoom(username string) (id string) {
 		return nil
 	})
 	return id
+}
+
+// AddDirect makes the room of several people and the bot, and returns its ID.
+func (s *Server) AddDirect(usernames ...string) (id string) {
+	_ = s.do(func() error {
+		r := &room{id: s.newID(), kind: "d", created: s.now()}
+		for _, n := range append(slices.Clone(usernames), s.opt.Bot.Username) {
+			if u := s.st.userByName(n); u != nil {
+				r.members = append(r.members, u.ID)
+			}
+		}
+		s.st.rooms[r.id], id = r, r.id
+		return nil
+	})
+	return id
+}
+
+// Age makes a message older, with all that became of it.
+func (s *Server) Age(rid, id string, by time.Duration) error {
+	return s.do(func() error {
+		r := s.st.rooms[rid]
+		if r == nil || r.find(id) == nil {
+			return errNobody
+		}
+		m := r.find(id)
+		m.ts, m.updated = m.ts.Add(-by), m.updated.Add(-by)
+		if !m.edited.IsZero() {
+			m.edited = m.edited.Add(-by)
+		}
+		return nil
+	})
+}
+
+// Spoil has a message hold something that is no message's.
+func (s *Server) Spoil(rid, id, key string, value any) error {
+	return s.do(func() error {
+		r := s.st.rooms[rid]
+		if r == nil || r.find(id) == nil {
+			return errNobody
+		}
+		m := r.find(id)
+		if m.extra == nil {
+			m.extra = obj{}
+		}
+		m.extra[key] = value
+		return nil
+	})
 }
 
 // Edit has a person change their message.

@@ -23,7 +23,7 @@ func page(c *call, key string, list []any) obj {
 }
 
 func (r *room) json() obj {
-	o := obj{"_id": r.id, "t": r.kind, "msgs": len(r.msgs), "ts": stamp(r.created), "_updatedAt": stamp(r.created), "usersCount": len(r.members)}
+	o := obj{"_id": r.id, "t": r.kind, "msgs": len(r.msgs), "ts": stamp(r.created), "_updatedAt": stamp(r.updated()), "usersCount": len(r.members)}
 	if r.name != "" {
 		o["name"], o["fname"] = r.name, r.name
 	}

@@ -41,6 +41,7 @@ func (s *Server) table() []route {
 		{method: "GET", path: "channels.history", schema: "isChannelsHistoryProps", auth: true, query: []string{"roomId", "roomName", "latest", "oldest", "inclusive", "unreads", "showThreadMessages", "count", "offset", "sort"}, run: history("cl")},
 		{method: "GET", path: "groups.history", schema: "isGroupsHistoryProps", auth: true, query: []string{"roomId", "roomName", "latest", "oldest", "inclusive", "unreads", "showThreadMessages", "count", "offset", "sort"}, run: history("p")},
 		{method: "GET", path: "subscriptions.get", schema: "isSubscriptionsGetProps", auth: true, query: []string{"updatedSince"}, run: subscriptions},
+		{method: "GET", path: "rooms.get", auth: true, query: []string{"updatedSince"}, run: changedRooms},
 		{method: "POST", path: "im.create", schema: "isDmCreateProps", auth: true, body: []string{"username", "usernames", "excludeSelf"}, run: createDirect},
 
 		{method: "POST", path: "chat.sendMessage", schema: "isChatSendMessageProps", auth: true, body: []string{"!message", "previewUrls"}, run: sendMessage},
@@ -53,6 +54,7 @@ func (s *Server) table() []route {
 		{method: "POST", path: "chat.unPinMessage", auth: true, body: []string{"!messageId"}, run: pin(false)},
 		{method: "GET", path: "chat.syncMessages", schema: "isChatSyncMessagesProps", auth: true, query: []string{"!roomId", "lastUpdate", "fromTs", "count", "next", "previous", "type"}, run: syncMessages},
 		{method: "GET", path: "chat.getThreadMessages", schema: "isChatGetThreadMessagesProps", auth: true, query: []string{"!tmid", "aroundId", "count", "offset", "sort"}, run: threadMessages},
+		{method: "GET", path: "chat.syncThreadMessages", schema: "isChatSyncThreadMessagesProps", auth: true, query: []string{"!tmid", "!updatedSince", "count", "offset", "sort"}, run: syncThread},
 		{method: "POST", path: "method.call/:method", auth: true, body: []string{"!message"}, run: methodCall},
 
 		{method: "POST", path: "rooms.media/:rid", auth: true, run: roomMedia},

@@ -1,0 +1,172 @@
+package rocketchat
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// maxWatched is how many rooms are watched for deletions: a connection may have
+// forty subscriptions to one kind of stream in forty seconds. In the rooms
+// beyond, a deletion is noticed by the next look.
+const maxWatched = 30
+
+// watchRooms subscribes to what the messages' own stream does not tell.
+func (a *Adapter) watchRooms(ctx context.Context, rt *realtime) error {
+	var rooms []room
+	err := a.patiently(ctx, rt, func() (err error) { rooms, err = a.joined(ctx); return err })
+	if err != nil {
+		return err
+	}
+	for _, r := range rooms[:min(len(rooms), maxWatched)] {
+		if err := a.watchRoom(ctx, rt, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Adapter) watchRoom(ctx context.Context, rt *realtime, r room) error {
+	if r.Kind == "l" {
+		return nil
+	}
+	_, err := rt.subscribe(ctx, "stream-notify-room", r.ID+"/deleteMessage")
+	if err != nil && code(err) != "" {
+		a.log.WarnContext(ctx, "deletions in a room are heard late", "room", r.ID, "err", err)
+		return nil
+	}
+	return err
+}
+
+// overlap is how much earlier than what was last told a room is read again:
+// what happens at the same time is not always told in its order.
+const overlap = 30 * time.Second
+
+// catchUp reads what all rooms got since a time. A room that can't be read is
+// left alone: the others are still to be heard.
+func (a *Adapter) catchUp(ctx context.Context, rt *realtime, sink bot.Sink, since time.Time) error {
+	var rooms []room
+	err := a.patiently(ctx, rt, func() (err error) { rooms, err = a.joined(ctx); return err })
+	if err != nil {
+		return err
+	}
+	for _, r := range rooms {
+		err := a.patiently(ctx, rt, func() error { return a.readPlain(ctx, sink, r, since) })
+		if code(err) != "" {
+			a.log.WarnContext(ctx, "a room can't be read", "room", r.ID, "err", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.since, a.looked = since, since
+	return nil
+}
+
+// lookRooms reads the rooms in which something happened since the last look.
+func (a *Adapter) lookRooms(ctx context.Context, sink bot.Sink) error {
+	a.mu.Lock()
+	from := a.looked
+	a.mu.Unlock()
+	var out struct {
+		Update []struct {
+			room
+			At moment `json:"_updatedAt"`
+		} `json:"update"`
+	}
+	err := a.rest.call(ctx, request{route: "GET rooms.get", query: url.Values{"updatedSince": {stamp(from.Add(-overlap))}}}, &out)
+	if err != nil {
+		return err
+	}
+	until := from
+	for _, r := range out.Update {
+		if r.At.After(until) {
+			until = r.At.Time
+		}
+		if r.Kind == "l" {
+			continue
+		}
+		a.remember(r.room)
+		err := a.readPlain(ctx, sink, r.room, from)
+		if c := code(err); c != "" && c != codeLimited {
+			a.log.WarnContext(ctx, "a room can't be read", "room", r.ID, "err", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.looked = until
+	return nil
+}
+
+// readPlain reads what a room got since a time. What is known has the same ID
+// again.
+func (a *Adapter) readPlain(ctx context.Context, sink bot.Sink, r room, since time.Time) error {
+	updated, deleted, err := a.sync(ctx, r.ID, since.Add(-overlap))
+	if err != nil {
+		return err
+	}
+	for _, m := range updated {
+		if err := a.said(ctx, sink, m, r.Kind); err != nil {
+			return err
+		}
+	}
+	for _, id := range deleted {
+		if err := a.store(ctx, sink, a.goneEvent(r.ID, id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changed is what became of messages since a time, as the server tells it.
+type changed struct {
+	Updated []json.RawMessage
+	Deleted []struct {
+		ID string `json:"_id"`
+	}
+}
+
+// read takes apart what it says of a room. A message that can't be read does
+// not keep the others from being read.
+func (a *Adapter) read(ctx context.Context, rid string, c changed) (updated []message, deleted []string) {
+	for _, raw := range c.Updated {
+		var m message
+		if err := json.Unmarshal(raw, &m); err != nil {
+			a.health.undecoded.Add(1)
+			a.log.WarnContext(ctx, "rocket.chat has a message that can't be read", "room", rid, "bytes", len(raw), "err", err)
+			continue
+		}
+		updated = append(updated, m)
+	}
+	slices.SortStableFunc(updated, func(x, y message) int { return x.At.Compare(y.At.Time) })
+	for _, g := range c.Deleted {
+		if messageRef(rid, g.ID) != "" {
+			deleted = append(deleted, g.ID)
+		}
+	}
+	return updated, deleted
+}
+
+// sync reads what changed in a room since a time, oldest first, and what was
+// deleted. See https://developer.rocket.chat/apidocs/sync-messages
+func (a *Adapter) sync(ctx context.Context, rid string, since time.Time) (updated []message, deleted []string, err error) {
+	var out struct {
+		Result changed `json:"result"`
+	}
+	q := url.Values{"roomId": {rid}, "lastUpdate": {stamp(since)}}
+	if err := a.rest.call(ctx, request{route: "GET chat.syncMessages", query: q}, &out); err != nil {
+		return nil, nil, err
+	}
+	updated, deleted = a.read(ctx, rid, out.Result)
+	return updated, deleted, nil
+}
+
+// stamp is a time as the server reads it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

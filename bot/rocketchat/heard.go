@@ -1,0 +1,249 @@
+package rocketchat
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+)
+
+// notice stores what an event of a stream says.
+func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n notice) error {
+	rid, what, _ := strings.Cut(n.key, "/")
+	switch {
+	case n.stream == undecoded && len(n.args) > 0:
+		return a.unread(ctx, sink, n.args[0], errors.New("this frame is none of the protocol"))
+	case n.stream == "stream-room-messages" && len(n.args) > 0:
+		return a.messageCame(ctx, sink, rid, n.args)
+	case n.stream == "stream-notify-room" && what == "deleteMessage" && len(n.args) > 0:
+		var gone struct {
+			ID string `json:"_id"`
+		}
+		if err := json.Unmarshal(n.args[0], &gone); err != nil {
+			return a.unread(ctx, sink, n.args[0], err)
+		}
+		if messageRef(rid, gone.ID) == "" {
+			return nil
+		}
+		return a.store(ctx, sink, a.goneEvent(rid, gone.ID))
+	case n.stream == "stream-notify-user" && what == "rooms-changed" && len(n.args) > 1:
+		return a.roomChanged(ctx, rt, sink, n.args)
+	}
+	return nil
+}
+
+// messageCame stores what a message of a stream says.
+func (a *Adapter) messageCame(ctx context.Context, sink bot.Sink, rid string, args []json.RawMessage) error {
+	var m message
+	if err := json.Unmarshal(args[0], &m); err != nil {
+		return a.unread(ctx, sink, args[0], err)
+	}
+	kind := ""
+	if a.customers.watches(rid) {
+		kind = "l"
+	}
+	if len(args) > 1 {
+		// The stream of all that the bot may read. That is more than what it is
+		// there for: each public channel, and the customers of other ways to the
+		// workspace. What is said there is nobody's business here.
+		var about struct {
+			RoomType, RoomName string
+			RoomParticipant    *bool
+		}
+		if json.Unmarshal(args[1], &about) == nil {
+			kind = about.RoomType
+			outside := about.RoomParticipant != nil && !*about.RoomParticipant
+			if kind == "l" {
+				outside = !a.customers.watches(m.Room)
+			}
+			if outside {
+				return nil
+			}
+			a.remember(room{ID: m.Room, Kind: about.RoomType, Name: about.RoomName})
+		}
+	}
+	if kind == "l" && m.System == systemClose {
+		// Before the end is told all that was said before it is, also what the
+		// stream kept to itself.
+		if err := a.readRoom(ctx, sink, m.Room, before); err != nil {
+			return err
+		}
+	}
+	if err := a.said(ctx, sink, m, kind); err != nil {
+		return err
+	}
+	// What the streams tell comes in its order, so all that was before this is told.
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m.Updated.After(a.since) {
+		a.since = m.Updated.Time
+	}
+	return nil
+}
+
+// roomChanged notes what became of a room that the bot is in, or was.
+func (a *Adapter) roomChanged(ctx context.Context, rt *realtime, sink bot.Sink, args []json.RawMessage) error {
+	var op string
+	var r room
+	if err := errors.Join(json.Unmarshal(args[0], &op), json.Unmarshal(args[1], &r)); err != nil {
+		return a.unread(ctx, sink, args[1], err)
+	}
+	if r.ID == "" {
+		return nil
+	}
+	if op == "removed" {
+		a.mu.Lock()
+		delete(a.rooms, r.ID)
+		a.mu.Unlock()
+		return nil
+	}
+	a.remember(r)
+	if op != "inserted" {
+		return nil
+	}
+	if err := a.watchRoom(ctx, rt, r); err != nil {
+		return err
+	}
+	if r.Kind == "d" || r.Kind == "l" {
+		return nil
+	}
+	me, now := a.self(), time.Now().UTC()
+	return a.store(ctx, sink, bot.Event{
+		// The server may tell of it twice, one right after the other.
+		ID: fmt.Sprintf("joined:%s:%d", r.ID, now.Unix()/60), Platform: Platform, Kind: bot.EventJoined, At: now,
+		User: me.user(), Channel: roomRef(r.ID), ChannelName: r.Name,
+	})
+}
+
+func (a *Adapter) goneEvent(rid, id string) bot.Event {
+	ev := bot.Event{
+		ID: "del:" + rid + ":" + id, Platform: Platform, Kind: bot.EventMessageDeleted, At: time.Now().UTC(),
+		Channel: roomRef(rid), Message: messageRef(rid, id),
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.threads, id)             // if it was ours, it can't be changed any more
+	if was, ok := a.written[id]; ok { // the server does not say who deleted it: it is the author, for all we know
+		ev.User = was.by.user()
+		if was.thread != "" {
+			ev.Thread = messageRef(rid, was.thread)
+		}
+	}
+	return ev
+}
+
+// unread stores what can't be read, so that somebody can look at it. The same
+// has the same ID, however often it comes.
+func (a *Adapter) unread(ctx context.Context, sink bot.Sink, raw []byte, why error) error {
+	const most = 64 << 10
+	a.health.undecoded.Add(1)
+	a.log.WarnContext(ctx, "rocket.chat sent what can't be read", "bytes", len(raw), "err", why)
+	sum := sha256.Sum256(raw)
+	return a.store(ctx, sink, bot.Event{
+		ID: "undecoded:" + hex.EncodeToString(sum[:16]), Platform: Platform, Kind: bot.EventUndecoded,
+		At: time.Now().UTC(), Text: why.Error(), Raw: strings.ToValidUTF8(string(raw[:min(len(raw), most)]), "\uFFFD"),
+	})
+}
+
+// stale is how long after it was written a message is no news any more. Until
+// then a repeat is known by its ID: that is remembered for twice as long. Later
+// a message comes again for a reaction, a pin or the thread below it, and what
+// it says was done long ago.
+const stale = 24 * time.Hour
+
+// news reports whether an event of a message may have gone unheard.
+func (m message) news(ev bot.Event) bool {
+	return ev.At.IsZero() || m.Updated.Sub(ev.At) < stale
+}
+
+// said stores what a message says that was not told.
+func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind string) error {
+	change := m.Updated.UnixMilli()
+	a.mu.Lock()
+	last, again := a.handled[m.ID]
+	a.mu.Unlock()
+	if again && last == change && !m.Updated.IsZero() {
+		return nil // two streams tell of it, or it was read besides
+	}
+	if kind == "" {
+		kind = a.kind(ctx, m.Room)
+	}
+	me := a.self()
+	if kind == "d" && !a.alone(ctx, me, m) {
+		kind = "p" // what several people say to each other is not meant for the bot
+	}
+	a.note(me, m)
+	events := (decoder{me}).events(m, kind)
+	for _, ev := range events {
+		if !m.news(ev) {
+			continue
+		}
+		if ev.Kind == bot.EventAction || ev.Kind == bot.EventCommand {
+			ev.Trigger = a.triggerFor(m.User)
+		}
+		if ev.Kind == bot.EventAction && ev.Thread == "" {
+			ev.Thread, ev.Alone = a.threadOf(ctx, ev.Message), kind == "d"
+		}
+		if err := a.store(ctx, sink, ev); err != nil {
+			return err
+		}
+	}
+	for _, ev := range a.reactions(ctx, m, kind) {
+		if err := a.store(ctx, sink, ev); err != nil {
+			return err
+		}
+	}
+	if kind == "l" && closes(events) {
+		a.customers.unwatch(m.Room)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	bound(a.handled)
+	a.handled[m.ID] = change
+	return nil
+}
+
+// note remembers who wrote a message: of one that is deleted the server says
+// no more than its ID.
+func (a *Adapter) note(me person, m message) {
+	if m.User.ID == "" || m.Token != "" {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	bound(a.people)
+	a.people[m.User.ID] = m.User
+	switch {
+	case m.System == systemGone:
+		delete(a.threads, m.ID)
+	case m.User.ID != me.ID && m.System == "":
+		bound(a.written)
+		a.written[m.ID] = origin{m.User, m.Thread}
+	}
+}
+
+// bound forgets all where too much would be remembered.
+func bound[K comparable, V any](m map[K]V) {
+	if len(m) >= known {
+		clear(m)
+	}
+}
+
+// alone reports whether a direct message is for the bot alone. Where two write
+// to each other, their IDs make the room's; more have a room like any other.
+func (a *Adapter) alone(ctx context.Context, me person, m message) bool {
+	if m.Room == me.ID+m.User.ID || m.Room == m.User.ID+me.ID {
+		return true
+	}
+	r, err := a.room(ctx, m.Room)
+	if err == nil && r.People == 0 {
+		r, err = a.lookRoom(ctx, roomQuery(m.Room))
+	}
+	return err != nil || r.People <= 2
+}

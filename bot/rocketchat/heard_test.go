@@ -1,0 +1,388 @@
+package rocketchat
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
+)
+
+// collector keeps events, each ID once, as the inbox does.
+type collector struct {
+	mu    sync.Mutex
+	got   []bot.Event
+	woken chan struct{}
+}
+
+func newCollector() *collector { return &collector{woken: make(chan struct{}, 1)} }
+
+func (c *collector) Deliver(_ context.Context, ev bot.Event) error {
+	c.mu.Lock()
+	if !slices.ContainsFunc(c.got, func(e bot.Event) bool { return e.ID == ev.ID }) {
+		c.got = append(c.got, ev)
+	}
+	c.mu.Unlock()
+	select {
+	case c.woken <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// lines are the events so far, in short: those about the connection left out.
+func (c *collector) lines() (out []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.got {
+		if e.Kind == bot.EventGap || e.Kind == bot.EventJoined {
+			continue
+		}
+		out = append(out, strings.TrimSpace(string(e.Kind)+" "+e.User.Handle+" "+e.Emoji+e.Command+e.Text))
+	}
+	return out
+}
+
+// want waits until the events are these.
+func (c *collector) want(t *testing.T, want ...string) {
+	t.Helper()
+	end := time.After(soon)
+	for {
+		got := c.lines()
+		if slices.Equal(got, want) {
+			return
+		}
+		select {
+		case <-c.woken:
+		case <-end:
+			t.Fatalf("events (-want +got):\n%s", cmp.Diff(want, got))
+		}
+	}
+}
+
+// team is a workspace with Ada, Rio and the bot in one room.
+type team struct {
+	workspace
+	room string
+	live liveness
+}
+
+func newTeam(t *testing.T) *team {
+	t.Helper()
+	w := openWorkspace(t, rcfake.Options{})
+	w.AddUser(rcfake.User{Username: "ada", Name: "Ada"})
+	w.AddUser(rcfake.User{Username: "rio", Name: "Rio"})
+	return &team{workspace: w, room: w.AddRoom("support", true, "ada", "rio", "twitter.bot"), live: usual()}
+}
+
+func (w *team) adapter(t *testing.T) *Adapter {
+	t.Helper()
+	id, token := w.Bot()
+	a, err := New(Options{URL: w.url, UserID: id, Token: token, live: w.live, Secret: []byte("0123456789abcdef0123456789abcdef")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// start runs an adapter until the test ends or it is stopped.
+func (w *team) start(t *testing.T, a *Adapter) (*collector, func()) {
+	t.Helper()
+	c := newCollector()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx, c) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	select {
+	case <-a.Started():
+	case <-time.After(soon):
+		t.Fatalf("not connected: %s", a.Health().Problem)
+	}
+	return c, stop
+}
+
+func (w *team) say(t *testing.T, who, rid, text string) string {
+	t.Helper()
+	id, err := w.Say(rcfake.Says{Who: who, Room: rid, Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The server tells the bot of all that it may read: that is each public channel
+// and, as a manager, the customers of every other way to the workspace.
+func TestWhatIsNotForPerchIsLeftAlone(t *testing.T) {
+	w := newTeam(t)
+	w.AddUser(rcfake.User{Username: "sam", Agent: true})
+	public := w.AddRoom("general", false, "ada")
+	c, _ := w.start(t, w.adapter(t))
+	widget := newClient(nil, w.url, credentials{})
+	var out struct{ Room room }
+	must(t, widget.call(t.Context(), request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "widget"}}}, nil))
+	must(t, widget.call(t.Context(), request{route: "GET livechat/room", query: map[string][]string{"token": {"widget"}}}, &out))
+	w.say(t, "ada", public, "my salary is 5000")
+	w.say(t, "ada", public, "@twitter.bot send hello")
+	w.say(t, "sam", out.Room.ID, "Hello, how can I help?")
+	w.say(t, "sam", out.Room.ID, "@twitter.bot help")
+	must(t, w.CloseRoom("sam", out.Room.ID, "done"))
+	w.say(t, "ada", w.room, "the end")
+	c.want(t, "message ada the end")
+}
+
+// A message comes again for a reaction, a pin, the thread below it. Two days
+// later nobody remembers that it was handled: it is no order any more.
+func TestOldMessagesAreNoNews(t *testing.T) {
+	w := newTeam(t)
+	order, words := w.say(t, "ada", w.room, "!twitter send hello"), w.say(t, "ada", w.room, "thanks")
+	must(t, w.Edit("ada", w.room, words, "many thanks"))
+	for _, id := range []string{order, words} {
+		must(t, w.Age(w.room, id, 50*time.Hour))
+	}
+	c, _ := w.start(t, w.adapter(t))
+	must(t, w.React("rio", w.room, order, "eyes", true))
+	must(t, w.Preview(w.room, words))
+	c.want(t, "reaction rio eyes")
+	must(t, w.Edit("ada", w.room, words, "no thanks"))
+	c.want(t, "reaction rio eyes", "message_edited ada no thanks")
+	events, err := w.adapter(t).History(t.Context(), messageRef(w.room, order), time.Time{}, 100)
+	if err != nil || len(events) > 0 {
+		t.Errorf("the thread has %+v, %v", events, err)
+	}
+}
+
+// Where a workspace shows that a message was deleted, and at the beginning of a
+// thread, an empty one stays and nothing else is said.
+func TestDeletedMessagesThatStay(t *testing.T) {
+	w := newTeam(t)
+	c, stop := w.start(t, w.adapter(t))
+	root := w.say(t, "ada", w.room, "root")
+	_, err := w.Say(rcfake.Says{Who: "rio", Room: w.room, Thread: root, Text: "answer"})
+	must(t, err)
+	must(t, w.Delete("ada", w.room, root))
+	c.want(t, "message ada root", "message rio answer", "message_deleted ada")
+	w.Set("Message_ShowDeletedStatus", true)
+	plain := w.say(t, "ada", w.room, "plain")
+	w.AddUser(rcfake.User{Username: "mod", Name: "Moderator", Roles: []string{"admin"}})
+	must(t, w.Delete("mod", w.room, plain))
+	c.want(t, "message ada root", "message rio answer", "message_deleted ada", "message ada plain", "message_deleted mod")
+	// And read after a gap it is the same event.
+	late := w.say(t, "ada", w.room, "late")
+	stop()
+	must(t, w.Delete("ada", w.room, late))
+	again := w.adapter(t)
+	c, _ = w.start(t, again)
+	c.want(t, "message_deleted ada", "message rio answer", "message_deleted mod", "message_deleted ada")
+	if _, err := again.ReadMessage(t.Context(), messageRef(w.room, late)); !errors.Is(err, bot.ErrNotFound) {
+		t.Errorf("a deleted message is read: %v", err)
+	}
+}
+
+// What was missed is read until all of it is: a failure between two rooms must
+// not make the second one's words forgotten.
+func TestCatchUpIsFinished(t *testing.T) {
+	w := newTeam(t)
+	other := w.AddRoom("sales", true, "ada", "twitter.bot")
+	a := w.adapter(t)
+	_, stop := w.start(t, a)
+	stop()
+	a.mu.Lock()
+	a.since = time.Now().Add(-time.Hour)
+	a.mu.Unlock()
+	// Whichever is read first tells of something newer than the other's words.
+	for _, rid := range []string{w.room, other} {
+		must(t, w.Age(rid, w.say(t, "ada", rid, "missed"), 30*time.Minute))
+		w.say(t, "ada", rid, "newer")
+	}
+	for range 3 {
+		w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Skip: 1})
+	}
+	c, _ := w.start(t, a)
+	got := c.lines()
+	end := time.After(soon)
+	for ; len(got) < 4; got = c.lines() {
+		select {
+		case <-c.woken:
+		case <-end:
+			t.Fatalf("events %q, want two of each room", got)
+		}
+	}
+}
+
+// One room that can't be read, or one message, does not keep Perch from the others.
+func TestOneBadRoom(t *testing.T) {
+	w := newTeam(t)
+	for range 4 {
+		w.AddRoom("room-"+w.room, true, "twitter.bot")
+	}
+	bad := w.say(t, "ada", w.room, "bad")
+	w.say(t, "ada", w.room, "good")
+	must(t, w.Spoil(w.room, bad, "ts", []int{1}))
+	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Skip: 1, Times: -1, Status: http.StatusBadRequest, Body: `{"success":false,"error":"Not allowed [error-not-allowed]","errorType":"error-not-allowed"}`})
+	// The rooms come in any order: the refused one may be that of the words.
+	a := w.adapter(t)
+	c, _ := w.start(t, a)
+	w.say(t, "ada", w.room, "later")
+	end := time.After(soon)
+	for !slices.Contains(c.lines(), "message ada later") {
+		select {
+		case <-c.woken:
+		case <-end:
+			t.Fatal(c.lines())
+		}
+	}
+	if got := c.lines(); len(got) > 2 || strings.Contains(strings.Join(got, " "), "bad") {
+		t.Errorf("events %q", got)
+	}
+}
+
+// A bot without its role may read a few rooms a minute. It starts all the same.
+func TestStartWithFewCalls(t *testing.T) {
+	w := newTeam(t)
+	w.SetRoles("twitter.bot", "user")
+	for _, n := range strings.Fields("a b c d e f") {
+		rid := w.AddRoom(n, true, "ada", "twitter.bot")
+		w.say(t, "ada", rid, n)
+	}
+	w.Limits(true, 2, 300*time.Millisecond)
+	c, _ := w.start(t, w.adapter(t))
+	got := c.lines()
+	slices.Sort(got)
+	want := []string{"message ada a", "message ada b", "message ada c", "message ada d", "message ada e", "message ada f"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// The streams lose things without a word. What they lose is read besides.
+func TestLookBesidesListening(t *testing.T) {
+	w := newTeam(t)
+	w.live.look = 50 * time.Millisecond
+	c, _ := w.start(t, w.adapter(t))
+	w.say(t, "ada", w.room, "heard")
+	c.want(t, "message ada heard")
+	w.Lose(1)
+	w.say(t, "ada", w.room, "lost")
+	c.want(t, "message ada heard", "message ada lost")
+	w.AddFault(rcfake.Fault{Route: "GET rooms.get", Times: 2})
+	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Times: 2})
+	w.Lose(1)
+	w.say(t, "ada", w.room, "lost again")
+	c.want(t, "message ada heard", "message ada lost", "message ada lost again")
+	if n := w.Sessions(); n != 1 {
+		t.Errorf("%d connections: a look that fails is no reason for another", n)
+	}
+}
+
+func TestDeletionsBeyondWhatIsWatched(t *testing.T) {
+	w := newTeam(t)
+	w.DDPLimits(true, 0)
+	w.live.look = 100 * time.Millisecond
+	var ids []string
+	for range maxWatched + 20 {
+		ids = append(ids, w.AddRoom("r", true, "ada", "twitter.bot"))
+	}
+	c, _ := w.start(t, w.adapter(t))
+	var want []string
+	for _, rid := range ids {
+		id := w.say(t, "ada", rid, "x")
+		must(t, w.Delete("ada", rid, id))
+		want = append(want, "message ada x", "message_deleted ada")
+	}
+	slices.Sort(want)
+	end := time.After(soon)
+	for {
+		got := c.lines()
+		slices.Sort(got)
+		if slices.Equal(got, want) {
+			break
+		}
+		select {
+		case <-c.woken:
+		case <-end:
+			t.Fatalf("%d events, want %d", len(got), len(want))
+		}
+	}
+}
+
+// What several people say to each other, the bot among them, is no order.
+func TestDirectRoomOfSeveral(t *testing.T) {
+	w := newTeam(t)
+	w.AddUser(rcfake.User{Username: "mia"})
+	several, two := w.AddDirect("ada", "rio"), w.AddDirect("ada") // the ID of the second says nothing of who is in it
+	c, _ := w.start(t, w.adapter(t))
+	w.say(t, "ada", several, "shall we lunch?")
+	w.say(t, "ada", several, "@twitter.bot help")
+	w.say(t, "ada", two, "help")
+	w.say(t, "mia", w.DirectRoom("mia"), "help")
+	c.want(t, "message ada shall we lunch?", "command ada help", "command ada help", "command mia help")
+}
+
+func TestReactionsKeepTheirIDs(t *testing.T) {
+	w := newTeam(t)
+	id := w.say(t, "ada", w.room, "look")
+	a := w.adapter(t)
+	c, stop := w.start(t, a)
+	must(t, w.React("rio", w.room, id, "eyes", true))
+	must(t, w.React("ada", w.room, id, "eyes", true))
+	must(t, w.React("rio", w.room, id, "eyes", false))
+	must(t, w.React("rio", w.room, id, "eyes", true))
+	c.want(t, "message ada look", "reaction rio eyes", "reaction ada eyes", "reaction_gone rio eyes", "reaction rio eyes")
+	stop()
+	first := c
+	// After a restart all that is there is seen for the first time. Whoever wrote
+	// nothing since is known nevertheless.
+	c, _ = w.start(t, w.adapter(t))
+	c.want(t, "message ada look", "reaction ada eyes", "reaction rio eyes")
+	for _, e := range c.got {
+		if e.Kind != bot.EventReaction {
+			continue
+		}
+		if !slices.ContainsFunc(first.got, func(x bot.Event) bool { return x.ID == e.ID }) || e.User.Ref == "" || e.User.Name == "" {
+			t.Errorf("%+v is another event than before the restart, or nobody's", e)
+		}
+	}
+}
+
+func TestRetry(t *testing.T) {
+	var r retry
+	var got []time.Duration
+	for _, up := range []bool{false, false, false, true, true, true, true, true, true, true} {
+		r.next(up, 0)
+		got = append(got, r.wait)
+	}
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	want := []time.Duration{ms(500), ms(1000), ms(2000), ms(500), ms(500), ms(500), ms(500), ms(500), ms(1000), ms(2000)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("waits (-want +got):\n%s", diff)
+	}
+	for range 10 {
+		if d := r.next(false, 0); d > longestWait || d < r.wait*4/5 {
+			t.Errorf("waits %s of %s", d, r.wait)
+		}
+	}
+	if r.next(true, settled); r.wait != firstWait || r.short != 0 {
+		t.Errorf("after one that worked: %+v", r)
+	}
+}
