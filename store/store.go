@@ -167,3 +167,18 @@ func Check(table string, key, val []byte) error {
 	}
 	return nil
 }
+
+type unhurriedKey struct{}
+
+// Unhurried returns a context for an [Store.Update] that nobody waits for: it
+// may be put off by up to d, to be kept together with what others write
+// meanwhile. A driver need not heed it.
+func Unhurried(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, unhurriedKey{}, d)
+}
+
+// Hurry is how long an Update with ctx may be put off.
+func Hurry(ctx context.Context) time.Duration {
+	d, _ := ctx.Value(unhurriedKey{}).(time.Duration)
+	return d
+}

@@ -105,6 +105,10 @@ type App struct {
 // they wait for the network.
 const attempts = 128
 
+// linger is how long what came of a call may wait for company on its way to the
+// disk: little beside the call itself.
+const linger = 2 * time.Millisecond
+
 // xLadder leaves X time to show what it took: its reads lag behind its writes.
 func xLadder() []time.Duration {
 	return []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second, 2 * time.Minute}
@@ -197,7 +201,7 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 		return err
 	}
 	exclusive := c.Store.Driver == "bolt" // nobody else can have the file open
-	a.Outbox = outbox.New(a.DB, outbox.Options{Log: a.log.With("part", "outbox"), Drain: drain, Exclusive: exclusive, Workers: attempts})
+	a.Outbox = outbox.New(a.DB, outbox.Options{Log: a.log.With("part", "outbox"), Drain: drain, Exclusive: exclusive, Workers: attempts, Linger: linger})
 	a.Inbox = inbox.New(a.DB, inbox.Options{Log: a.log.With("part", "inbox"), Drain: drain})
 	a.Accounts = accounts.New(a.DB, a.Outbox, sealer, accounts.Options{
 		Log: a.log.With("part", "accounts"), PublicURL: c.PublicURL, Authorizer: authorizer{a.X},

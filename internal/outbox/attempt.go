@@ -138,8 +138,12 @@ func (r *runner) attempt(sc scope, rec record, chain bool) (next *record) {
 	}
 	r.heed(rec.Lanes, pace)
 
+	writes := sc
+	if rec.Order == "" && r.opt.Linger > 0 && sc.run.Err() == nil {
+		writes.writes = store.Unhurried(sc.writes, r.opt.Linger)
+	}
 	var outcome string
-	r.store(sc, rec.ID, func(tx store.Tx) error {
+	r.store(writes, rec.ID, func(tx store.Tx) error {
 		next, outcome = nil, "" // it may run twice
 		old, ferr := find(tx, rec.ID)
 		if ferr != nil {

@@ -32,6 +32,11 @@ type Options struct {
 	MaxAttempts int           // of Later outcomes before the action fails; default 12 (holds don't count)
 	Poll        time.Duration // how often the table is looked at besides wake-ups; default 1 s
 
+	// Linger is how long the outcome of an attempt that nothing is ordered
+	// behind may wait to be stored with what else is, which spares a flush. A
+	// crash within it leaves an attempt that has to be looked up. Default 0.
+	Linger time.Duration
+
 	AttemptTimeout time.Duration // the longest that one call of an executor may take; default 60 s
 	Backoff        time.Duration // the first wait after a Later, doubled each time; default 2 s
 	MaxBackoff     time.Duration // the longest such wait; default 15 min

@@ -45,10 +45,12 @@ type Store struct {
 	memo store.Memo
 
 	// The turn to write is with one goroutine at a time. It alone uses batch.
-	busy  bool
-	queue []*waiter // who waits for the turn, oldest first
-	batch batch
-	stats store.Stats
+	busy   bool
+	queue  []*waiter // who waits for the turn, oldest first
+	putOff []*waiter // who may wait, see store.Unhurried; oldest first
+	roused bool      // a timer runs for them
+	batch  batch
+	stats  store.Stats
 }
 
 // Open opens the file at path, and creates it if there never was one. A file
@@ -166,6 +168,6 @@ func (s *Store) Stats() store.Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Waiting, st.Size = len(s.queue), size
+	st.Waiting, st.Size = len(s.queue)+len(s.putOff), size
 	return st
 }

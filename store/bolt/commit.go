@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -40,6 +41,10 @@ type batch struct {
 	stuck   bool  // the transaction could not even be ended
 }
 
+// putOffAgain is how long what may wait is put off after a batch that it came
+// too late for.
+const putOffAgain = time.Millisecond
+
 type signal int
 
 const (
@@ -59,7 +64,7 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 		return err
 	}
 	w := &waiter{ch: make(chan signal, 1)}
-	mine, err := s.join(w)
+	mine, err := s.join(w, store.Hurry(ctx))
 	if err != nil {
 		return err
 	}
@@ -77,8 +82,9 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 	return s.takeTurn(ctx, w, fn)
 }
 
-// join takes the turn if it is free, or queues for it.
-func (s *Store) join(w *waiter) (mine bool, err error) {
+// join takes the turn if it is free, or queues for it. What may be put off
+// neither begins a batch nor is waited for at its end, unless later has passed.
+func (s *Store) join(w *waiter, later time.Duration) (mine bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -88,6 +94,11 @@ func (s *Store) join(w *waiter) (mine bool, err error) {
 		return false, s.failed
 	}
 	s.users++
+	if later > 0 {
+		s.putOff = append(s.putOff, w)
+		s.rouse(later)
+		return false, nil
+	}
 	if !s.busy {
 		s.busy = true
 		return true, nil
@@ -100,13 +111,32 @@ func (s *Store) join(w *waiter) (mine bool, err error) {
 func (s *Store) giveUp(w *waiter) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, x := range s.queue {
-		if x == w {
-			s.queue = append(s.queue[:i], s.queue[i+1:]...)
+	for _, q := range []*[]*waiter{&s.queue, &s.putOff} {
+		if i := slices.Index(*q, w); i >= 0 {
+			*q = slices.Delete(*q, i, i+1)
 			return true
 		}
 	}
 	return false
+}
+
+// rouse has what is put off begin a batch of its own in a while, if no other
+// has taken it along by then. The caller holds mu.
+func (s *Store) rouse(in time.Duration) {
+	if s.roused {
+		return
+	}
+	s.roused = true
+	time.AfterFunc(in, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.roused = false
+		if s.busy || len(s.putOff) == 0 {
+			return // whoever is busy takes it along
+		}
+		s.busy = true
+		shift(&s.putOff).ch <- yourTurn
+	})
 }
 
 // takeTurn runs fn, passes the turn on and waits for the commit. An error of
@@ -209,12 +239,12 @@ func (b *batch) apply(o *overlay) error {
 func (s *Store) pass(w *waiter) {
 	b := &s.batch
 	if b.turns < maxBatch && b.bytes < maxBatchBytes {
-		next := s.next()
+		next := s.next(false)
 		if next == nil {
 			// Nobody is waited for, but who could ask already gets to: a commit
 			// costs more than what it is shared by.
 			runtime.Gosched()
-			next = s.next()
+			next = s.next(true)
 		}
 		if next != nil {
 			next.ch <- yourTurn
@@ -227,22 +257,32 @@ func (s *Store) pass(w *waiter) {
 	s.commit(w)
 }
 
-// next is pop for those who don't hold mu.
-func (s *Store) next() *waiter {
+// next takes who is to have the turn now. What is put off comes last, but it
+// does come, however many ask.
+func (s *Store) next(last bool) *waiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pop()
+	if s.batch.turns%16 == 0 {
+		if w := shift(&s.putOff); w != nil {
+			return w
+		}
+	}
+	next := shift(&s.queue)
+	if next == nil && last {
+		next = shift(&s.putOff)
+	}
+	return next
 }
 
-// pop takes the next waiter from the queue. The caller holds mu.
-func (s *Store) pop() *waiter {
-	if len(s.queue) == 0 {
+// shift takes the first of a queue. The caller holds mu.
+func shift(q *[]*waiter) *waiter {
+	if len(*q) == 0 {
 		return nil
 	}
-	next := s.queue[0]
-	s.queue[0] = nil
-	s.queue = s.queue[1:]
-	return next
+	first := (*q)[0]
+	(*q)[0] = nil
+	*q = (*q)[1:]
+	return first
 }
 
 // commit ends the batch, tells its members and starts the next one. self is
@@ -277,9 +317,12 @@ func (s *Store) commit(self *waiter) {
 	s.stuck = s.batch.stuck
 	clear(members)
 	s.batch = batch{members: members[:0]}
-	next := s.pop()
+	next := shift(&s.queue)
 	if next == nil {
 		s.busy = false
+		if len(s.putOff) > 0 { // came during the commit
+			s.rouse(putOffAgain)
+		}
 	}
 	s.mu.Unlock()
 	if next != nil {
