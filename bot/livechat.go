@@ -56,6 +56,7 @@ const (
 const (
 	KindEnter = "livechat.enter" // payload [Enter], result [Entered]
 	KindLeave = "livechat.leave" // payload [Leave]
+	KindServe = "livechat.serve" // payload [Serve], result [Served]
 )
 
 // Enter brings a customer into a room. Its key stands where that of a thread's
@@ -69,6 +70,18 @@ type Enter struct {
 type Leave struct {
 	Room MessageRef `json:"room"`
 	Why  string     `json:"why,omitempty"`
+	By   User       `json:"by,omitzero"` // who asked for it
+}
+
+// Serve asks whether a department would be served now.
+type Serve struct {
+	Platform   string `json:"platform"`
+	Department string `json:"department,omitempty"`
+}
+
+// Served is the answer.
+type Served struct {
+	Served bool `json:"served"`
 }
 
 // liveMark is what the ref of a department of a [Livechat] has in place of a

@@ -159,7 +159,7 @@ func (d *Desk) sendAnyway(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := d.agent(tx, ev.User.Ref); err != nil {
+	if err := d.mayDecide(tx, ev, c); err != nil {
 		return err
 	}
 	switch {
@@ -171,6 +171,12 @@ func (d *Desk) sendAnyway(tx store.Tx, ev bot.Event) error {
 	s, err := d.Settings(tx)
 	if err != nil {
 		return err
+	}
+	if live(c) {
+		if why := unsendableLive(c, m, s); why != "" {
+			return d.refuse(tx, c, &m, why)
+		}
+		return d.answerLive(tx, ev, &c, &m, s)
 	}
 	if c.Open() && c.Owner != "" && c.Owner != ev.User.Ref && c.Owner != m.OfferOwner {
 		return d.offer(tx, ev, c, &m) // to take it over is more than the button said

@@ -190,7 +190,8 @@ func (d *Desk) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) err
 
 // shownChanged follows what is shown of a conversation.
 func (d *Desk) shownChanged(tx store.Tx, conversationID string, a outbox.Action) error {
-	if a.Kind == bot.KindEnter {
+	switch a.Kind {
+	case bot.KindEnter, bot.KindLeave, bot.KindServe:
 		return d.roomChanged(tx, conversationID, a)
 	}
 	if a.Kind == bot.KindPost && a.State == outbox.Failed {

@@ -90,13 +90,37 @@ func (d *Desk) receiveLive(tx store.Tx, c *Conversation, who Contact, m Message,
 	if err := d.showFiles(tx, *c, m, s); err != nil {
 		return err
 	}
-	if c.CardRef == "" {
-		if no, err := d.nobodyThere(tx, liveLane(*c)); err != nil || !no {
-			return err
-		}
-		return d.unserved(tx, c, s)
+	if c.CardRef != "" {
+		return d.askServed(tx, *c, m, s)
+	}
+	if no, err := d.nobodyThere(tx, liveLane(*c)); err != nil || !no {
+		return err
+	}
+	return d.unserved(tx, c, s)
+}
+
+// askServed asks whether anybody is there for a customer who writes in a room
+// that no agent has.
+func (d *Desk) askServed(tx store.Tx, c Conversation, m Message, s Settings) error {
+	if c.Owner != "" || !d.tellsUnserved(c, s) {
+		return nil
+	}
+	platform, department, _ := bot.LiveDepartment(c.Channel)
+	_, _, err := d.ob.Add(tx, outbox.Action{
+		Kind: bot.KindServe, Key: "desk:serve:" + m.ID, Slot: "desk:serve:" + c.ID, Subject: "conversation:" + c.ID, Brief: true,
+		Payload: encode(bot.Serve{Platform: platform, Department: department}),
+	})
+	if err != nil {
+		return fmt.Errorf("ask whether anybody is there: %w", err)
 	}
 	return nil
+}
+
+// tellsUnserved reports whether the customer is to be told that nobody is there,
+// if so it is.
+func (d *Desk) tellsUnserved(c Conversation, s Settings) bool {
+	return c.Kind == DM && !c.Encrypted && s.ServiceUnavailable != "" &&
+		(c.Unavailable.IsZero() || now().Sub(c.Unavailable) >= d.opt.Unavailable)
 }
 
 // nobodyThere reports whether customers wait for an agent to come.
@@ -108,7 +132,7 @@ func (d *Desk) nobodyThere(tx store.Tx, lane string) (bool, error) {
 // unserved tells the customer that nobody is there, once in a while. The caller
 // stores c.
 func (d *Desk) unserved(tx store.Tx, c *Conversation, s Settings) error {
-	if c.Kind != DM || c.Encrypted || s.ServiceUnavailable == "" || !c.Unavailable.IsZero() && now().Sub(c.Unavailable) < d.opt.Unavailable {
+	if !d.tellsUnserved(*c, s) {
 		return nil
 	}
 	c.Unavailable, c.Welcomed = now(), true
@@ -152,6 +176,12 @@ func (d *Desk) roomChanged(tx store.Tx, conversationID string, a outbox.Action) 
 	c, ok, err := conversations().Find(tx, store.Key(conversationID))
 	if err != nil || !ok {
 		return err
+	}
+	switch a.Kind {
+	case bot.KindLeave:
+		return d.roomLeft(tx, c, a)
+	case bot.KindServe:
+		return d.servedOrNot(tx, c, a)
 	}
 	switch a.State {
 	case outbox.Done:
@@ -208,11 +238,38 @@ func (d *Desk) roomEntered(tx store.Tx, c Conversation, a outbox.Action) error {
 	if err != nil {
 		return err
 	}
+	if in.Unserved {
+		if err := d.unserved(tx, &c, s); err != nil {
+			return err
+		}
+	}
 	if c.Kind == DM && !c.Encrypted && !c.Welcomed && s.Welcome != "" {
 		c.Welcomed = true
 		if err := d.auto(tx, &c, s.Welcome, "The customer was welcomed: "); err != nil {
 			return err
 		}
+	}
+	return d.put(tx, c)
+}
+
+// servedOrNot tells a customer whom no agent has that nobody is there.
+func (d *Desk) servedOrNot(tx store.Tx, c Conversation, a outbox.Action) error {
+	var is bot.Served
+	if a.State != outbox.Done || !c.Open() || c.Owner != "" {
+		return nil
+	}
+	if err := json.Unmarshal(a.Result, &is); err != nil {
+		return fmt.Errorf("result of %s: %w", a.Key, err)
+	}
+	if is.Served {
+		return nil
+	}
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	if err := d.unserved(tx, &c, s); err != nil {
+		return err
 	}
 	return d.put(tx, c)
 }
@@ -304,74 +361,4 @@ func (d *Desk) closedThere(tx store.Tx, c Conversation, by bot.User) error {
 		}
 	}
 	return d.put(tx, c)
-}
-
-// judgeLive decides what becomes of what an agent wrote in a room. Whoever the
-// chat lets write there is an agent.
-func (d *Desk) judgeLive(tx store.Tx, ev bot.Event, c *Conversation, m *Message, s Settings) error {
-	if internal(m.Text) {
-		m.Direction, m.Delivery, m.Reason = Note, "", ""
-		return messages().Put(tx, *m)
-	}
-	m.Direction = Out
-	why := tooLong(*c, *m, s)
-	if c.Encrypted {
-		why = "This chat is encrypted, so Perch can't answer in it. Answer on X."
-	} else if files := s.unsendableFiles(c.Kind, m.Files); files != "" {
-		why = files
-	}
-	if why != "" {
-		m.Delivery, m.Reason = Refused, why
-		if err := messages().Put(tx, *m); err != nil {
-			return err
-		}
-		return d.tell(tx, ev, "⚠ Not sent. "+why)
-	}
-	if c.Open() && c.Owner == "" {
-		d.serve(c, bot.User{Ref: m.Author, Name: m.AuthorName, Handle: m.AuthorHandle})
-	}
-	if c.Kind == Mention {
-		m.Delivery = Refused // until it is shown as it will be
-		if err := messages().Put(tx, *m); err != nil {
-			return err
-		}
-		if err := d.put(tx, *c); err != nil {
-			return err
-		}
-		return d.answer(tx, ev, d.previewReply(tx, ev, c, m))
-	}
-	if err := d.send(tx, c, m, s); err != nil {
-		return err
-	}
-	if err := messages().Put(tx, *m); err != nil {
-		return err
-	}
-	return d.put(tx, *c)
-}
-
-// inRoom reports whether somebody did something in a conversation's room, where
-// only agents are.
-func inRoom(ev bot.Event, c Conversation) bool {
-	return live(c) && ev.Thread != "" && (ev.Thread == c.CardRef || slices.Contains(c.OldCards, ev.Thread))
-}
-
-// mayDecide refuses everybody who may not say what becomes of a message.
-func (d *Desk) mayDecide(tx store.Tx, ev bot.Event, c Conversation) error {
-	if inRoom(ev, c) {
-		return nil
-	}
-	return d.agent(tx, ev.User.Ref)
-}
-
-// wordLive does what an agent told the bot in a room. Who serves whom is the
-// chat's to say there.
-func (d *Desk) wordLive(tx store.Tx, ev bot.Event, c Conversation, name, rest string) error {
-	switch name {
-	case "note":
-		return d.answer(tx, ev, d.sayNote(tx, ev, c, rest))
-	case "help":
-		return d.tell(tx, ev, "What you write here goes to the customer on X. What begins with // or note:, or is said to the bot, never does. "+
-			"Take, forward, hold and close this conversation with Rocket.Chat's own buttons. More: /twitter help.")
-	}
-	return d.tell(tx, ev, "Take, forward, hold and close this conversation with the chat's own buttons. The customer did not get this.")
 }

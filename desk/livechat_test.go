@@ -21,6 +21,17 @@ type doors struct{ *chat }
 func (d doors) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	switch a.Kind {
+	case bot.KindServe:
+		d.asked++
+		return outbox.Receipt{Result: encode(bot.Served{Served: !d.idle})}, nil
+	case bot.KindLeave:
+		if d.leave != nil {
+			return outbox.Receipt{}, d.leave
+		}
+		d.shut[decode[bot.Leave](a).Room] = true
+		return outbox.Receipt{}, nil
+	}
 	e := decode[bot.Enter](a)
 	if d.away {
 		f := outbox.Failure{Code: bot.CodeNoAgent, Message: "Nobody is online."}
@@ -33,14 +44,16 @@ func (d doors) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 	d.visitors = append(d.visitors, e.Visitor)
 	ref := bot.MessageRef(fmt.Sprintf("webchat:room%d:live", len(d.visitors)))
 	d.posts = append(d.posts, &post{ref: ref, key: a.Key})
-	return outbox.Receipt{Result: encode(bot.Entered{Ref: ref, Fresh: true})}, nil
+	return outbox.Receipt{Result: encode(bot.Entered{Ref: ref, Fresh: true, Unserved: d.idle})}, nil
 }
 
 // service plays conversations that the chat serves by itself.
 func service(t *testing.T, fn func(t *testing.T, w *world)) {
 	t.Helper()
 	scene(t, func(t *testing.T, w *world) {
-		w.ob.Register(bot.KindEnter, doors{w.chat})
+		for _, k := range []string{bot.KindEnter, bot.KindLeave, bot.KindServe} {
+			w.ob.Register(k, doors{w.chat})
+		}
 		w.chat.shut = map[bot.MessageRef]bool{}
 		w.update(func(tx store.Tx) error {
 			return w.d.SetDepartment(tx, Department{ID: "support", Name: "Support", Channel: rooms})
@@ -225,13 +238,15 @@ func TestLiveTrouble(t *testing.T) {
 		}
 		w.in("1", "one")
 		ref := w.write(rio, strings.Repeat("x", MaxText+1))
-		contains(t, "told", w.told(rio).msg.Text, "⚠ Not sent.", "Shorten it")
+		note := w.last()
+		contains(t, "told", note.msg.Text, "⚠ Not sent", "Shorten it")
 		w.event(bot.Event{Kind: bot.EventMessageEdited, User: rio, Message: ref, Thread: w.conv().CardRef, Text: "short"})
 		equal(t, "X", w.x.texts(), []string{"short"})
+		equal(t, "told", []string{note.msg.Text}, []string{"✅ Sent."})
 
 		w.x.next = append(w.x.next, rejected("The customer takes no messages."))
 		ref = w.write(rio, "lost?")
-		note := w.last()
+		note = w.last()
 		contains(t, "note", note.msg.Text, "⚠ Not sent: “lost?”", "takes no messages")
 		equal(t, "buttons", buttonIDs(note.msg), []string{"desk.discard", "desk.retry"})
 		w.press(rio, "desk.retry", w.message(ref).ID)

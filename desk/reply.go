@@ -207,7 +207,7 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 func (d *Desk) offer(tx store.Tx, ev bot.Event, c Conversation, m *Message) error {
 	text, label := whyUnsent(c, *m)
 	var after time.Time
-	if c.Open() && c.Owner == "" {
+	if c.Open() && c.Owner == "" && !live(c) {
 		after = now().Add(claimLag)
 	}
 	offer, err := d.tellAt(tx, ev, after, text,
@@ -226,7 +226,10 @@ func whyUnsent(c Conversation, m Message) (text, label string) {
 	if c.Kind == Mention {
 		act = "preview"
 	}
+	names := "Not sent yet: it names " + strings.Join(m.Colleagues, " and ") + ", and the customer would read that."
 	switch {
+	case live(c):
+		return names, "Send anyway"
 	case !c.Open():
 		return "Not sent. This conversation is closed.", "Reopen and " + act
 	case c.Owner == "":
@@ -234,7 +237,7 @@ func whyUnsent(c Conversation, m Message) (text, label string) {
 	case c.Owner != m.Author:
 		return "Not sent. " + c.OwnerName + " has this conversation.", "Take over and " + act
 	case len(m.Colleagues) > 0 && c.Kind == DM:
-		return "Not sent yet: it names " + strings.Join(m.Colleagues, " and ") + ", and the customer would read that.", "Send anyway"
+		return names, "Send anyway"
 	case c.Kind == DM:
 		return "Not sent yet. Is the customer to get it?", "Send"
 	}

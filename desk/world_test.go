@@ -75,6 +75,9 @@ type chat struct {
 	shut     map[bot.MessageRef]bool // rooms that take nothing more
 	visitors []bot.Visitor           // who entered a room
 	away     bool                    // nobody is there to serve them
+	idle     bool                    // nor there, and they are let in all the same
+	asked    int                     // whether anybody is
+	leave    error                   // of who wants a room closed
 
 	histories []bot.History
 	people    map[bot.UserRef]bot.User

@@ -29,6 +29,7 @@ func (c *chats) registerMore() {
 	c.registerPaced(bot.KindTopic, repeatable(c.topic))
 	c.registerPaced(bot.KindEnter, enter{c, c.recheck})
 	c.registerPaced(bot.KindLeave, repeatable(c.leave))
+	c.registerPaced(bot.KindServe, repeatable(c.serves))
 }
 
 // repeatable is an executor of what may be done twice, with the payload P.

@@ -146,6 +146,12 @@ func (x enter) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 	}
 	in, err := l.Enter(ctx, e.Visitor)
 	if err == nil {
+		if !in.Served {
+			// The chat may let customers in whom nobody serves. Where it doesn't say,
+			// somebody is going to.
+			on, err := l.Serves(ctx, e.Visitor.Department)
+			in.Unserved = err == nil && !on
+		}
 		return receipt(in)
 	}
 	f := outbox.Failure{Code: "chat_unreachable", Message: "The chat did not answer. Perch tries again by itself.", Detail: err.Error()}
@@ -172,6 +178,15 @@ func (x enter) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox
 }
 
 func (x enter) Ladder() []time.Duration { return []time.Duration{0} }
+
+func (c *chats) serves(ctx context.Context, x bot.Serve) (any, error) {
+	l, err := able[bot.Livechat](c, x.Platform+":", "serve customers")
+	if err != nil {
+		return nil, err
+	}
+	on, err := l.Serves(ctx, x.Department)
+	return bot.Served{Served: on}, err
+}
 
 func (c *chats) leave(ctx context.Context, x bot.Leave) (any, error) {
 	l, err := able[bot.Livechat](c, string(x.Room), "serve customers")

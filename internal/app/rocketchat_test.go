@@ -19,6 +19,7 @@ import (
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/app"
 	"github.com/perch-chat/perch/internal/config"
+	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/xapi/xfake"
 )
@@ -138,6 +139,18 @@ func (b *bureau) connect() {
 	if _, err := b.app.Accounts.Finish(b.t.Context(), cookie, u.Query().Get("state"), u.Query().Get("code"), ""); err != nil {
 		b.t.Fatal(err)
 	}
+	// What is written before X knows where to deliver it comes by another way, and
+	// maybe after what is written next.
+	b.until("word on where X delivers", func() (over bool) {
+		err := b.app.DB.View(b.t.Context(), func(tx store.Tx) error {
+			all, err := b.app.Outbox.BySubject(tx, "account:"+hq)
+			for _, a := range all {
+				over = over || a.Kind == accounts.KindSubscribe && a.State == outbox.Done
+			}
+			return err
+		})
+		return over && err == nil
+	})
 }
 
 // until waits until is says true.
@@ -277,7 +290,7 @@ func TestOmnichannel(t *testing.T) {
 	// Answers, notes, words to the bot, a change too late.
 	id := b.answers(rid, "Yes, it is **on time**.")
 	b.answers(rid, "// they called twice")
-	b.answers(rid, "@twitter.bot close")
+	b.answers(rid, "@twitter.bot claim")
 	b.reads(rid, "own buttons")
 	b.answers(rid, "Platform 3.")
 	b.gets("Welcome!", "Yes, it is on time.", "Platform 3.")

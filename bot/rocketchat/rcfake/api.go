@@ -192,6 +192,16 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		case <-s.ctx.Done():
 		}
 	}
+	if f != nil && f.Until != nil {
+		select {
+		case <-f.Until:
+			f = nil
+		case <-r.Context().Done():
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
 	if f != nil && f.Drop == DropBefore {
 		cut(w)
 		return

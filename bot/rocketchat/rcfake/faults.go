@@ -23,8 +23,9 @@ type Fault struct {
 	Times  int    // how often it strikes: 0 is once, negative until ClearFaults
 	Skip   int    // this many matching calls pass first
 	Delay  time.Duration
-	Effect bool // does what was asked before failing
-	Status int  // 503 unless Drop is set
+	Until  <-chan struct{} // calls wait until it is closed, and are answered as usual then
+	Effect bool            // does what was asked before failing
+	Status int             // 503 unless Drop is set
 	Header http.Header
 	Body   string
 	Drop   Drop

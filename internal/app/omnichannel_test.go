@@ -1,0 +1,111 @@
+package app_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
+	"github.com/perch-chat/perch/desk"
+	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/xapi/xfake"
+)
+
+// TestOmnichannelUnserved: the workspace lets customers in though nobody is
+// there. They are told so, and what they wrote waits in the room.
+func TestOmnichannelUnserved(t *testing.T) {
+	b := newBureau(t, func(b *bureau) {
+		b.rc.Set("Livechat_accept_chats_with_no_agents", true)
+		b.rc.SetOffline("sam", true)
+	})
+	b.writes("1002", "Hello?")
+	rid := b.room(1)
+	b.until("words in the room", func() bool { return slices.Equal(b.customers(rid), []string{"Hello?"}) })
+	b.gets("Nobody is here now.")
+	b.reads(rid, "Nobody was online. The customer was told")
+	b.writes("1002", "Anybody?")
+	b.until("more words in the room", func() bool { return slices.Equal(b.customers(rid), []string{"Hello?", "Anybody?"}) })
+	b.rc.SetOffline("sam", false)
+	if err := b.rc.Take("sam", rid); err != nil {
+		t.Fatal(err)
+	}
+	b.answers(rid, "Here I am.")
+	b.gets("Nobody is here now.", "Here I am.")
+}
+
+// TestOmnichannelLong: what is too long for the workspace comes in pieces; what it
+// does not take at all is said, and what comes after it is shown.
+func TestOmnichannelLong(t *testing.T) {
+	b := newBureau(t)
+	text := strings.TrimSpace(strings.Repeat("Is it running? ", 600))
+	b.writes("1002", text)
+	rid := b.room(1)
+	b.until("all of it", func() bool { return strings.Join(b.customers(rid), " ") == text })
+	b.rc.AddFault(rcfake.Fault{Route: "POST livechat/message", Status: 400, Body: `{"success":false,"error":"error-blocked","errorType":"error-blocked"}`})
+	b.writes("1002", "not this")
+	b.reads(rid, "can't be shown here")
+	b.writes("1002", "but this")
+	b.until("what came after it", func() bool { return slices.Contains(b.customers(rid), "but this") })
+}
+
+// last is what a customer wrote last, as far as Perch knows.
+func (b *bureau) last() (text string) {
+	b.t.Helper()
+	err := b.app.DB.View(b.t.Context(), func(tx store.Tx) error {
+		for _, s := range []desk.State{desk.Queued, desk.Claimed, desk.Waiting, desk.Closed} {
+			all, err := b.app.Desk.List(tx, s, 0)
+			if err != nil {
+				return err
+			}
+			for _, c := range all {
+				text = c.Last
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return text
+}
+
+// TestOmnichannelClosing: a room is closed while words and a picture are on their
+// way into it. They go on in a new one, once, in order.
+func TestOmnichannelClosing(t *testing.T) {
+	b := newBureau(t)
+	b.writes("1002", "one")
+	rid := b.room(1)
+	b.until("words in the room", func() bool { return slices.Equal(b.customers(rid), []string{"one"}) })
+	b.gets("Welcome!")
+	gate := make(chan struct{})
+	b.rc.AddFault(rcfake.Fault{Route: "POST livechat/", Times: -1, Until: gate})
+	b.writes("1002", "two", xfake.File{Name: "board.png", Type: "image/png", Data: picture(t)})
+	b.writes("1002", "three")
+	b.until("words on their way", func() bool { return b.last() == "three" })
+	if err := b.rc.CloseRoom("sam", rid, "solved"); err != nil {
+		t.Fatal(err)
+	}
+	b.gets("Welcome!", "Goodbye!") // so the end is known
+	close(gate)
+	b.rc.ClearFaults()
+	next := b.room(2)
+	b.until("all in the new room", func() bool {
+		var got []string
+		for _, m := range b.rc.Messages(next) {
+			if m.Visitor && m.Kind == "" {
+				got = append(got, strings.SplitN(m.Text+strings.Join(m.Files, ""), "\n", 2)[0])
+			}
+		}
+		return len(got) == 3 && got[0] == "two" && strings.HasPrefix(got[1], "photo") && got[2] == "three"
+	})
+	b.answers(next, "Yes?")
+	b.gets("Welcome!", "Goodbye!", "Yes?")
+	b.answers(next, "@twitter.bot close")
+	b.gets("Welcome!", "Goodbye!", "Yes?", "Goodbye!")
+	if got := b.rc.Rooms("l")[1]; got.Open || got.ClosedBy != "twitter.bot" {
+		t.Errorf("the room is %+v", got)
+	}
+	if got := b.customers(rid); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("the closed room has %q", got)
+	}
+}
