@@ -125,6 +125,12 @@ type ReadResult struct {
 type History struct {
 	Thread MessageRef `json:"thread"`
 	After  time.Time  `json:"after"`
+
+	// Where the chat is a [Rereader]:
+	Channel ChannelRef   `json:"channel,omitempty"` // in place of a thread: what stands in the channel itself
+	Known   []MessageRef `json:"known,omitempty"`   // it is told which of them are gone
+	Marked  []MessageRef `json:"marked,omitempty"`  // it is told if no reaction is on them any more
+	Changes bool         `json:"changes,omitempty"` // what was written is not wanted, only what became of it
 }
 
 // HistoryResult says how much was read and how much of it was new.

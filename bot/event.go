@@ -59,6 +59,8 @@ type Event struct {
 	Respond string `json:"respond,omitempty"` // lets Post answer this person, see Message.Respond
 	Files   []File `json:"files,omitempty"`
 
+	Reactions []Reaction `json:"reactions,omitempty"` // for EventReactions
+
 	// Author wrote the message that an EventAction on a message, a reaction or
 	// a shortcut is about, where the chat says so.
 	Author *User `json:"author,omitempty"`

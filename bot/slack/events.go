@@ -58,6 +58,11 @@ type message struct {
 		User string `json:"user"`
 		TS   string `json:"ts"`
 	} `json:"edited"`
+	Reactions []struct {
+		Name  string   `json:"name"`
+		Users []string `json:"users"`
+		Count int      `json:"count"`
+	} `json:"reactions"` // of a message that was asked for
 }
 
 type file struct {

@@ -46,20 +46,46 @@ func (a *Adapter) History(ctx context.Context, thread bot.MessageRef, after time
 	if err != nil {
 		return nil, err
 	}
-	args := values("channel", at.channel, "ts", at.ts, "limit", strconv.Itoa(repliesPage))
-	if !after.IsZero() {
-		args.Set("oldest", stamp(after.Add(-editsBehind)))
-	}
 	var out []bot.Event
+	_, err = a.each(ctx, at, since(after), func(m message) bool { //nolint:contextcheck // the decoder has it
+		out = append(out, d.past(at.channel, m, after)...)
+		return len(out) < limit
+	})
+	if code(err) == "thread_not_found" || code(err) == "message_not_found" {
+		err = noMessage()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out[:min(len(out), limit)], nil
+}
+
+// since is from when on messages are read, to find what was changed after a time.
+func since(after time.Time) time.Time {
+	if after.IsZero() {
+		return after
+	}
+	return after.Add(-editsBehind)
+}
+
+// each calls do for each message of a thread or, where at has no ts, of a
+// channel, until do says false. A page is in the order of time; it returns
+// whether all pages were read.
+func (a *Adapter) each(ctx context.Context, at place, oldest time.Time, do func(message) bool) (all bool, err error) {
+	method, args := "conversations.history", values("channel", at.channel, "limit", strconv.Itoa(repliesPage))
+	if at.ts != "" {
+		method = "conversations.replies"
+		args.Set("ts", at.ts)
+	}
+	if !oldest.IsZero() {
+		args.Set("oldest", stamp(oldest))
+	}
 	seen := map[string]bool{} // the thread's first message is on every page
 	for range repliesPages {
 		var p page
-		ans, err := a.web.call(ctx, a.o.BotToken, "conversations.replies", args, &p)
-		if code(err) == "thread_not_found" || code(err) == "message_not_found" {
-			return nil, noMessage()
-		}
+		ans, err := a.web.call(ctx, a.o.BotToken, method, args, &p)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		slices.SortStableFunc(p.Messages, func(a, b message) int { return cmp.Compare(a.TS, b.TS) })
 		for _, m := range p.Messages {
@@ -67,17 +93,16 @@ func (a *Adapter) History(ctx context.Context, thread bot.MessageRef, after time
 				continue
 			}
 			seen[m.TS] = true
-			out = append(out, d.past(at.channel, m, after)...)
-		}
-		if len(out) >= limit {
-			return out[:limit], nil
+			if !do(m) {
+				return false, nil
+			}
 		}
 		if !p.More || ans.Metadata.Cursor == "" {
-			return out, nil
+			return true, nil
 		}
 		args.Set("cursor", ans.Metadata.Cursor)
 	}
-	return out, nil
+	return false, nil
 }
 
 // past is what would have been told of a message, had it been delivered.

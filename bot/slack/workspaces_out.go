@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -28,6 +29,7 @@ var (
 	_ bot.Topicer   = (*Workspaces)(nil)
 	_ bot.Reader    = (*Workspaces)(nil)
 	_ bot.Historian = (*Workspaces)(nil)
+	_ bot.Rereader  = (*Workspaces)(nil)
 	_ bot.Stager    = (*Workspaces)(nil)
 )
 
@@ -207,6 +209,19 @@ func (w *Workspaces) History(ctx context.Context, thread bot.MessageRef, after t
 	})
 	for i := range events {
 		events[i] = label(events[i], teamOf(string(thread)))
+	}
+	return events, err
+}
+
+// Reread reads what became of messages.
+func (w *Workspaces) Reread(ctx context.Context, h bot.History, limit int) (events []bot.Event, err error) {
+	team := teamOf(cmp.Or(string(h.Thread), string(h.Channel)))
+	err = in(ctx, w, team, func(r bot.Rereader) (err error) {
+		events, err = r.Reread(ctx, h, limit)
+		return err
+	})
+	for i := range events {
+		events[i] = label(events[i], team)
 	}
 	return events, err
 }

@@ -99,15 +99,11 @@ func (c *chats) read(ctx context.Context, r bot.Read) (any, error) {
 // history reads what a thread got while nobody listened and stores it like
 // anything else that came in. What came after all is known by its ID.
 func (c *chats) history(ctx context.Context, h bot.History) (any, error) {
-	p, err := c.platform(string(h.Thread))
+	p, err := c.platform(first(string(h.Thread), string(h.Channel)))
 	if err != nil {
 		return nil, err
 	}
-	hi, ok := p.(bot.Historian)
-	if !ok {
-		return nil, unable(p, "read what was said")
-	}
-	events, err := hi.History(ctx, h.Thread, h.After, maxHistory)
+	events, err := reread(ctx, p, h)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +120,21 @@ func (c *chats) history(ctx context.Context, h bot.History) (any, error) {
 		return nil, fmt.Errorf("store what was said: %w", err)
 	}
 	return bot.HistoryResult{Read: len(events), New: n}, nil
+}
+
+// reread reads all that a chat can tell of a gap.
+func reread(ctx context.Context, p bot.Platform, h bot.History) ([]bot.Event, error) {
+	if r, ok := p.(bot.Rereader); ok {
+		return r.Reread(ctx, h, maxHistory)
+	}
+	hi, ok := p.(bot.Historian)
+	switch {
+	case h.Changes: // it tells of them by itself, or not at all
+		return nil, nil
+	case !ok:
+		return nil, unable(p, "read what was said")
+	}
+	return hi.History(ctx, h.Thread, h.After, maxHistory)
 }
 
 func (c *chats) members(ctx context.Context, m bot.Members) (any, error) {

@@ -227,7 +227,7 @@ func (s *Server) render(m *message, meta bool) obj {
 		o["files"], o["upload"] = fs, false
 	}
 	if len(m.reactions) > 0 {
-		o["reactions"] = renderReactions(m)
+		o["reactions"] = s.renderReactions(m)
 	}
 	if m.metadata != nil && meta {
 		o["metadata"] = m.metadata
@@ -258,10 +258,15 @@ func (s *Server) render(m *message, meta bool) obj {
 	return o
 }
 
-func renderReactions(m *message) []any {
+// renderReactions names some of many who reacted, and counts all.
+func (s *Server) renderReactions(m *message) []any {
+	most := s.opt.MaxReactors
+	if most == 0 {
+		most = 50
+	}
 	var rs []any
 	for _, r := range m.reactions {
-		rs = append(rs, obj{"name": r.name, "users": slices.Clone(r.users), "count": len(r.users)})
+		rs = append(rs, obj{"name": r.name, "users": slices.Clone(r.users[:min(len(r.users), most)]), "count": len(r.users)})
 	}
 	return rs
 }

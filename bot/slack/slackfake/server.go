@@ -40,6 +40,8 @@ type Options struct {
 	// LoseOffline drops what happens while no connection is open, instead of
 	// retrying events. Reports of what Slack does differ.
 	LoseOffline bool
+	// MaxReactors is how many of those who set a reaction a message names, 50 by default.
+	MaxReactors int
 	// PingEvery is the time between the server's pings, 5 s by default;
 	// negative sends none.
 	PingEvery time.Duration
