@@ -47,7 +47,7 @@ type Entered struct {
 // The kinds of events in the rooms of a Livechat. Thread is the room.
 const (
 	EventTaken       EventKind = "taken"       // User serves the customer from now on
-	EventTransferred EventKind = "transferred" // User handed it to somebody else; Text says to whom or what
+	EventTransferred EventKind = "transferred" // User serves the customer no more; Text says to whom or what it was handed on, if to any
 	EventHold        EventKind = "hold"        // User has put the conversation on hold
 	EventClosed      EventKind = "closed"      // User closed it; Text is their comment
 )

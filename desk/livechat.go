@@ -318,7 +318,7 @@ func (d *Desk) onRoom(tx store.Tx, ev bot.Event) (bool, error) {
 			d.serve(&c, ev.User)
 		}
 	case bot.EventTransferred:
-		if ev.Text == "" || ev.Text != c.OwnerName { // whom it went to may have it already
+		if c.Owner == ev.User.Ref { // or whom it went to has it already
 			c.State, c.Owner, c.OwnerName = Queued, "", ""
 		}
 	case bot.EventClosed:

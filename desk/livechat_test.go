@@ -127,10 +127,18 @@ func TestLiveConversation(t *testing.T) {
 		}
 		_, lee, _ := agents()
 		w.room(bot.EventTaken, lee, "")
-		w.room(bot.EventTransferred, rio, "Lee") // told late
+		w.room(bot.EventTransferred, rio, "Lee")   // told late
+		w.room(bot.EventTransferred, rio, "Sales") // a department, in which Lee is
+		w.room(bot.EventTransferred, rio, "")
 		if c = w.conv(); c.Owner != lee.Ref {
 			t.Errorf("taken over: %+v", c)
 		}
+		w.room(bot.EventTransferred, rio, "Support") // somebody else hands it on
+		w.room(bot.EventTransferred, lee, "")
+		if c = w.conv(); c.Owner != "" || c.State != Queued {
+			t.Errorf("taken from: %+v", c)
+		}
+		w.room(bot.EventTaken, lee, "")
 
 		old := c.CardRef
 		w.room(bot.EventClosed, lee, "solved")

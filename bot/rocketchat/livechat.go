@@ -223,8 +223,8 @@ func (a *Adapter) Leave(ctx context.Context, ref bot.MessageRef, why string) err
 	if !ok {
 		return gone("room")
 	}
-	err := a.rest.call(ctx, request{route: "POST livechat/room.closeByUser", body: map[string]string{"rid": rid, "comment": cut(clean(why), 500)}}, nil)
-	if c := code(err); c == "error-room-already-closed" || c == "room-closed" {
+	err := a.rest.call(ctx, request{route: "POST livechat/room.closeByUser", body: map[string]string{"rid": rid, "comment": cut(cmp.Or(strings.TrimSpace(clean(why)), "Closed by Perch."), 500)}}, nil)
+	if c := code(err); c == "error-room-already-closed" || c == "error-room-closed" || c == "room-closed" {
 		return nil
 	}
 	return err

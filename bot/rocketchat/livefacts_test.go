@@ -107,3 +107,39 @@ func TestUnreadableInARoom(t *testing.T) {
 		return false
 	})
 }
+
+// TestLeaveSaysWhy shows that a conversation can be closed where the workspace
+// wants a comment, as it does from the beginning, and that this can be repeated.
+func TestLeaveSaysWhy(t *testing.T) {
+	s := newService(t)
+	ref, rid := s.enter(t, s.customer(1))
+	for range 2 {
+		if err := s.Leave(t.Context(), ref, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := s.Messages(rid)
+	if last := got[len(got)-1]; last.Kind != "livechat-close" || last.Text == "" {
+		t.Errorf("the room ends with %+v", last)
+	}
+}
+
+// TestWhoServes shows of whom is told that they serve a customer, and no more:
+// whoever takes over is named before those who leave.
+func TestWhoServes(t *testing.T) {
+	s := newService(t)
+	s.AddDepartment("Sales")
+	s.AddUser(rcfake.User{Username: "lee", Name: "Lee", Agent: true, Departments: []string{"Sales"}})
+	_, rid := s.enter(t, s.customer(1))
+	if err := s.Forward("sam", rid, "", "Sales"); err != nil {
+		t.Fatal(err)
+	}
+	s.sink.await(t, "all of it", func() bool { return len(s.sink.of(bot.EventTaken, bot.EventTransferred)) == 4 })
+	var got []string
+	for _, ev := range s.sink.of(bot.EventTaken, bot.EventTransferred) {
+		got = append(got, fmt.Sprint(ev.Kind, " ", ev.User.Handle, " ", ev.Text))
+	}
+	if diff := cmp.Diff([]string{"taken sam ", "taken lee ", "transferred sam Sales", "transferred sam "}, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}

@@ -151,6 +151,8 @@ func (d decoder) live(m message) []bot.Event {
 		ev.Kind, ev.Text = bot.EventClosed, m.Text
 	case "uj", "livechat-taken":
 		ev.Kind, ev.Text = bot.EventTaken, ""
+	case "ul": // they were taken out of the room: it went to others, or to the queue
+		ev.Kind, ev.Text = bot.EventTransferred, ""
 	case "livechat_transfer_history":
 		ev.Kind, ev.Text = bot.EventTransferred, m.Transfer.to()
 	case "omnichannel_placed_chat_on_hold":

@@ -34,7 +34,8 @@ func (r *room) goneSince(since time.Time, thread string) []any {
 	return out
 }
 
-// syncMessages tells what changed in a room since a time, and what is gone.
+// syncMessages tells what changed in a room since a time, newest first, and what
+// is gone.
 func syncMessages(c *call) (obj, *failure) {
 	r, f := c.room(c.q.Get("roomId"))
 	if f != nil {
@@ -45,7 +46,7 @@ func syncMessages(c *call) (obj, *failure) {
 		return nil, meteor("error-lastUpdate-param-invalid", "The \"lastUpdate\" query parameter must be a valid date.")
 	}
 	updated := []any{}
-	for _, m := range r.msgs {
+	for _, m := range slices.Backward(r.msgs) {
 		if m.updated.After(since) && !m.hidden {
 			updated = append(updated, m.json(false))
 		}

@@ -84,7 +84,7 @@ func (c *call) put(r *room, m *message) *failure {
 		return f
 	}
 	if m.id != "" && c.known(m.id) {
-		return bad("Cannot read properties of undefined (reading '_id')") // what the route says of a repeated ID
+		return bad("Cannot read properties of undefined (reading 'starred')") // what the route says of a repeated ID
 	}
 	if m.tmid != "" && r.find(m.tmid) == nil {
 		return meteor("error-invalid-message", "Invalid thread")

@@ -137,13 +137,17 @@ func confirmMedia(c *call) (obj, *failure) {
 }
 
 func visitorUpload(c *call) (obj, *failure) {
-	v := c.st.visitors[c.r.Header.Get("X-Visitor-Token")]
-	r := c.st.rooms[c.vars["rid"]]
-	if v == nil || r == nil || r.visitor != v || !r.open {
-		return nil, &failure{status: http.StatusForbidden, error: "Unauthorized"}
+	token := c.r.Header.Get("X-Visitor-Token")
+	if token == "" {
+		return nil, c.denied()
 	}
 	if on, _ := c.st.settings["Livechat_fileupload_enabled"].(bool); !on {
 		return nil, &failure{status: http.StatusBadRequest, error: "error-file-upload-disabled", reason: true}
+	}
+	v := c.st.visitors[token]
+	r := c.st.rooms[c.vars["rid"]]
+	if v == nil || r == nil || r.visitor != v || !r.open {
+		return nil, c.denied()
 	}
 	got, values, f := c.part("description", "avatar", "emoji", "alias", "groupable", "msg")
 	if f != nil {

@@ -57,37 +57,14 @@ func registerVisitor(c *call) (obj, *failure) {
 func getVisitor(c *call) (obj, *failure) {
 	v := c.st.visitors[c.vars["token"]]
 	if v == nil {
-		return nil, bad("invalid-token")
+		return nil, meteor("invalid-token", "")
 	}
 	return obj{"visitor": v.json()}, nil
-}
-
-// available is an agent who may be given a conversation of the department.
-func (s *Server) available(dep string) *user {
-	var best *user
-	load := map[string]int{}
-	for _, r := range s.st.rooms {
-		if r.kind == "l" && r.open && r.agent != nil {
-			load[r.agent.ID]++
-		}
-	}
-	for _, u := range s.st.users {
-		if !u.Agent || u.Offline || dep != "" && !slices.Contains(u.Departments, dep) {
-			continue
-		}
-		if best == nil || load[u.ID] < load[best.ID] || load[u.ID] == load[best.ID] && u.ID < best.ID {
-			best = u
-		}
-	}
-	return best
 }
 
 // getRoom returns the visitor's open room, or makes one: a GET that writes. It
 // looks and makes in two steps, as the server does: two calls at once make two.
 func getRoom(c *call) (obj, *failure) {
-	if !c.enabled() {
-		return nil, meteor("error-omnichannel-is-disabled", "error-omnichannel-is-disabled")
-	}
 	token := c.q.Get("token")
 	v := c.st.visitors[token]
 	if v == nil {
@@ -112,29 +89,11 @@ func getRoom(c *call) (obj, *failure) {
 		}
 		c.mu.Lock()
 	}
-	agent := c.available(v.department)
-	accept, _ := c.st.settings["Livechat_accept_chats_with_no_agents"].(bool)
-	if agent == nil && !accept {
-		return nil, meteor("no-agent-online", "Sorry, no online agents")
-	}
-	r := &room{id: c.newID(), kind: "l", visitor: v, department: v.department, open: true, created: c.now()}
-	c.st.rooms[r.id] = r
-	c.insert(r, &message{t: "livechat-started", user: obj{"_id": v.id, "username": v.username}, token: token})
-	if c.st.settings["Livechat_Routing_Method"] == "Auto_Selection" && agent != nil {
-		c.take(r, agent)
+	r, f := c.begin(v)
+	if f != nil {
+		return nil, f
 	}
 	return obj{"room": r.json(), "newRoom": true}, nil
-}
-
-// take gives a room to an agent. The lock is held.
-func (s *Server) take(r *room, agent *user) {
-	r.agent, r.hold = agent, false
-	if !r.member(agent.ID) {
-		r.members = append(r.members, agent.ID)
-	}
-	s.insert(r, &message{t: "command", msg: "connected", user: agent.ref()})
-	s.insert(r, &message{t: "uj", user: agent.ref()})
-	s.notifyLivechat(r, obj{"type": "agentData", "data": agent.ref()})
 }
 
 // visitorRoom checks the token and room of a visitor's call.
@@ -161,33 +120,27 @@ func visitorSays(c *call) (obj, *failure) {
 	if by := c.closing; by != nil { // between the look whether it is open, and the writing
 		c.closing = nil
 		c.shut(r, by.ref(), "", "")
-		r = &room{id: c.newID(), kind: "l", visitor: v, department: v.department, open: true, created: c.now()}
-		c.st.rooms[r.id] = r
+		if r, f = c.begin(v); f != nil {
+			return nil, f
+		}
 	}
 	if on, _ := c.st.settings["Livechat_enable_message_character_limit"].(bool); on {
 		if most, ok := c.st.settings["Livechat_message_character_limit"].(int); ok && len([]rune(c.str("msg"))) > most {
 			return nil, bad("message-length-exceeds-character-limit")
 		}
 	}
+	// Stricter than the server, which leaves this to the widget.
 	if most, ok := c.st.settings["Message_MaxAllowedSize"].(int); ok && len([]rune(c.str("msg"))) > most {
 		return nil, meteor("error-message-size-exceeded", "Message size exceeds Message_MaxAllowedSize")
 	}
 	id := c.str("_id")
 	if id != "" && c.known(id) {
-		return nil, bad("Cannot read properties of undefined (reading '_id')")
+		return nil, bad("Cannot convert undefined or null to object") // what the route says of a repeated ID
 	}
 	m := &message{id: id, msg: c.str("msg"), token: v.token, alias: v.name, user: obj{"_id": v.id, "username": v.username, "name": v.name}}
 	c.insert(r, m)
-	c.resume(r, m.user)
+	c.resume(r)
 	return obj{"message": m.json(false)}, nil
-}
-
-// resume ends a hold, as a customer's message does. The lock is held.
-func (s *Server) resume(r *room, by obj) {
-	if r.hold {
-		r.hold = false
-		s.insert(r, &message{t: "omnichannel_on_hold_chat_resumed", user: by, extra: obj{"comment": "resumed by a message of the customer"}})
-	}
 }
 
 func visitorMessage(c *call) (obj, *failure) {
@@ -205,13 +158,13 @@ func visitorMessage(c *call) (obj, *failure) {
 	}
 	switch c.rt.method {
 	case http.MethodPut:
-		if m.token != v.token {
+		if on, _ := c.st.settings["Message_AllowEditing"].(bool); !on || m.token != v.token {
 			return nil, bad("error-action-not-allowed")
 		}
 		m.msg, m.edited, m.editor = c.str("msg"), c.now(), m.user
 		c.touched(r, m)
 	case http.MethodDelete:
-		if m.token != v.token {
+		if on, _ := c.st.settings["Message_AllowDeleting"].(bool); !on || m.token != v.token {
 			return nil, bad("error-action-not-allowed")
 		}
 		c.drop(r, m, m.user)
@@ -248,10 +201,9 @@ func manyMessages(c *call) (obj, *failure) {
 	}
 	r := c.st.openRoom(token)
 	if r == nil {
-		r = &room{id: c.newID(), kind: "l", visitor: v, department: v.department, open: true, created: c.now()}
-		c.st.rooms[r.id] = r
-		if a := c.available(v.department); a != nil {
-			c.take(r, a)
+		var f *failure
+		if r, f = c.begin(v); f != nil {
+			return nil, f
 		}
 	}
 	list, _ := c.body["messages"].([]any)
@@ -267,12 +219,12 @@ func manyMessages(c *call) (obj, *failure) {
 }
 
 func closeByVisitor(c *call) (obj, *failure) {
+	if on, _ := c.st.settings["Omnichannel_allow_visitors_to_close_conversation"].(bool); !on {
+		return nil, bad("error-not-allowed-to-close-conversation")
+	}
 	v, r, f := c.visitorRoom(c.str("token"), c.str("rid"))
 	if f != nil {
 		return nil, f
-	}
-	if on, _ := c.st.settings["Omnichannel_allow_visitors_to_close_conversation"].(bool); !on {
-		return nil, bad("error-not-allowed-to-close-conversation")
 	}
 	if !r.open {
 		return nil, bad("room-closed")
@@ -281,72 +233,17 @@ func closeByVisitor(c *call) (obj, *failure) {
 	return obj{"rid": r.id, "comment": "Closed by visitor"}, nil
 }
 
-func closeByUser(c *call) (obj, *failure) {
-	r := c.st.rooms[c.str("rid")]
-	if r == nil || r.kind != "l" {
-		return nil, bad("error-invalid-room")
-	}
-	if !r.open {
-		return nil, bad("error-room-already-closed")
-	}
-	c.shut(r, c.user.ref(), "", c.str("comment"))
-	return nil, nil
-}
-
-// shut closes a customer's room; the token is of a visitor who does it. The lock is held.
-func (s *Server) shut(r *room, by obj, token, comment string) {
-	r.open, r.hold = false, false
-	r.closedBy, _ = by["username"].(string)
-	s.insert(r, &message{t: "livechat-close", msg: comment, user: by, token: token, extra: obj{"groupable": false, "transcriptRequested": false}})
-	s.notifyLivechat(r, obj{"type": "queueData", "data": nil})
-}
-
-func forwardRoom(c *call) (obj, *failure) {
-	r := c.st.rooms[c.str("roomId")]
-	if r == nil || r.kind != "l" || !r.open {
-		return nil, bad("error-invalid-room")
-	}
-	u, d := c.st.users[c.str("userId")], c.st.dep(c.str("departmentId"))
-	if u == nil && d == nil {
-		return nil, bad("error-forwarding-chat")
-	}
-	c.forward(r, c.user, u, d, c.str("comment"))
-	return nil, nil
-}
-
-// forward hands a room to an agent or a department. The lock is held.
-func (s *Server) forward(r *room, by, to *user, d *department, comment string) {
-	data := obj{"transferredBy": by.ref(), "ts": stamp(s.now()), "scope": "agent", "comment": comment}
-	if old := s.st.dep(r.department); old != nil {
-		data["previousDepartment"] = obj{"_id": old.id, "name": old.name}
-	}
-	if d != nil {
-		r.department = d.id
-		data["scope"], data["nextDepartment"] = "department", obj{"_id": d.id, "name": d.name}
-		to = s.available(d.id)
-	} else {
-		data["transferredTo"] = to.ref()
-	}
-	token := ""
-	if by.ID == r.visitor.id {
-		token = r.visitor.token
-	}
-	s.insert(r, &message{t: "livechat_transfer_history", user: by.ref(), token: token, extra: obj{"transferData": data}})
-	r.agent = nil
-	if to != nil {
-		s.take(r, to)
-	}
-}
-
+// livechatConfig tells what a widget has to know. It takes a department by its
+// ID alone.
 func livechatConfig(c *call) (obj, *failure) {
-	dep := ""
-	if d := c.st.dep(c.q.Get("department")); d != nil {
-		dep = d.id
+	if !c.enabled() {
+		return obj{"config": obj{"enabled": false}}, nil
 	}
+	dep := c.q.Get("department")
 	accept, _ := c.st.settings["Livechat_accept_chats_with_no_agents"].(bool)
 	deps := []any{}
 	for _, d := range c.st.departments {
-		if d.enabled {
+		if d.enabled && c.staffed(d) {
 			deps = append(deps, obj{"_id": d.id, "name": d.name, "showOnRegistration": true, "showOnOfflineForm": true})
 		}
 	}
@@ -355,7 +252,7 @@ func livechatConfig(c *call) (obj, *failure) {
 		limit = c.st.settings["Livechat_message_character_limit"]
 	}
 	cfg := obj{
-		"enabled": c.enabled(), "online": accept || c.available(dep) != nil, "departments": deps,
+		"enabled": true, "online": accept || c.available(dep) != nil, "departments": deps,
 		"settings": obj{"fileUpload": c.st.settings["Livechat_fileupload_enabled"], "limitTextLength": limit},
 	}
 	if v := c.st.visitors[c.q.Get("token")]; v != nil {
@@ -453,18 +350,4 @@ func visitorRooms(c *call) (obj, *failure) {
 		out = append(out, few)
 	}
 	return obj{"rooms": out}, nil
-}
-
-// transferByVisitor hands a visitor's room to a department.
-func transferByVisitor(c *call) (obj, *failure) {
-	v, r, f := c.visitorRoom(c.str("token"), c.str("rid"))
-	if f != nil {
-		return nil, f
-	}
-	d := c.st.dep(c.str("department"))
-	if d == nil {
-		return nil, bad("error-invalid-department")
-	}
-	c.forward(r, &user{User{ID: v.id, Username: v.username, Name: v.name}}, nil, d, "")
-	return obj{"result": true}, nil
 }

@@ -181,7 +181,7 @@ func (st *state) init() {
 		settings: obj{
 			"Livechat_enabled": true, "Livechat_fileupload_enabled": true, "FileUpload_Enabled": true,
 			"FileUpload_MaxFileSize": 104857600, "FileUpload_MediaTypeWhiteList": "", "FileUpload_MediaTypeBlackList": "image/svg+xml",
-			"Livechat_accept_chats_with_no_agents": false, "Omnichannel_allow_visitors_to_close_conversation": true,
+			"Livechat_accept_chats_with_no_agents": false, "Livechat_request_comment_when_closing_conversation": true, "Omnichannel_allow_visitors_to_close_conversation": true,
 			"Livechat_enable_message_character_limit": false, "Livechat_message_character_limit": 0,
 			"Message_AllowUnrecognizedSlashCommand": false, "Message_MaxAllowedSize": 5000,
 			"Message_AllowEditing": true, "Message_AllowDeleting": true, "Message_ShowDeletedStatus": false,

@@ -340,7 +340,9 @@ func (s *Server) Forward(username, rid, to, department string) error {
 		if other == nil && d == nil {
 			return errNobody
 		}
-		s.forward(r, u, other, d, "")
+		if f := s.forward(r, u, other, d, ""); f != nil {
+			return errors.New("rcfake: " + f.error)
+		}
 		return nil
 	})
 }

@@ -3,7 +3,9 @@ package rcfake
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -189,13 +191,20 @@ func TestSystemMessages(t *testing.T) {
 		t.Fatal(out)
 	}
 	rid := w.customer("tok")
-	for what, err := range map[string]error{
-		"hold": w.Hold("sam", rid), "forward": w.Forward("sam", rid, "", "Sales"), "close": w.CloseRoom("lee", rid, "solved"),
-	} {
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
+	must := func(what string, err error, want string) {
+		t.Helper()
+		if got := fmt.Sprint(err); got != want {
+			t.Fatalf("%s: %s, want %s", what, got, want)
 		}
 	}
+	must("hold", w.Hold("sam", rid), "<nil>")
+	must("forward from hold", w.Forward("sam", rid, "", "Sales"), "rcfake: error-room-onHold")
+	if st, out, _ := w.do(false, "POST", "livechat/message", obj{"token": "tok", "rid": rid, "msg": "Hello?"}); st != 200 {
+		t.Fatal(out)
+	}
+	must("forward to where it is", w.Forward("sam", rid, "", "Support"), "rcfake: error-forwarding-chat-same-department")
+	must("forward", w.Forward("sam", rid, "", "Sales"), "<nil>")
+	must("close", w.CloseRoom("lee", rid, "solved"), "<nil>")
 	_, out, _ := w.do(true, "GET", "chat.syncMessages?lastUpdate=2020-01-01T00:00:00.000Z&roomId="+rid, nil)
 	type note struct {
 		Kind, Text, By string
@@ -204,12 +213,12 @@ func TestSystemMessages(t *testing.T) {
 	var got []note
 	result, _ := out["result"].(map[string]any)
 	updated, _ := result["updated"].([]any)
-	for _, x := range updated {
+	for _, x := range slices.Backward(updated) { // it is newest first
 		m, _ := x.(map[string]any)
 		by, _ := m["u"].(map[string]any)
 		got = append(got, note{str(m, "t"), str(m, "msg"), str(by, "username"), m["token"] != nil})
 		if data, ok := m["transferData"].(map[string]any); ok {
-			want := map[string]any{"scope": "department", "previousDepartment": map[string]any{"_id": support, "name": "Support"}, "nextDepartment": map[string]any{"_id": sales, "name": "Sales"}}
+			want := map[string]any{"scope": "department", "previousDepartment": support, "nextDepartment": map[string]any{"_id": sales, "name": "Sales"}}
 			for k, v := range want {
 				if diff := cmp.Diff(v, data[k]); diff != "" {
 					t.Errorf("transferData.%s (-want +got):\n%s", k, diff)
@@ -218,13 +227,16 @@ func TestSystemMessages(t *testing.T) {
 		}
 	}
 	want := []note{
-		{"livechat-started", "", "guest-1", true},
+		{"livechat-started", "", "guest-1", false},
 		{"command", "connected", "sam", false},
 		{"uj", "", "sam", false},
 		{"omnichannel_placed_chat_on_hold", "", "sam", false},
-		{"livechat_transfer_history", "", "sam", false},
+		{"", "Hello?", "guest-1", true},
+		{"omnichannel_on_hold_chat_resumed", "", "rocket.cat", false},
 		{"command", "connected", "lee", false},
 		{"uj", "", "lee", false},
+		{"livechat_transfer_history", "", "sam", false},
+		{"ul", "sam", "sam", false},
 		{"livechat-close", "solved", "lee", false},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
