@@ -118,7 +118,7 @@ func (a *Adapter) readPlain(ctx context.Context, sink bot.Sink, r room, since ti
 		}
 	}
 	for _, id := range deleted {
-		if err := a.store(ctx, sink, a.goneEvent(r.ID, id)); err != nil {
+		if err := a.removed(ctx, sink, r.ID, id); err != nil {
 			return err
 		}
 	}

@@ -84,12 +84,19 @@ type message struct {
 
 	Transfer transfer `json:"transferData"`
 
-	Attachments []struct {
-		Link  string `json:"title_link"`
-		Title string `json:"title"`
-		Type  string `json:"type"`
-	} `json:"attachments"`
-	Reactions reactions `json:"reactions"`
+	Attachments []attached `json:"attachments"`
+	Reactions   reactions  `json:"reactions"`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. What somebody says of a file is
+// said with the message.
+func (m *message) UnmarshalJSON(b []byte) error {
+	type plain message
+	if err := json.Unmarshal(b, (*plain)(m)); err != nil {
+		return err
+	}
+	m.Text = m.said()
+	return nil
 }
 
 // reactions are who reacted, by emoji. The server writes an empty list in place
@@ -111,35 +118,6 @@ func (r *reactions) UnmarshalJSON(b []byte) error {
 type mentioned struct {
 	person
 	Type string `json:"type"`
-}
-
-type file struct {
-	ID   string `json:"_id"`
-	Name string `json:"name"`
-	Type string `json:"type"`
-	Size int64  `json:"size"`
-}
-
-// files are the files of a message with the paths they are at.
-func (m message) files() []bot.File {
-	list := m.Files
-	if len(list) == 0 && m.File != nil {
-		list = []file{*m.File}
-	}
-	var out []bot.File
-	for _, f := range list {
-		if f.ID == "" {
-			continue
-		}
-		b := bot.File{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size}
-		for _, a := range m.Attachments {
-			if strings.Contains(a.Link, "/"+f.ID+"/") {
-				b.URL = a.Link
-			}
-		}
-		out = append(out, b)
-	}
-	return out
 }
 
 // room is what is known of a room.

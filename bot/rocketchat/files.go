@@ -202,7 +202,10 @@ func (a *Adapter) Download(ctx context.Context, f bot.File, limit int64) (io.Rea
 		return nil, gone("file")
 	}
 	path, err := url.Parse(f.URL)
-	if err != nil || f.URL == "" || path.Host != "" || path.Scheme != "" || !strings.HasPrefix(path.Path, "/file-upload/") {
+	if err == nil && path.Scheme == base.Scheme && strings.EqualFold(path.Host, base.Host) {
+		path = &url.URL{Path: strings.TrimPrefix(path.Path, base.Path), RawQuery: path.RawQuery} // some say where they are themselves
+	}
+	if err != nil || !isFile(path) {
 		return nil, gone("file")
 	}
 	// Some workspaces live under a path.
@@ -231,16 +234,32 @@ func (a *Adapter) Download(ctx context.Context, f bot.File, limit int64) (io.Rea
 	return &bounded{body: resp.Body, left: limit, over: tooLarge, cancel: cancel}, nil
 }
 
-// fetch gets an address and follows where it leads, without the login once that
-// is another host.
+// isFile reports whether an address is that of a file in the workspace, and of
+// nothing else there: it came with a message, and is asked for as the bot.
+func isFile(u *url.URL) bool {
+	if u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, filesPath) {
+		return false
+	}
+	for part := range strings.SplitSeq(strings.ReplaceAll(u.Path, "\\", "/"), "/") {
+		if twice, err := url.PathUnescape(part); err == nil && (twice == "." || twice == "..") {
+			return false
+		}
+	}
+	return true
+}
+
+// fetch gets an address and follows where it leads, without the login from the
+// first other host on.
 func (a *Adapter) fetch(ctx context.Context, at, home *url.URL) (*http.Response, error) {
+	away := false
 	for range maxRedirects {
+		away = away || at.Scheme != home.Scheme || !strings.EqualFold(at.Host, home.Host)
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 		if err != nil {
 			return nil, gone("file")
 		}
 		req.Header.Set("User-Agent", userAgent)
-		if at.Scheme == home.Scheme && strings.EqualFold(at.Host, home.Host) {
+		if !away {
 			req.Header.Set("X-User-Id", a.rest.auth.user)
 			req.Header.Set("X-Auth-Token", a.rest.auth.token)
 		}

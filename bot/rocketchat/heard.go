@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n not
 		if messageRef(rid, gone.ID) == "" {
 			return nil
 		}
-		return a.store(ctx, sink, a.goneEvent(rid, gone.ID))
+		return a.removed(ctx, sink, rid, gone.ID)
 	case n.stream == "stream-notify-user" && what == "rooms-changed" && len(n.args) > 1:
 		return a.roomChanged(ctx, rt, sink, n.args)
 	}
@@ -121,6 +122,22 @@ func (a *Adapter) roomChanged(ctx context.Context, rt *realtime, sink bot.Sink, 
 	})
 }
 
+// forever is the change of a message that was deleted: none comes after it.
+const forever = math.MaxInt64
+
+// removed stores that a message was deleted. What a stream still has of it is no
+// news any more.
+func (a *Adapter) removed(ctx context.Context, sink bot.Sink, rid, id string) error {
+	if err := a.store(ctx, sink, a.goneEvent(rid, id)); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	bound(a.handled)
+	a.handled[id] = forever
+	return nil
+}
+
 func (a *Adapter) goneEvent(rid, id string) bot.Event {
 	ev := bot.Event{
 		ID: "del:" + rid + ":" + id, Platform: Platform, Kind: bot.EventMessageDeleted, At: time.Now().UTC(),
@@ -168,8 +185,10 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 	a.mu.Lock()
 	last, again := a.handled[m.ID]
 	a.mu.Unlock()
-	if again && last == change && !m.Updated.IsZero() {
-		return nil // two streams tell of it, or it was read besides
+	if again && change <= last && !m.Updated.IsZero() {
+		// Two streams tell of it, or it was read besides: as it is now, which may be
+		// deleted, while a stream still had it as it was.
+		return nil
 	}
 	if kind == "" {
 		kind = a.kind(ctx, m.Room)

@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -295,6 +296,52 @@ func TestLookBesidesListening(t *testing.T) {
 	}
 }
 
+// More customers than a connection may subscribe to at once are heard all the
+// same, and right away.
+func TestManyCustomersAreHeard(t *testing.T) {
+	w := newTeam(t)
+	w.DDPLimits(true, 0)
+	w.AddUser(rcfake.User{Username: "sam", Agent: true})
+	a := w.adapter(t)
+	_, stop := w.start(t, a)
+	var rooms []string
+	for i := range 60 {
+		e, err := a.Enter(t.Context(), bot.Visitor{Key: fmt.Sprint(i), Name: fmt.Sprint(i)})
+		must(t, err)
+		rid, _ := liveRoom(e.Ref)
+		rooms = append(rooms, rid)
+	}
+	stop()
+	for _, rid := range rooms {
+		w.say(t, "sam", rid, "before")
+	}
+	a = w.adapter(t)
+	c, _ := w.start(t, a)
+	for _, rid := range rooms {
+		w.say(t, "sam", rid, "after")
+	}
+	end := time.After(soon)
+	for {
+		var said []string
+		for _, l := range c.lines() {
+			if strings.HasPrefix(l, "message ") {
+				said = append(said, l)
+			}
+		}
+		if len(said) == 2*len(rooms) {
+			break
+		}
+		select {
+		case <-c.woken:
+		case <-end:
+			t.Fatalf("%d answers, want %d", len(said), 2*len(rooms))
+		}
+	}
+	if n := len(a.customers.watched()); n != len(rooms) {
+		t.Errorf("%d rooms are watched, want %d", n, len(rooms))
+	}
+}
+
 func TestDeletionsBeyondWhatIsWatched(t *testing.T) {
 	w := newTeam(t)
 	w.DDPLimits(true, 0)
@@ -304,25 +351,52 @@ func TestDeletionsBeyondWhatIsWatched(t *testing.T) {
 		ids = append(ids, w.AddRoom("r", true, "ada", "twitter.bot"))
 	}
 	c, _ := w.start(t, w.adapter(t))
-	var want []string
-	for _, rid := range ids {
-		id := w.say(t, "ada", rid, "x")
-		must(t, w.Delete("ada", rid, id))
-		want = append(want, "message ada x", "message_deleted ada")
-	}
-	slices.Sort(want)
 	end := time.After(soon)
-	for {
-		got := c.lines()
-		slices.Sort(got)
-		if slices.Equal(got, want) {
-			break
+	all := func(want string, n int) {
+		t.Helper()
+		for {
+			got := slices.DeleteFunc(c.lines(), func(s string) bool { return s != want })
+			if len(got) == n {
+				return
+			}
+			select {
+			case <-c.woken:
+			case <-end:
+				t.Fatalf("%d times %q, want %d", len(got), want, n)
+			}
 		}
-		select {
-		case <-c.woken:
-		case <-end:
-			t.Fatalf("%d events, want %d", len(got), len(want))
-		}
+	}
+	said := map[string]string{}
+	for _, rid := range ids {
+		said[rid] = w.say(t, "ada", rid, "x")
+	}
+	all("message ada x", len(ids))
+	for rid, id := range said {
+		must(t, w.Delete("ada", rid, id))
+	}
+	all("message_deleted ada", len(ids))
+}
+
+// While Perch reads what it missed, the streams go on. What is deleted meanwhile
+// is told as deleted, and not as said after that.
+func TestDeletedIsNotSaidAfterwards(t *testing.T) {
+	w := newTeam(t)
+	a := w.adapter(t)
+	c := newCollector()
+	if _, err := a.whoami(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, trace := range []bool{false, true} {
+		w.Set("Message_ShowDeletedStatus", trace)
+		id := w.say(t, "ada", w.room, "a slip")
+		queued, err := a.get(t.Context(), w.room, id)
+		must(t, err)
+		must(t, w.Delete("ada", w.room, id))
+		must(t, a.readPlain(t.Context(), c, room{ID: w.room, Kind: "p"}, time.Now()))
+		must(t, a.said(t.Context(), c, queued, "p"))
+	}
+	if diff := cmp.Diff([]string{"message_deleted", "message_deleted ada"}, c.lines()); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 

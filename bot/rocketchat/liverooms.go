@@ -67,37 +67,63 @@ func (a *Adapter) findRooms(ctx context.Context) error {
 // listen subscribes to the rooms of customers that are not yet listened to on
 // this connection, and reads what each got before.
 func (a *Adapter) listen(ctx context.Context, rt *realtime, sink bot.Sink, on map[string]string) error {
+	limited := false
 	for rid, token := range a.customers.watched() {
-		if _, ok := on[rid]; ok {
+		id, known := on[rid]
+		if id != "" || known && limited {
 			continue
 		}
-		args := map[string]string{"token": token, "visitorToken": token}
-		id, err := rt.subscribe(ctx, "stream-room-messages", rid, args)
-		if c := code(err); c != "" {
-			a.log.WarnContext(ctx, "a customer's room is not heard", "room", rid, "err", err)
-			a.customers.unwatch(rid)
-			continue
-		}
-		if err != nil {
-			return err
+		if !limited {
+			var err error
+			id, err = a.listenTo(ctx, rt, rid, token)
+			c := code(err)
+			// A connection may have forty subscriptions of a kind in forty seconds. The
+			// others are tried again at the next look; until then the bot's own stream
+			// tells of these rooms.
+			limited = c == codeLimited
+			if c != "" && !limited {
+				a.log.WarnContext(ctx, "a customer's room is not heard", "room", rid, "err", err)
+				a.customers.unwatch(rid)
+				continue
+			}
+			if c == "" && err != nil {
+				return err
+			}
 		}
 		on[rid] = id
-		if _, err := rt.subscribe(ctx, "stream-notify-room", rid+"/deleteMessage", args); err != nil && code(err) == "" {
-			return err
+		if known {
+			continue
 		}
 		if err := a.readRoom(ctx, sink, rid, longAgo); err != nil {
 			return err
 		}
 	}
 	for rid, id := range on {
-		if !a.customers.watches(rid) {
-			delete(on, rid)
-			if err := rt.unsubscribe(ctx, id); err != nil {
-				return err
-			}
+		if a.customers.watches(rid) {
+			continue
+		}
+		delete(on, rid)
+		if id == "" {
+			continue
+		}
+		if err := rt.unsubscribe(ctx, id); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// listenTo subscribes to a customer's room and returns the ID of that.
+func (a *Adapter) listenTo(ctx context.Context, rt *realtime, rid, token string) (string, error) {
+	args := map[string]string{"token": token, "visitorToken": token}
+	id, err := rt.subscribe(ctx, "stream-room-messages", rid, args)
+	if err != nil {
+		return "", err
+	}
+	if _, err := rt.subscribe(ctx, "stream-notify-room", rid+"/deleteMessage", args); err != nil && code(err) == "" {
+		return "", err
+	}
+	return id, nil
 }
 
 // longAgo is how far back a room is read when it begins to be heard: all that
@@ -123,7 +149,7 @@ func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string, back 
 		}
 	}
 	for _, id := range deleted {
-		if err := a.store(ctx, sink, a.goneEvent(rid, id)); err != nil {
+		if err := a.removed(ctx, sink, rid, id); err != nil {
 			return err
 		}
 	}

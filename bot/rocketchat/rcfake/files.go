@@ -91,9 +91,15 @@ func (f *file) link() string { return "/file-upload/" + f.id + "/" + f.name }
 func (f *file) attach(m *message) {
 	m.files = append(m.files, obj{"_id": f.id, "name": f.name, "type": f.mime, "size": len(f.data)})
 	a := obj{"title": f.name, "type": "file", "title_link": f.link(), "title_link_download": true, "fileId": f.id}
+	if f.words != "" {
+		a["description"] = f.words
+	}
 	switch {
 	case strings.HasPrefix(f.mime, "image/"):
-		a["image_url"], a["image_type"], a["image_size"] = f.link(), f.mime, len(f.data)
+		// A smaller picture is made of it, which is in the message's list of files too.
+		small := f.id + "s"
+		m.files = append(m.files, obj{"_id": small, "name": "thumb-" + f.name, "type": "image/png", "size": 100})
+		a["image_url"], a["image_type"], a["image_size"] = "/file-upload/"+small+"/"+f.name, "image/png", len(f.data)
 	case strings.HasPrefix(f.mime, "video/"):
 		a["video_url"], a["video_type"], a["video_size"] = f.link(), f.mime, len(f.data)
 	}

@@ -86,6 +86,7 @@ type department struct {
 
 type file struct {
 	id, name, mime, room, by string
+	words                    string // what its sender says of it
 	data                     []byte
 	confirmed                bool
 	at                       time.Time

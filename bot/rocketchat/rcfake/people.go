@@ -142,6 +142,7 @@ type Says struct {
 // Attached is a file of a message.
 type Attached struct {
 	Name, Type string
+	Words      string // written below it, as clients of line 7 have people do
 	Data       []byte
 }
 
@@ -156,7 +157,7 @@ func (s *Server) Say(in Says) (id string, err error) {
 		}
 		m := &message{msg: in.Text, tmid: in.Thread, user: u.ref()}
 		for _, f := range in.Files {
-			s.keep(&file{name: f.Name, mime: f.Type, data: f.Data, confirmed: true}, r, u.ID).attach(m)
+			s.keep(&file{name: f.Name, mime: f.Type, data: f.Data, words: f.Words, confirmed: true}, r, u.ID).attach(m)
 		}
 		s.insert(r, m)
 		id = m.id
