@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/perch-chat/perch/bot"
 )
 
@@ -108,6 +110,19 @@ func (d decoder) text(ev *bot.Event, m message) string {
 	}
 	ev.Names = nil // of blocks that were no text
 	return plain(m.Text, d.names(ev))
+}
+
+// ownEcho reports whether a delivery is the echo of a message of our own, as
+// most of what comes is: there is nothing in it to be stored, or to be kept in
+// order. It is looked at without being decoded; of what it does not recognise,
+// event decides the same.
+func (a *Adapter) ownEcho(d delivery) bool {
+	me := a.auth.Load()
+	if d.kind != kindEvent || a.teams != nil || me == nil || me.Bot == "" {
+		return false
+	}
+	return gjson.GetBytes(d.payload, "event.bot_id").Str == me.Bot && gjson.GetBytes(d.payload, "event.type").Str == "message" &&
+		!gjson.GetBytes(d.payload, "event.subtype").Exists()
 }
 
 // event reads an event of the Events API.

@@ -86,7 +86,7 @@ type lanes struct {
 }
 
 // maxIdle bounds the goroutines that wait for work.
-const maxIdle = 32
+const maxIdle = 64
 
 func newLanes(n int) *lanes {
 	return &lanes{slots: make(chan struct{}, n), crew: crew.New(maxIdle), queues: map[string][]func(){}}

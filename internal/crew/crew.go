@@ -8,50 +8,67 @@ import "sync"
 // Crew is goroutines that work, or wait for work. Use [New]. It is safe for
 // concurrent use.
 type Crew struct {
-	work  chan func()
-	stay  chan struct{} // one for each goroutine that waits
-	ended chan struct{}
-	end   sync.Once
-	wg    sync.WaitGroup
+	stay int
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex
+	idle  []chan func() // of those who wait; the last one worked last
+	ended bool
 }
 
 // New returns a crew of which up to stay goroutines wait for work. How many
 // work at once is for the caller to bound.
-func New(stay int) *Crew {
-	return &Crew{work: make(chan func()), stay: make(chan struct{}, stay), ended: make(chan struct{})}
-}
+func New(stay int) *Crew { return &Crew{stay: stay} }
 
-// Go runs work on a goroutine. It does not wait. Once End was called and Wait
-// may have returned, it must not be called any more.
+// Go runs work on a goroutine, on that which worked last if one waits: the
+// fewer are used, the less memory is. It does not wait. Once End was called and
+// Wait may have returned, it must not be called any more.
 func (c *Crew) Go(work func()) {
-	select {
-	case c.work <- work:
-	default:
+	c.mu.Lock()
+	n := len(c.idle)
+	if n == 0 {
+		c.mu.Unlock()
 		c.wg.Go(func() { c.run(work) })
+		return
 	}
+	ch := c.idle[n-1]
+	c.idle = c.idle[:n-1]
+	c.mu.Unlock()
+	ch <- work // it has room for one
 }
 
 // run works until there is nothing to do and enough others wait.
 func (c *Crew) run(work func()) {
-	for {
+	ch := make(chan func(), 1)
+	for ok := true; ok; work, ok = <-ch {
 		work()
-		select {
-		case c.stay <- struct{}{}:
-		default:
-			return
-		}
-		select {
-		case work = <-c.work:
-			<-c.stay
-		case <-c.ended:
+		if !c.wait(ch) {
 			return
 		}
 	}
 }
 
+func (c *Crew) wait(ch chan func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended || len(c.idle) >= c.stay {
+		return false
+	}
+	c.idle = append(c.idle, ch)
+	return true
+}
+
 // End sends those home who wait, and those who work once they have done so. It
 // may be called again.
-func (c *Crew) End() { c.end.Do(func() { close(c.ended) }) }
+func (c *Crew) End() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	for _, ch := range c.idle {
+		close(ch)
+	}
+	c.idle = nil
+}
 
 // Wait waits for all to be gone. Without End they never are.
 func (c *Crew) Wait() { c.wg.Wait() }

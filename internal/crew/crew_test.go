@@ -26,7 +26,10 @@ func TestAllIsDone(t *testing.T) {
 				}
 				time.Sleep(2 * time.Second)
 			}
-			if got := len(c.stay); got != min(stay, 5) {
+			c.mu.Lock()
+			got := len(c.idle)
+			c.mu.Unlock()
+			if got != min(stay, 5) {
 				t.Errorf("%d wait for work, want %d", got, min(stay, 5))
 			}
 			c.End()
