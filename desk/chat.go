@@ -49,6 +49,7 @@ func order(c Conversation) string {
 func (d *Desk) postCard(tx store.Tx, c *Conversation) error {
 	c.Cards++
 	c.CardRef, c.CardID = "", ""
+	c.Signs, c.SignsKnown = nil, true
 	m, err := d.card(tx, *c)
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ func (d *Desk) onCardReaction(tx store.Tx, ev bot.Event) (bool, error) {
 	if c.CardRef != ev.Message {
 		return true, d.tell(tx, ev, "This conversation goes on elsewhere: look for its newer card.")
 	}
+	if err := d.heardSign(tx, &c, ev); err != nil {
+		return true, err
+	}
 	ev.Value = c.ID
 	switch ev.Emoji {
 	case emojiName(d.opt.Emoji.Claim):

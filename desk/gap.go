@@ -14,6 +14,9 @@ const (
 	maxReads  = 500            // threads that are read after one gap
 	readsPast = 24 * time.Hour // how long after its end a conversation's thread is read
 	overlap   = 2 * time.Minute
+
+	maxDeletable  = 50             // messages of a conversation that are looked for
+	deletablePast = 48 * time.Hour // and how old they may be
 )
 
 // onGap reads the threads of conversations whose chat was not heard for a
@@ -52,15 +55,47 @@ func (d *Desk) onGap(tx store.Tx, ev bot.Event) error {
 }
 
 func (d *Desk) readThread(tx store.Tx, ev bot.Event, c Conversation) error {
-	return d.readBack(tx, ev, c.ID, c.CardRef, seenUntil(c))
+	h := bot.History{Thread: c.CardRef, After: seenUntil(c)}
+	if !c.SignsKnown {
+		h.Marked = []bot.MessageRef{c.CardRef}
+	}
+	var err error
+	if h.Known, err = d.deletable(tx, c); err != nil {
+		return err
+	}
+	return d.readHistory(tx, ev, c.ID, h)
+}
+
+// deletable are the newest messages of agents whose deletion would mean something.
+func (d *Desk) deletable(tx store.Tx, c Conversation) (refs []bot.MessageRef, err error) {
+	if live(c) {
+		return nil, nil
+	}
+	newest := store.Range{Reverse: true, Limit: maxDeletable}
+	for m, err := range messages().By(tx, "conversation", store.Key(c.ID), newest) {
+		if err != nil {
+			return nil, err
+		}
+		if now().Sub(m.At) > deletablePast {
+			break
+		}
+		if m.ChatRef != "" && m.Origin == Agent && !m.Gone && m.Delivery != "" && m.Delivery != Withdrawn {
+			refs = append(refs, m.ChatRef)
+		}
+	}
+	return refs, nil
 }
 
 // readBack reads what was written in one of a conversation's threads.
 func (d *Desk) readBack(tx store.Tx, ev bot.Event, what string, thread bot.MessageRef, after time.Time) error {
+	return d.readHistory(tx, ev, what, bot.History{Thread: thread, After: after})
+}
+
+func (d *Desk) readHistory(tx store.Tx, ev bot.Event, what string, h bot.History) error {
 	_, _, err := d.ob.Add(tx, outbox.Action{
 		Kind: bot.KindHistory, Key: fmt.Sprintf("desk:history:%s:%s:%s", ev.Platform, ev.ID, what),
 		Slot: "desk:history:" + what, Order: "desk:history:" + ev.Platform, Subject: "history:" + what, Brief: true,
-		Payload: encode(bot.History{Thread: thread, After: after}),
+		Payload: encode(h),
 	})
 	if err != nil {
 		return fmt.Errorf("add look at thread: %w", err)

@@ -87,6 +87,11 @@ type Conversation struct {
 	// Seen is when what came last from the thread was written.
 	Seen time.Time `json:"seen,omitzero"`
 
+	// Signs are the reactions on the card that were heard and still stand: who
+	// set which. SignsKnown says that there are no others.
+	Signs      []string `json:"signs,omitempty"`
+	SignsKnown bool     `json:"signs_known,omitempty"`
+
 	SnoozedUntil time.Time `json:"snoozed_until,omitzero"`
 	Called       time.Time `json:"called,omitzero"`    // when those on duty were called, or would have been, for what waits
 	Reminded     bool      `json:"reminded,omitempty"` // they were called again
@@ -179,6 +184,8 @@ type Message struct {
 	Offer    string   `json:"offer,omitempty"`   // the action that asks its author what to do with it
 
 	OfferOwner bot.UserRef `json:"offer_owner,omitempty"` // who had the conversation when that was asked
+
+	Gone bool `json:"gone,omitempty"` // in chat, by its author
 
 	Asked *Asked `json:"asked,omitempty"` // where its author was asked, once they have answered
 }

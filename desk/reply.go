@@ -22,6 +22,10 @@ func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) 
 		return d.onCommand(tx, ev)
 	case bot.EventReaction:
 		return d.onReaction(tx, ev)
+	case bot.EventReactionGone:
+		return false, d.forgetSign(tx, ev)
+	case bot.EventReactions:
+		return d.onReactions(tx, ev)
 	case bot.EventInstalled:
 		return false, d.lookAnew(tx, ev)
 	case bot.EventGap:
@@ -374,8 +378,12 @@ func (d *Desk) editQueued(tx store.Tx, ev bot.Event, c Conversation, m Message, 
 
 func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 	m, ok, err := messages().First(tx, "chat", store.Key(string(ev.Message)))
-	if err != nil || !ok {
-		return false, err
+	if err != nil || !ok || m.Gone {
+		return ok, err
+	}
+	m.Gone = true
+	if err := messages().Put(tx, m); err != nil {
+		return true, err
 	}
 	if ev.Thread == "" {
 		c, err := d.Get(tx, m.Conversation)
