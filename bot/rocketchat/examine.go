@@ -14,9 +14,6 @@ import (
 	"github.com/perch-chat/perch/bot"
 )
 
-// maxExamined is how many departments are looked at.
-const maxExamined = 20
-
 // Examine looks at the workspace's side of the installation. See [bot.Examiner].
 func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	var me struct {
@@ -41,9 +38,13 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	if err != nil {
 		out = append(out, bot.Finding{About: "settings", Text: "The workspace's settings can't be read.", Do: connecting(err)})
 	}
-	customers, err := a.Omnichannel(ctx)
+	customers, files, err := a.service(ctx)
 	known := err == nil
-	out = append(out, roles(me.Roles, customers)...)
+	lacking := roles(me.Roles, customers)
+	out = append(out, lacking...)
+	if !slices.ContainsFunc(lacking, func(f bot.Finding) bool { return f.Serious }) {
+		out = append(out, a.examineRights(ctx, me.Roles, customers)...)
+	}
 	out = append(out, workspaceSettings(set, customers)...)
 	switch {
 	case !known:
@@ -51,6 +52,9 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	case !customers:
 		out = append(out, bot.Finding{About: "omnichannel", Text: "Omnichannel is off: customers are served in the rooms of departments[].channel. To have Rocket.Chat route them to agents, switch on Omnichannel (Workspace, Settings, Omnichannel)."})
 	default:
+		if !files {
+			out = append(out, bot.Finding{About: "files", Text: "Files are switched off for customers: their pictures are not shown to agents.", Do: "Switch on Workspace, Settings, Omnichannel, Livechat, \"File Uploads Enabled\", if they are wanted."})
+		}
 		out = append(out, a.examineDepartments(ctx)...)
 	}
 	return append(out, a.examineConnection())
@@ -168,75 +172,6 @@ func workspaceSettings(set map[string]string, customers bool) []bot.Finding {
 		})
 	}
 	return out
-}
-
-// examineDepartments looks at who there is to serve customers.
-func (a *Adapter) examineDepartments(ctx context.Context) []bot.Finding {
-	const about = "departments"
-	var deps struct {
-		Departments []struct {
-			ID      string `json:"_id"`
-			Name    string `json:"name"`
-			Enabled bool   `json:"enabled"`
-		} `json:"departments"`
-	}
-	if err := a.rest.call(ctx, request{route: "GET livechat/department", query: url.Values{"count": {strconv.Itoa(maxExamined)}}}, &deps); err != nil {
-		return []bot.Finding{{About: about, Text: "The departments can't be looked at (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err), Serious: code(err) == "forbidden"}}
-	}
-	var out []bot.Finding
-	var names []string
-	for _, d := range deps.Departments[:min(len(deps.Departments), maxExamined)] {
-		var info struct {
-			Agents []struct {
-				Username string `json:"username"`
-			} `json:"agents"`
-		}
-		err := a.rest.call(ctx, request{route: "GET livechat/department/:id", path: "livechat/department/" + url.PathEscape(d.ID), query: url.Values{"includeAgents": {"true"}}}, &info)
-		switch {
-		case err != nil:
-			out = append(out, bot.Finding{About: about, Text: "The department " + d.Name + " can't be looked at.", Do: connecting(err)})
-		case !d.Enabled:
-			names = append(names, d.Name+" (switched off)")
-		case len(info.Agents) == 0:
-			out = append(out, bot.Finding{About: about, Text: "The department " + d.Name + " has no agents.", Do: "Add some under Omnichannel, Departments, or name another in /twitter settings."})
-		default:
-			names = append(names, fmt.Sprintf("%s (%d agents)", d.Name, len(info.Agents)))
-		}
-	}
-	switch {
-	case len(names) > 0:
-		out = append(out, bot.Finding{About: about, Text: "There are: " + strings.Join(names, ", ") + "."})
-	case len(deps.Departments) == 0:
-		out = append(out, bot.Finding{About: about, Text: "There are no departments: all agents serve all customers."})
-	}
-	return append(out, a.examineAgents(ctx))
-}
-
-func (a *Adapter) examineAgents(ctx context.Context) bot.Finding {
-	const about = "agents"
-	count := func(available bool) (int, error) {
-		q := url.Values{"count": {"50"}}
-		if available {
-			q.Set("onlyAvailable", "true")
-		}
-		var out struct{ Users []json.RawMessage }
-		err := a.rest.call(ctx, request{route: "GET livechat/users/agent", query: q}, &out)
-		return len(out.Users), err
-	}
-	all, err := count(false)
-	var now int
-	if err == nil {
-		now, err = count(true)
-	}
-	switch {
-	case err != nil:
-		return bot.Finding{About: about, Text: "The agents can't be looked at (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err)}
-	case all == 0:
-		return bot.Finding{About: about, Text: "Nobody is an agent, so nobody can answer customers.", Do: "Add agents under Omnichannel, Agents.", Serious: true}
-	case now == 0:
-		return bot.Finding{About: about, Text: fmt.Sprintf("None of the %d agents is available now: customers are told so.", all), Do: "Agents make themselves available by the headset beside their picture."}
-	}
-	return bot.Finding{About: about, Text: fmt.Sprintf("%d of %d agents are available now.", now, all)}
 }
 
 func (a *Adapter) examineConnection() bot.Finding {

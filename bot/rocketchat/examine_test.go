@@ -36,6 +36,18 @@ func TestExamine(t *testing.T) {
 		}, "roles", "lacks the role livechat-manager", "Users", false},
 		{"an admin", "8.8.1", func(s *rcfake.Server) { s.SetRoles("twitter.bot", "bot", "livechat-manager", "admin") }, "roles", "admin", "Take the role", false},
 		{"an agent", "8.8.1", func(s *rcfake.Server) { s.SetRoles("twitter.bot", "bot", "livechat-manager", "livechat-agent") }, "roles", "an agent", "Remove it", false},
+		{"permissions", "8.8.1", nil, "permissions", "may do what Perch needs", "", false},
+		{"a permission taken", "8.8.1", func(s *rcfake.Server) { s.SetPermission("create-d", "admin") }, "permissions", "create-d", "to the role bot", true},
+		{"a permission of another role", "7.13.0", func(s *rcfake.Server) {
+			s.SetPermission("create-d", "admin", "helper")
+			s.SetRoles("twitter.bot", "bot", "livechat-manager", "helper")
+		}, "permissions", "may do what Perch needs", "", false},
+		{"a permission for customers", "8.8.1", func(s *rcfake.Server) { s.SetPermission("view-livechat-manager", "admin") }, "permissions", "view-livechat-manager", "to the role livechat-manager", true},
+		{"a permission for customers, no customers", "8.8.1", func(s *rcfake.Server) {
+			s.SetPermission("view-livechat-manager", "admin")
+			s.Set("Livechat_enabled", false)
+		}, "permissions", "may do what Perch needs", "", false},
+		{"no files of customers", "8.8.1", func(s *rcfake.Server) { s.Set("Livechat_fileupload_enabled", false) }, "files", "for customers", "File Uploads Enabled", false},
 		{"commands kept", "8.8.1", nil, "commands", "!twitter", "Allow Unrecognized Slash Commands", false},
 		{"commands passed", "8.8.1", func(s *rcfake.Server) { s.Set("Message_AllowUnrecognizedSlashCommand", true) }, "commands", "passes /twitter", "", false},
 		{"no editing", "8.8.1", func(s *rcfake.Server) { s.Set("Message_AllowEditing", false) }, "editing", "can't be changed", "Allow Message Editing", true},
@@ -51,8 +63,8 @@ func TestExamine(t *testing.T) {
 		{"departments", "8.8.1", func(s *rcfake.Server) {
 			s.AddDepartment("Trains")
 			s.AddUser(rcfake.User{Username: "sam", Agent: true, Departments: []string{"Trains"}})
-		}, "departments", "Trains (1 agents)", "", false},
-		{"an empty department", "8.8.1", func(s *rcfake.Server) { s.AddDepartment("Trains") }, "departments", "Trains has no agents", "Add some", false},
+		}, "departments", "Trains (1 agent)", "", false},
+		{"an empty department", "8.8.1", func(s *rcfake.Server) { s.AddDepartment("Trains") }, "departments", "Trains (no agents)", "", false},
 		{"not running", "8.8.1", nil, "connection", "not running", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,6 +89,45 @@ func TestExamine(t *testing.T) {
 				}
 			}
 			t.Errorf("nothing of the kind in %+v", all)
+		})
+	}
+}
+
+// TestExamineDepartment: the department that Perch brings customers to.
+func TestExamineDepartment(t *testing.T) {
+	for _, c := range []struct {
+		name, department string
+		with             func(s *rcfake.Server)
+		says, do         string
+		serious          bool
+	}{
+		{"all is well", "trains", nil, "1 of its 2 agents", "", false},
+		{"not there", "Tranis", nil, "no such department", "There are: Trains.", true},
+		{"nobody there", "Trains", func(s *rcfake.Server) { s.SetOffline("sam", true) }, "None of its 2 agents", "headset", false},
+		{"empty", "Boats", func(s *rcfake.Server) { s.AddDepartment("Boats") }, "has no agents", "/twitter settings default_department", true},
+		{"off", "Trains", func(s *rcfake.Server) { s.SetDepartment("Trains", false) }, "switched off", "Switch it on", true},
+		{"not to be seen", "Trains", func(s *rcfake.Server) { s.SetRoles("twitter.bot", "bot") }, "can't be looked at (forbidden)", "roles", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := rcfake.New(rcfake.Options{})
+			srv := httptest.NewServer(s.Handler())
+			t.Cleanup(func() { s.Close(); srv.Close() })
+			s.AddDepartment("Trains")
+			s.AddUser(rcfake.User{Username: "sam", Agent: true, Departments: []string{"Trains"}})
+			s.AddUser(rcfake.User{Username: "lee", Agent: true, Offline: true, Departments: []string{"Trains"}})
+			s.AddUser(rcfake.User{Username: "mia", Agent: true})
+			if c.with != nil {
+				c.with(s)
+			}
+			id, token := s.Bot()
+			a, err := rocketchat.New(rocketchat.Options{URL: srv.URL, UserID: id, Token: token})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := a.ExamineDepartment(t.Context(), c.department)
+			if f.About != "department "+c.department || !strings.Contains(f.Text, c.says) || !strings.Contains(f.Do, c.do) || (f.Do == "") != (c.do == "") || f.Serious != c.serious {
+				t.Errorf("%+v", f)
+			}
 		})
 	}
 }

@@ -282,7 +282,21 @@ func (a *Adapter) departmentID(ctx context.Context, department string) (string, 
 // Omnichannel reports whether the workspace has the customer service switched
 // on, and whether the bot may use it.
 func (a *Adapter) Omnichannel(ctx context.Context) (bool, error) {
-	var out struct{ Config struct{ Enabled bool } }
-	err := a.rest.call(ctx, request{route: "GET livechat/config"}, &out)
-	return out.Config.Enabled, err
+	on, _, err := a.service(ctx)
+	return on, err
+}
+
+// service is whether the customer service is on, and takes files.
+func (a *Adapter) service(ctx context.Context) (on, files bool, err error) {
+	var out struct {
+		Config struct {
+			Enabled  bool
+			Settings struct {
+				FileUpload *bool `json:"fileUpload"`
+			} `json:"settings"`
+		}
+	}
+	err = a.rest.call(ctx, request{route: "GET livechat/config"}, &out)
+	f := out.Config.Settings.FileUpload
+	return out.Config.Enabled, f == nil || *f, err
 }

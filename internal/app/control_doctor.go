@@ -32,7 +32,7 @@ func Examine(ctx context.Context, c config.Config, configErr error, version stri
 			return healthy, err
 		}
 	}
-	d := doctor.Deps{Config: c, ConfigErr: configErr, Tables: Tables(), X: NewX(c, version), Events: wanted()}
+	d := doctor.Deps{Config: c, ConfigErr: configErr, Tables: Tables(), X: NewX(c, version), Events: wanted(), ServedIn: servedIn}
 	if c.Chat.Slack.BotToken != "" && c.Chat.Slack.ClientID == "" {
 		// The installations of several workspaces are known to the Perch that serves.
 		if s, _, err := slackChat(c.Chat.Slack, slog.New(slog.DiscardHandler)); err == nil {
@@ -42,10 +42,13 @@ func Examine(ctx context.Context, c config.Config, configErr error, version stri
 	if c.Chat.RocketChat.URL != "" {
 		if rc, _, err := rocketChat(c, slog.New(slog.DiscardHandler)); err == nil {
 			chats := []bot.Platform{rc}
-			if slacks := d.Chats; slacks != nil {
-				d.Chats = func(ctx context.Context) []doctor.Finding { return append(slacks(ctx), examineChats(c, chats)(ctx)...) }
-			} else {
-				d.Chats = examineChats(c, chats)
+			slacks := d.Chats
+			d.Served = servedBy(chats)
+			d.Chats = func(ctx context.Context) (out []doctor.Finding) {
+				if slacks != nil {
+					out = slacks(ctx)
+				}
+				return append(append(out, examineChats(c, chats)(ctx)...), examineServed(ctx, chats, d.DB, settled(c))...)
 			}
 		}
 	}
@@ -92,6 +95,9 @@ func onDuty(d *desk.Desk) func(tx store.Tx) ([]doctor.Department, error) {
 		}
 		out := make([]doctor.Department, 0, len(deps))
 		for _, dep := range deps {
+			if servedIn(string(dep.Channel)) {
+				continue // who is there is for the chat to say
+			}
 			who, err := d.Who(tx, dep.ID)
 			if err != nil {
 				return nil, err
@@ -108,8 +114,10 @@ func (a *App) serveDoctor(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	doctor.Run(r.Context(), doctor.Deps{
-		Config: a.o.Config, DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk), Troubles: commands.Troubles,
-		X: a.X, Events: wanted(), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery, Chats: examineChats(a.o.Config, a.o.Platforms),
+		Config: a.o.Config, ServedIn: servedIn, Served: servedBy(a.o.Platforms), DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk), Troubles: commands.Troubles,
+		X: a.X, Events: wanted(), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery, Chats: func(ctx context.Context) []doctor.Finding {
+			return append(examineChats(a.o.Config, a.o.Platforms)(ctx), examineServed(ctx, a.o.Platforms, a.DB, a.Desk)...)
+		},
 	}, func(f doctor.Finding) {
 		_ = enc.Encode(f) // the client may be gone
 		_ = flush.Flush()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/perch-chat/perch/bot"
@@ -18,6 +19,9 @@ func examineChats(c config.Config, platforms []bot.Platform) func(context.Contex
 		for _, p := range platforms {
 			if x, ok := p.(bot.Examiner); ok {
 				for _, f := range x.Examine(ctx) {
+					if inRooms(c) && slices.Contains([]string{"departments", "agents", "rate limiter"}, f.About) {
+						continue // of a customer service that is not used
+					}
 					out = append(out, finding(p.Name()+" "+f.About, f.Text, f.Do, f.Serious))
 				}
 			}
@@ -28,6 +32,12 @@ func examineChats(c config.Config, platforms []bot.Platform) func(context.Contex
 		}
 		return out
 	}
+}
+
+// inRooms reports whether all departments are served in rooms, as the
+// configuration wants it, and none by a chat's own customer service.
+func inRooms(c config.Config) bool {
+	return len(c.Departments) > 0 && !slices.ContainsFunc(c.Departments, func(d config.Department) bool { return servedIn(d.Channel) })
 }
 
 func finding(check, text, do string, serious bool) doctor.Finding {

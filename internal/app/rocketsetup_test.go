@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
+	"github.com/perch-chat/perch/internal/app"
 	"github.com/perch-chat/perch/internal/config"
+	"github.com/perch-chat/perch/internal/doctor"
 )
 
 // setupRoom is where the instructions stand.
@@ -141,4 +143,58 @@ func (b *bureau) answersNobody(who, text, refused string) {
 		}
 		return false
 	})
+}
+
+// doctor is what the doctor finds, by the name of the check.
+func (b *bureau) doctor() map[string][]doctor.Finding {
+	b.t.Helper()
+	found := map[string][]doctor.Finding{}
+	if _, err := app.Examine(b.t.Context(), b.c, nil, "test", func(f doctor.Finding) { found[f.Check] = append(found[f.Check], f) }); err != nil {
+		b.t.Fatal(err)
+	}
+	return found
+}
+
+// TestOmnichannelDoctor: while Perch runs and while it does not, the doctor
+// knows who serves customers, and looks at the department that they come to.
+func TestOmnichannelDoctor(t *testing.T) {
+	b := newBureau(t, withAda)
+	look := func(check string, state doctor.State, words ...string) {
+		t.Helper()
+		all := b.doctor()[check]
+		for _, f := range all {
+			missing := slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(f.Text+" "+f.Do, w) })
+			if f.State == state && !missing {
+				return
+			}
+		}
+		t.Errorf("%s: %+v, want %s with %q", check, all, state, words)
+	}
+	for range 2 {
+		look("team", doctor.OK, "Rocket.Chat's Omnichannel serves customers")
+		look("rocketchat roles", doctor.OK, "livechat-manager")
+		look("rocketchat permissions", doctor.OK, "may do what Perch needs")
+		look("rocketchat rate limiter", doctor.Warn, "10 messages", "API Rate Limiter")
+		look("rocketchat agents", doctor.OK, "1 of 1")
+		if all := b.doctor(); len(all["duty"]) == 1 && all["duty"][0].State == doctor.Warn {
+			t.Errorf("duty: %+v", all["duty"])
+		}
+		b.stop()
+	}
+	b.start()
+	b.rc.AddDepartment("Trains")
+	alone := b.tells("ada", "twitter settings default_department Tranis")
+	b.reads(alone, "Tranis")
+	look("rocketchat department Tranis", doctor.Fail, "no such department", "There are: Trains.")
+	b.tells("ada", "twitter settings default_department Trains")
+	b.reads(alone, "Trains")
+	b.until("the other department", func() bool { return len(b.doctor()["rocketchat department Trains"]) > 0 })
+	look("rocketchat department Trains", doctor.Fail, "has no agents")
+	b.rc.AddUser(rcfake.User{Username: "sam", Name: "Sam Lee", Agent: true, Departments: []string{"Trains"}})
+	look("rocketchat department Trains", doctor.OK, "1 of its 1 agent")
+	b.stop()
+	look("rocketchat department Trains", doctor.OK, "1 of its 1 agent")
+	if all := b.doctor(); len(all["rocketchat department Tranis"]) > 0 {
+		t.Errorf("a department that is not used is looked at: %+v", all)
+	}
 }

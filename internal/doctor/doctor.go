@@ -102,6 +102,12 @@ type Deps struct {
 	HTTP   *http.Client // for looks that are no calls of X; one with a timeout if nil
 	Events []string     // what Perch asks X to deliver
 
+	// Served, if set, names the chat's own customer service where it serves all
+	// customers, in departments of its own; ServedIn reports whether a
+	// department's channel is one there.
+	Served   func(ctx context.Context) (string, bool)
+	ServedIn func(channel string) bool
+
 	// Chats has the chats look at themselves: tokens, rights, connections and
 	// the channels that are configured. It may be nil.
 	Chats func(ctx context.Context) []Finding

@@ -169,7 +169,7 @@ func firstLine(s string) string {
 }
 
 // team says who is missing to work with Perch.
-func (e *exam) team(context.Context) {
+func (e *exam) team(ctx context.Context) {
 	const check = "team"
 	c, good := e.Config, true
 	if len(c.Team.Admins) == 0 {
@@ -180,7 +180,11 @@ func (e *exam) team(context.Context) {
 		good = false
 		e.warn(check, "There is no setup channel, where Perch says how to connect an account and what needs attention.", "Name one in channels.setup and restart Perch.")
 	}
-	if len(c.Departments) == 0 {
+	served := ""
+	if len(c.Departments) == 0 && e.Served != nil {
+		served, _ = e.Served(ctx)
+	}
+	if len(c.Departments) == 0 && served == "" {
 		good = false
 		if c.Channels.Setup == "" {
 			e.fail(check, "There is no department, so customers' messages arrive nowhere.", "Add one under departments, with its channel and agents, and restart Perch.")
@@ -189,12 +193,18 @@ func (e *exam) team(context.Context) {
 		}
 	}
 	for _, d := range c.Departments {
+		if e.ServedIn != nil && e.ServedIn(d.Channel) {
+			continue // who is an agent there is for that chat to say
+		}
 		if len(d.Agents) == 0 && len(c.Team.Agents) == 0 && d.UserGroup == "" {
 			good = false
 			e.warn(check, d.Name+" has no agents, so nobody may answer its customers.", "Name them in its agents, or a user group in user_group, and restart Perch.")
 		}
 	}
-	if good {
+	switch {
+	case good && served != "":
+		e.ok(check, fmt.Sprintf("%s and a setup channel. %s serves customers, with its own departments and agents.", count(len(c.Team.Admins), "admin"), served))
+	case good:
 		e.ok(check, fmt.Sprintf("%s, %s and a setup channel.", count(len(c.Team.Admins), "admin"), count(len(c.Departments), "department")))
 	}
 }

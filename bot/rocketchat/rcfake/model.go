@@ -174,11 +174,13 @@ type state struct {
 	departments []*department
 	files       map[string]*file
 	settings    obj
+	permissions map[string][]string // the roles that have each
 }
 
 func (st *state) init() {
 	*st = state{
 		users: map[string]*user{}, rooms: map[string]*room{}, visitors: map[string]*visitor{}, files: map[string]*file{},
+		permissions: rolesOf(),
 		settings: obj{
 			"Livechat_enabled": true, "Livechat_fileupload_enabled": true, "FileUpload_Enabled": true,
 			"FileUpload_MaxFileSize": 104857600, "FileUpload_MediaTypeWhiteList": "", "FileUpload_MediaTypeBlackList": "image/svg+xml",

@@ -100,6 +100,16 @@ func (s *Server) AddDepartment(name string) (id string) {
 	return id
 }
 
+// SetDepartment switches a department on or off.
+func (s *Server) SetDepartment(name string, on bool) {
+	_ = s.do(func() error {
+		if d := s.st.dep(name); d != nil {
+			d.enabled = on
+		}
+		return nil
+	})
+}
+
 // AddRoom makes a channel, or a private group, of the named people and returns its ID.
 func (s *Server) AddRoom(name string, private bool, usernames ...string) (id string) {
 	_ = s.do(func() error {

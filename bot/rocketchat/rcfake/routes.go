@@ -22,6 +22,7 @@ func (s *Server) table() []route {
 		{method: "POST", path: "login", free: true, run: login, limit: 5},
 		{method: "GET", path: "users.info", schema: "isUsersInfoParamsGetProps", auth: true, query: []string{"userId", "username", "importId", "includeUserRooms", "fields", "email", "freeSwitchExtension"}, run: userInfo},
 		{method: "GET", path: "settings.public", schema: "isSettingsPublicWithPaginationProps", query: []string{"count", "offset", "sort", "_id", "query"}, run: publicSettings},
+		{method: "GET", path: "permissions.listAll", auth: true, query: []string{"updatedSince"}, run: permissions},
 		{method: "GET", path: "settings/:id", auth: true, perms: []string{"admin"}, second: true, run: setting},
 
 		{method: "POST", path: "groups.create", schema: "isGroupsCreateProps", auth: true, body: []string{"!name", "members", "readOnly", "excludeSelf", "customFields", "extraData"}, run: createRoom("p", "group")},
