@@ -1,6 +1,8 @@
 import {
-    IAppAccessors, IConfigurationExtend, IConfigurationModify, IEnvironmentRead, IHttp, ILogger, IModify, IPersistence, IRead,
+    IAppAccessors, IAppUninstallationContext, IConfigurationExtend, IConfigurationModify, IEnvironmentRead, IHttp, ILogger, IModify,
+    IPersistence, IRead,
 } from '@rocket.chat/apps-engine/definition/accessors';
+import { ApiSecurity, ApiVisibility } from '@rocket.chat/apps-engine/definition/api';
 import { App } from '@rocket.chat/apps-engine/definition/App';
 import { IAppInfo } from '@rocket.chat/apps-engine/definition/metadata';
 import { ISetting } from '@rocket.chat/apps-engine/definition/settings';
@@ -9,15 +11,24 @@ import {
     IUIKitInteractionHandler, IUIKitResponse, UIKitBlockInteractionContext, UIKitViewSubmitInteractionContext,
 } from '@rocket.chat/apps-engine/definition/uikit';
 import { COMMANDS, Forwarded, whisper } from './src/commands';
-import { person, place, tell, threadOf } from './src/perch';
+import { Endpoint, Icon } from './src/endpoint';
+import { once, person, place, tell, threadOf } from './src/perch';
 import { about, ADDRESS, all, isOfPerch, SECRET, shown, written } from './src/settings';
+import { Tasks, unpress } from './src/tasks';
 
-// TwitterCompanionApp forwards to Perch what only an app can hear. It keeps
-// nothing: when it is uninstalled, nothing is left.
+// How many messages lose their buttons while somebody waits for the app to be
+// removed.
+const UNPRESS = 100;
+
+// TwitterCompanionApp forwards to Perch what only an app can hear, and does for
+// Perch what only an app can do. It keeps nothing: when it is uninstalled,
+// nothing is left.
 export class TwitterCompanionApp extends App implements IUIKitInteractionHandler {
     // Values that Perch told and that are on their way into the page: they are
     // nobody's change.
     private readonly told = new Map<string, string>();
+
+    private gone = false;
 
     constructor(info: IAppInfo, logger: ILogger, accessors: IAppAccessors) {
         super(info, logger, accessors);
@@ -30,12 +41,33 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
         for (const command of COMMANDS) {
             await configuration.slashCommands.provideSlashCommand(new Forwarded(command));
         }
+        const tasks = new Tasks((settings, read) => this.show(settings, read.getEnvironmentReader()));
+        await configuration.api.provideApi({
+            visibility: ApiVisibility.PUBLIC, // Perch signs what it asks for
+            security: ApiSecurity.UNSECURE,
+            endpoints: [new Endpoint(this, tasks), new Icon(this)],
+        });
     }
 
     public async onEnable(environment: IEnvironmentRead): Promise<boolean> {
         // Nobody waits for it: a workspace starts as fast without its Perch.
+        this.gone = false;
         this.refresh(this.getAccessors().http, environment).catch((err) => this.getLogger().warn(String(err)));
         return true;
+    }
+
+    // From here on Perch draws buttons that need no app.
+    public async onDisable(): Promise<void> {
+        if (!this.gone) {
+            await this.leave(this.getAccessors().http, this.getAccessors().environmentReader);
+        }
+    }
+
+    public async onUninstall(_: IAppUninstallationContext, read: IRead, http: IHttp, _persistence: IPersistence, modify: IModify): Promise<void> {
+        this.gone = true; // it is disabled next
+        for (const message of await this.leave(http, read.getEnvironmentReader())) {
+            await unpress(message, read, modify).catch((err) => this.getLogger().warn(String(err)));
+        }
     }
 
     // A change that Perch refuses is not kept, and the line under the field says
@@ -66,15 +98,16 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
     public async executeBlockActionHandler(
         context: UIKitBlockInteractionContext, read: IRead, http: IHttp, _: IPersistence, modify: IModify,
     ): Promise<IUIKitResponse> {
-        const { user, room, message, actionId, value, threadId } = context.getInteractionData();
+        const { user, room, message, actionId, triggerId, value, threadId } = context.getInteractionData();
         const where = room || (message && message.room);
         const outcome = await tell(http, read.getEnvironmentReader(), {
             type: 'action',
+            id: once(`action ${actionId}`, user, triggerId),
+            trigger: triggerId,
             user: person(user),
             room: where && place(where),
             message: message && message.id,
             thread: threadId || threadOf(message),
-            action: actionId,
             value,
         });
         if (!outcome.ok && where) {
@@ -86,17 +119,35 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
     public async executeViewSubmitHandler(
         context: UIKitViewSubmitInteractionContext, read: IRead, http: IHttp,
     ): Promise<IUIKitResponse> {
-        const { user, room, view } = context.getInteractionData();
+        const { user, room, view, triggerId } = context.getInteractionData();
         const fields: Record<string, string> = {};
         for (const block of Object.values((view.state || {}) as Record<string, Record<string, unknown>>)) {
-            for (const [name, value] of Object.entries(block)) {
-                fields[name] = String(value);
+            for (const [name, value] of Object.entries(block || {})) {
+                fields[name] = value === undefined || value === null ? '' : String(value);
             }
         }
         const outcome = await tell(http, read.getEnvironmentReader(), {
-            type: 'submit', user: person(user), room: room && place(room), action: view.id, fields,
+            type: 'submit', user: person(user), room: room && place(room), trigger: triggerId, view: view.id, fields,
         });
-        return { success: outcome.ok };
+        const responder = context.getInteractionResponder();
+        if (outcome.ok) {
+            return responder.successResponse();
+        }
+        // The window stays open, with all that was written.
+        const [first] = view.blocks.map((b) => b.blockId).filter((id): id is string => !!id);
+        const errors = Object.keys(outcome.fields).length > 0 ? outcome.fields : { [first || 'form']: outcome.say };
+        return responder.viewErrorResponse({ viewId: view.id, errors });
+    }
+
+    // leave tells Perch that the app goes. Whatever comes of it, the app goes.
+    private async leave(http: IHttp, environment: IEnvironmentRead): Promise<Array<{ room: string; id: string }>> {
+        try {
+            const outcome = await tell(http, environment, { type: 'bye' });
+            return outcome.ok ? outcome.messages.slice(0, UNPRESS) : [];
+        } catch (err) {
+            this.getLogger().warn(String(err));
+            return [];
+        }
     }
 
     // refresh shows in the page what counts in Perch.
@@ -106,11 +157,19 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
             this.getLogger().warn(outcome.say);
             return;
         }
-        for (const [key, value] of Object.entries(outcome.settings)) {
+        await this.show(outcome.settings, environment);
+    }
+
+    // show puts values that count in Perch into the page, where it has others.
+    private async show(settings: Record<string, string>, environment: IEnvironmentRead): Promise<void> {
+        for (const [key, value] of Object.entries(settings)) {
             if (!isOfPerch(key)) {
                 continue;
             }
-            const now = shown(key, value);
+            const now = shown(key, String(value));
+            if ((await environment.getSettings().getValueById(key)) === now) {
+                continue;
+            }
             this.told.set(key, String(now));
             await this.getAccessors().environmentWriter.getSettings().updateValue(key, now);
         }

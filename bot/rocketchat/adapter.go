@@ -48,6 +48,7 @@ type Adapter struct {
 	rest client
 
 	customers customers
+	app       *companion
 	staged    staged
 	forms     forms
 	health    health
@@ -103,7 +104,7 @@ func New(o Options) (*Adapter, error) {
 		o.live = usual()
 	}
 	return &Adapter{
-		o: o, log: o.Log.With("platform", Platform), started: make(chan struct{}), wakeRooms: make(chan struct{}, 1),
+		o: o, log: o.Log.With("platform", Platform), started: make(chan struct{}), wakeRooms: make(chan struct{}, 1), app: newCompanion(),
 		rest:   newClient(o.HTTP, o.URL, credentials{o.UserID, o.Token}),
 		people: map[string]person{}, rooms: map[string]room{}, written: map[string]origin{}, threads: map[string]string{}, reacted: map[string]seenReactions{}, handled: map[string]int64{},
 	}, nil

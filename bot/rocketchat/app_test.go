@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/bot/rocketchat"
+	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
 )
 
 const appSecret = "a secret that is long enough"
@@ -33,6 +35,8 @@ func appSign(secret, stamp, body string) string {
 // appWorld is a running adapter that a companion app may call.
 type appWorld struct {
 	*sink
+	ws      *workspace
+	adapter *rocketchat.Adapter
 	handler http.Handler
 }
 
@@ -41,13 +45,15 @@ type takesSettings = func(context.Context, rocketchat.AppSettings) (map[string]s
 func newAppWorld(t *testing.T, settings takesSettings) *appWorld {
 	t.Helper()
 	ws := newWorkspace(t)
-	w := &appWorld{sink: newSink()}
+	ws.AddUser(rcfake.User{ID: "adaadaadaadaadaad", Username: "ada.app", Name: "Ada"})
+	w := &appWorld{sink: newSink(), ws: ws}
 	id, token := ws.Bot()
-	a, err := rocketchat.New(rocketchat.Options{URL: ws.url, UserID: id, Token: token, AppSecret: appSecret, AppSettings: settings})
+	a, err := rocketchat.New(rocketchat.Options{URL: ws.url, UserID: id, Token: token, AppSecret: appSecret, AppSettings: settings, Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.handler = a.App()
+	a.SetSecret([]byte("the store's own"))
+	w.adapter, w.handler = a, a.App()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx, w.sink) }()
@@ -101,29 +107,17 @@ func TestAppEvents(t *testing.T) {
 	for _, body := range []string{
 		appCommand,
 		appCommand, // again: the same event
-		`{"type":"action","id":"a1","user":{"id":"u1","username":"ada"},"room":{"id":"r1"},"message":"m2","thread":"m1","action":"claim","value":"7"}`,
-		`{"type":"submit","id":"s1","user":{"id":"u1"},"room":{"id":"r1"},"action":"form","fields":{"title":"It burns"},"newer":true}`,
+		strings.Replace(appCommand, `"thread":"m1"`, `"trigger":"t1"`, 1),
 	} {
 		if status, code := w.post(t, body); status != http.StatusOK {
 			t.Errorf("%s: %d %s", body, status, code)
 		}
 	}
 	got := w.of(bot.EventCommand, bot.EventAction, bot.EventSubmit)
-	ada := bot.User{Ref: "rocketchat:u1", Name: "Ada", Handle: "ada"}
-	want := []bot.Event{
-		{
-			ID: "app:c1", Platform: "rocketchat", Kind: bot.EventCommand, User: ada, Channel: "rocketchat:r1", ChannelName: "support",
-			Thread: "rocketchat:r1:m1", Command: "/twitter", Text: "authorize\nnow",
-		},
-		{
-			ID: "app:a1", Platform: "rocketchat", Kind: bot.EventAction, User: bot.User{Ref: "rocketchat:u1", Name: "ada", Handle: "ada"},
-			Channel: "rocketchat:r1", Message: "rocketchat:r1:m2", Thread: "rocketchat:r1:m1", Action: "claim", Value: "7",
-		},
-		{
-			ID: "app:s1", Platform: "rocketchat", Kind: bot.EventSubmit, User: bot.User{Ref: "rocketchat:u1"},
-			Channel: "rocketchat:r1", Action: "form", Fields: map[string]string{"title": "It burns"},
-		},
-	}
+	want := []bot.Event{{
+		ID: "app:c1", Platform: "rocketchat", Kind: bot.EventCommand, User: bot.User{Ref: "rocketchat:u1", Name: "Ada", Handle: "ada"},
+		Channel: "rocketchat:r1", ChannelName: "support", Thread: "rocketchat:r1:m1", Command: "/twitter", Text: "authorize\nnow",
+	}}
 	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(bot.Event{}, "At")); d != "" {
 		t.Error(d)
 	}
@@ -167,7 +161,9 @@ func TestAppRefuses(t *testing.T) {
 		"no room":            {stamp: at(0), body: change(`"r1"`, `""`), status: 400, code: "invalid"},
 		"ref in a room":      {stamp: at(0), body: change(`"r1"`, `"r1:m1"`), status: 400, code: "invalid"},
 		"ref in a thread":    {stamp: at(0), body: change(`"m1"`, `"m1:x"`), status: 400, code: "invalid"},
-		"no button":          {stamp: at(0), body: change(`"type":"command"`, `"type":"action"`), status: 400, code: "invalid"},
+		"no button":          {stamp: at(0), body: change(`"type":"command"`, `"type":"action"`), status: 422, code: "no_button"},
+		"a button unsealed":  {stamp: at(0), body: change(`"type":"command"`, `"type":"action","value":"!perch claim .m1"`), status: 422, code: "no_button"},
+		"no form":            {stamp: at(0), body: change(`"type":"command"`, `"type":"submit"`), status: 410, code: "form_over"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.secret == "" {
@@ -192,6 +188,9 @@ func TestAppSettings(t *testing.T) {
 		answer error
 	)
 	w := newAppWorld(t, func(_ context.Context, s rocketchat.AppSettings) (map[string]string, error) {
+		if s.ID == "" {
+			return nil, nil // the adapter itself asks, for the app's page
+		}
 		got = append(got, s)
 		return nil, answer
 	})

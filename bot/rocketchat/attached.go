@@ -1,6 +1,7 @@
 package rocketchat
 
 import (
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type attached struct {
 	Link  string `json:"title_link"`  // to the file
 	Image string `json:"image_url"`   // what is shown of it, maybe smaller
 	Words string `json:"description"` // what its sender says of it
+
+	Actions []json.RawMessage `json:"actions"` // buttons
 }
 
 // said is the text of a message and of its files. Until line 8 the words that

@@ -84,8 +84,9 @@ type message struct {
 
 	Transfer transfer `json:"transferData"`
 
-	Attachments []attached `json:"attachments"`
-	Reactions   reactions  `json:"reactions"`
+	Blocks      json.RawMessage `json:"blocks"`
+	Attachments []attached      `json:"attachments"`
+	Reactions   reactions       `json:"reactions"`
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. What somebody says of a file is

@@ -1,6 +1,7 @@
 package rocketchat
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -42,8 +43,9 @@ type forms struct {
 	open map[string]*opened // by the token in the address
 }
 
-// put keeps a form and returns its token. The oldest give way to it.
-func (f *forms) put(o opened, now time.Time) string {
+// put keeps a form and returns its token, a new one if it has none. The oldest
+// give way to it.
+func (f *forms) put(token string, o opened, now time.Time) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open == nil {
@@ -52,8 +54,7 @@ func (f *forms) put(o opened, now time.Time) string {
 	maps.DeleteFunc(f.open, func(_ string, o *opened) bool { return !now.Before(o.till) })
 	f.shed(maxOfPerson, func(x *opened) bool { return x.user == o.user })
 	f.shed(maxForms, func(*opened) bool { return true })
-	o.till, o.seal = now.Add(formLife), rand.Text()
-	token := rand.Text()
+	o.till, o.seal, token = now.Add(formLife), rand.Text(), cmp.Or(token, rand.Text())
 	f.open[token] = &o
 	return token
 }
@@ -104,13 +105,20 @@ func (a *Adapter) triggerFor(u person) string {
 // the bot alone. See [bot.Opener].
 func (a *Adapter) Open(ctx context.Context, trigger string, f bot.Form) error {
 	uid, ok := strings.CutPrefix(trigger, "user:")
+	token := ""
+	if t, app := appTriggered(trigger); app {
+		if token, ok = a.modal(ctx, t, f); ok {
+			return nil
+		}
+		uid, ok = t.user, true
+	}
 	if !ok || !idRE.MatchString(uid) || a.o.PublicURL == "" {
 		return &bot.Error{Code: "no_trigger", Message: "This form can't be shown here. Use the command with words behind it instead; its help says how."}
 	}
 	if len(f.Inputs) == 0 {
 		return &bot.Error{Code: "bad_form", Message: "This form asks for nothing."}
 	}
-	token := a.forms.put(opened{form: f, user: uid}, time.Now())
+	token = a.forms.put(token, opened{form: f, user: uid}, time.Now())
 	where := "Rocket.Chat shows no forms of bots, so this one is a page of Perch. It is for you alone, works once and for 30 minutes."
 	_, err := a.Post(ctx, bot.Message{
 		Only: userRef(uid), Text: f.Title + ": fill the form in",

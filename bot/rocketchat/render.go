@@ -47,6 +47,8 @@ type actionItem struct {
 	InChat  bool   `json:"msg_in_chat_window,omitempty"`
 	Process string `json:"msg_processing_type,omitempty"`
 	URL     string `json:"url,omitempty"`
+
+	style bot.ButtonStyle
 }
 
 // content is a message as Rocket.Chat takes it.
@@ -205,7 +207,7 @@ func (d *drawing) actions(list []bot.Button) {
 		if label == "" {
 			continue
 		}
-		a := actionItem{Type: "button", Text: label}
+		a := actionItem{Type: "button", Text: label, style: b.Style}
 		if b.URL != "" {
 			u, ok := safeURL(b.URL)
 			if !ok {

@@ -18,6 +18,7 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 	defer a.running.Store(false)
 	a.sink.Store(&sink)
 	defer a.sink.Store(nil)
+	defer a.keepApp(ctx)()
 	var again retry
 	for ctx.Err() == nil {
 		began := time.Now()

@@ -2,7 +2,7 @@ import { IHttp, IModify, IRead } from '@rocket.chat/apps-engine/definition/acces
 import { IRoom } from '@rocket.chat/apps-engine/definition/rooms';
 import { ISlashCommand, SlashCommandContext } from '@rocket.chat/apps-engine/definition/slashcommands';
 import { IUser } from '@rocket.chat/apps-engine/definition/users';
-import { person, place, tell } from './perch';
+import { once, person, place, tell } from './perch';
 
 export const COMMANDS = ['twitter', 'incident', 'timeline', 'duty'];
 
@@ -21,6 +21,8 @@ export class Forwarded implements ISlashCommand {
         const [user, room, thread] = [context.getSender(), context.getRoom(), context.getThreadId()];
         const outcome = await tell(http, read.getEnvironmentReader(), {
             type: 'command',
+            id: once('command', user, context.getTriggerId()),
+            trigger: context.getTriggerId(),
             user: person(user),
             room: place(room),
             thread,

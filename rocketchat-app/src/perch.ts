@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'crypto';
+import { createHash, createHmac, randomBytes } from 'crypto';
 import { IEnvironmentRead, IHttp, IHttpResponse } from '@rocket.chat/apps-engine/definition/accessors';
 import { IMessage } from '@rocket.chat/apps-engine/definition/messages';
 import { IRoom } from '@rocket.chat/apps-engine/definition/rooms';
@@ -7,24 +7,33 @@ import { ADDRESS, SECRET } from './settings';
 
 // What Perch is told. It has these fields and no others.
 export interface Told {
-    type: 'command' | 'action' | 'submit' | 'settings';
+    type: 'command' | 'action' | 'submit' | 'settings' | 'bye';
+    id?: string;
     user?: { id: string; username: string; name: string };
     room?: { id: string; name: string; type: string };
     thread?: string;
     message?: string;
+    trigger?: string;
     command?: string;
     text?: string;
-    action?: string;
     value?: string;
+    view?: string;
     fields?: Record<string, string>;
     settings?: Record<string, string>;
 }
 
-// Either Perch took it, or there are words for the person that say what to do.
-export type Outcome = { ok: true; settings: Record<string, string> } | { ok: false; say: string };
+// Either Perch took it, or there are words for the person that say what to do,
+// and for a form what is wrong with its fields.
+export type Outcome =
+    { ok: true; settings: Record<string, string>; messages: Array<{ room: string; id: string }> }
+    | { ok: false; say: string; fields: Record<string, string> };
 
-// How long Perch may take, in milliseconds: it only has to store.
-const PATIENCE = 7000;
+// How long Perch may take for each of two tries, in milliseconds: it only has to
+// store. Rocket.Chat's clients give a click up after 5 seconds.
+const PATIENCE = [2500, 1700];
+
+// Nobody waits for these.
+const LONG = [7000, 7000];
 
 const LONGEST = 500;
 
@@ -34,28 +43,43 @@ export async function tell(http: IHttp, env: IEnvironmentRead, told: Told): Prom
     if (!/^https?:\/\/[^/]/.test(address) || !secret) {
         return {
             ok: false,
-            say: 'Perch is not connected yet. An admin of this workspace opens Administration > Apps > Twitter (Perch) > Settings and fills in Perch\'s address and the shared secret.',
+            fields: {},
+            say: 'Perch is not connected yet. An admin of this workspace opens Administration > Apps > Twitter > Settings and fills in Perch\'s address and the shared secret.',
         };
     }
-    const content = JSON.stringify({ ...told, id: randomBytes(16).toString('hex'), at: new Date().toISOString() });
+    const content = JSON.stringify({ ...told, id: told.id || randomBytes(16).toString('hex'), at: new Date().toISOString() });
     let answer: IHttpResponse | undefined;
+    let late = false;
     // Perch knows what it was told by its ID: to tell it again is harmless.
-    for (let tries = 0; tries < 2 && (!answer || !(answer.statusCode < 500)); tries++) {
-        answer = await post(http, address, secret, content);
+    for (const patience of told.user ? PATIENCE : LONG) {
+        const began = Date.now();
+        answer = await post(http, address, secret, content, patience);
+        late = late || (!answer && Date.now() - began >= patience * 0.9);
+        if (answer && answer.statusCode < 500) {
+            break;
+        }
     }
     if (answer && answer.statusCode === 200) {
-        return { ok: true, settings: settingsOf(answer) };
+        return { ok: true, settings: texts(parsed(answer).settings), messages: messagesOf(answer) };
     }
-    return { ok: false, say: why(answer, address) };
+    const error = (answer && parsed(answer).error) || {};
+    return { ok: false, say: late && !answer ? LATE : why(answer, address), fields: texts(error.fields) };
 }
 
-async function post(http: IHttp, address: string, secret: string, content: string): Promise<IHttpResponse | undefined> {
+const LATE = '⚠ Perch took too long to answer. Look whether it was done before you try again; if it stays so, tell whoever runs Perch.';
+
+// once is an ID that a click has again if the server tells the app of it twice.
+export function once(kind: string, user: IUser, trigger: string | undefined): string | undefined {
+    return trigger ? createHash('sha256').update(`${kind} ${user.id} ${trigger}`, 'utf8').digest('hex').slice(0, 40) : undefined;
+}
+
+async function post(http: IHttp, address: string, secret: string, content: string, timeout: number): Promise<IHttpResponse | undefined> {
     const stamp = String(Math.floor(Date.now() / 1000));
     const signature = createHmac('sha256', secret).update(`v1:${stamp}:${content}`, 'utf8').digest('hex');
     try {
         return await http.post(`${address}/rocketchat/app`, {
             content,
-            timeout: PATIENCE,
+            timeout,
             headers: { 'Content-Type': 'application/json', 'X-Perch-Timestamp': stamp, 'X-Perch-Signature': signature },
         });
     } catch (err) {
@@ -71,14 +95,19 @@ function parsed(answer: IHttpResponse): any {
     }
 }
 
-function settingsOf(answer: IHttpResponse): Record<string, string> {
+function texts(from: any): Record<string, string> {
     const found: Record<string, string> = {};
-    for (const [key, value] of Object.entries(parsed(answer).settings || {})) {
+    for (const [key, value] of Object.entries(from || {})) {
         if (typeof value === 'string') {
             found[key] = value;
         }
     }
     return found;
+}
+
+function messagesOf(answer: IHttpResponse): Array<{ room: string; id: string }> {
+    const list = parsed(answer).messages;
+    return Array.isArray(list) ? list.filter((m) => m && typeof m.room === 'string' && typeof m.id === 'string') : [];
 }
 
 function why(answer: IHttpResponse | undefined, address: string): string {

@@ -2,13 +2,14 @@
 // workspace do, against a Perch at PERCH_URL.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pack } from '../package.mjs';
-import { host, lowered } from './host.mjs';
+import { host, lowered, serve } from './host.mjs';
 
 const require = createRequire(import.meta.url);
 const { SlashCommandContext } = require('apps-engine-1.42/definition/slashcommands');
@@ -32,10 +33,22 @@ const ada = { id: 'adaadaadaadaadaad', username: 'ada', name: 'Ada', type: 'user
 const support = { id: 'roomroomroomroomr', slugifiedName: 'support', displayName: 'Support', type: 'p', creator: ada, usernames: ['ada'] };
 const folder = mkdtempSync(join(tmpdir(), 'perch-app-'));
 const { manager, seen } = host();
+const web = await serve(manager, seen);
 let id;
 
-const command = (name, words, thread) =>
-    manager.getCommandManager().executeCommand(name, new SlashCommandContext(ada, support, words.split(' '), thread, 'trigger'));
+seen.people.set(ada.id, ada);
+let triggers = 0;
+const command = (name, words, thread, trigger = `trigger${++triggers}`) =>
+    manager.getCommandManager().executeCommand(name, new SlashCommandContext(ada, support, words.split(' '), thread, trigger));
+// What the test does on Perch's side, see companion_test.go.
+async function perch(what, said = {}) {
+    const res = await fetch(`${PERCH_URL}/test/${what}`, { method: 'POST', body: JSON.stringify(said), signal: AbortSignal.timeout(20_000) });
+    const text = await res.text();
+    assert.equal(res.status, 200, `${what}: ${text}`);
+    return JSON.parse(text);
+}
+await perch('app', { url: web.url });
+seen.updated = ({ id: message, text, blocks, attachments }) => perch('update', { message, text, blocks, attachments });
 const set = (key, value) => {
     const setting = manager.getSettingsManager().getAppSetting(id, key);
     return manager.getSettingsManager().updateAppSetting(id, { ...setting, value });
@@ -77,11 +90,12 @@ await ok('the bundle that newer servers make of it needs only what they allow', 
     };
     await new Main(manifest, { debug() {} }, {}).extendConfiguration({
         settings: { provideSetting: async (s) => note(s.id, s.section, s.i18nLabel, s.i18nDescription, ...(s.values || []).map((v) => v.i18nLabel)) },
+        api: { provideApi: async (a) => provided.push(...a.endpoints.map((e) => e.path)) },
         slashCommands: { provideSlashCommand: async (c) => note(`/${c.command}`, c.i18nParamsExample, c.i18nDescription) },
     });
     assert.deepEqual(provided, [
         'perch_address', 'perch_secret', 'default_department', 'service_unavailable', 'welcome', 'finished', 'agents_display_name',
-        'file_upload', 'max_upload', 'media_types', '/twitter', '/incident', '/timeline', '/duty',
+        'file_upload', 'max_upload', 'media_types', '/twitter', '/incident', '/timeline', '/duty', 'perch', 'get-sidebar-icon',
     ]);
 });
 
@@ -123,13 +137,151 @@ await ok('the words, lines and the thread of a command stay as they are', async 
     assert.deepEqual(whispered(), []);
 });
 
-await ok('the click on a button is forwarded', async () => {
-    const message = { id: 'messagemessagemes', threadId: 'threadthreadthrea', room: support, sender: ada };
-    const result = await manager.getListenerManager().executeListener(AppInterface.IUIKitInteractionHandler, {
-        type: 'blockAction', appId: id, actionId: 'claim', user: ada, triggerId: 'trigger', room: support, message,
-        payload: { value: '7', blockId: 'b' }, container: { type: 'message', id: message.id },
-    });
+await ok('a command that the server hands over twice has the same ID', async () => {
+    await command('duty', 'who', undefined, 'once');
+    await command('duty', 'who', undefined, 'once');
+    const ids = seen.requests.slice(-2).map((r) => JSON.parse(r.request.content).id);
+    assert.equal(ids[0], ids[1]);
+});
+
+const press = (message, button, payload = {}) => manager.getListenerManager().executeListener(AppInterface.IUIKitInteractionHandler, {
+    type: 'blockAction', appId: id, actionId: button.actionId, user: ada, triggerId: payload.trigger || `trigger${++triggers}`,
+    room: { ...support, id: message.room.id }, message, payload: { value: button.value, blockId: button.blockId }, container: { type: 'message', id: message.id },
+});
+const buttons = (message) => message.blocks.filter((b) => b.type === 'actions').flatMap((b) => b.elements);
+const posted = async () => {
+    const { bot, ...m } = await perch('post');
+    seen.people.set(bot, { id: bot, username: 'twitter.bot', name: 'Twitter', type: 'bot' });
+    const message = { id: m._id, room: { ...support, id: m.rid }, sender: { id: bot, username: 'twitter.bot' }, text: m.msg, blocks: m.blocks };
+    seen.messages.set(message.id, message);
+    return message;
+};
+let card;
+
+await ok('once Perch knows that the app is there, its buttons are blocks that the app hears', async () => {
+    await perch('answers');
+    card = await posted();
+    assert.deepEqual(buttons(card).map((b) => [b.text.text, b.appId, b.style]), [['Claim', id, 'primary'], ['Open', id, undefined]]);
+    const result = await press({ ...card, threadId: 'threadthreadthrea' }, buttons(card)[0]);
     assert.equal(result.success, true);
+});
+
+await ok('a button that is not one of Perch\'s is refused, and the person is told', async () => {
+    for (const forged of [{ value: buttons(card)[0].value.replace('claim', 'other') }, { value: '!perch claim .x' }, { value: undefined }]) {
+        const result = await press(card, { ...buttons(card)[0], ...forged });
+        assert.equal(result.success, false);
+        assert.match(whispered()[0], /does not know this button/);
+    }
+    const result = await press({ ...card, room: { ...support, id: 'anotheranotherano' } }, buttons(card)[0]);
+    assert.equal(result.success, false);
+    whispered();
+});
+
+await ok('Perch changes its message through the app', async () => {
+    assert.equal(await perch('edit'), null);
+    const now = seen.messages.get(card.id);
+    assert.equal(now.text, 'The card, claimed');
+    assert.deepEqual(buttons(now).map((b) => b.text.text), ['Release']);
+    assert.equal(seen.updates.at(-1).editor.id, card.sender.id);
+});
+
+await ok('what is not Perch\'s own message is left alone', async () => {
+    seen.messages.set(card.id, { ...seen.messages.get(card.id), sender: ada });
+    const before = seen.updates.length;
+    const { error } = await perch('edit');
+    assert.match(error, /no such message/);
+    assert.equal(seen.updates.length, before);
+    seen.messages.set(card.id, { ...seen.messages.get(card.id), sender: card.sender });
+});
+
+await ok('a form is a window, and what is filled in reaches Perch', async () => {
+    const opened = await posted();
+    await press(opened, buttons(opened)[1], { trigger: 'forthewindow' });
+    await perch('open');
+    const { user, interaction } = seen.views.at(-1);
+    assert.equal(user.id, ada.id);
+    assert.equal(interaction.type, 'modal.open');
+    assert.equal(interaction.triggerId, 'forthewindow');
+    const { view } = interaction;
+    assert.deepEqual(view.blocks.map((b) => [b.blockId, b.element.type, b.element.initialValue, b.optional]), [
+        ['title', 'plain_text_input', 'Checkout', undefined], ['impact', 'static_select', undefined, true],
+    ]);
+    const submit = (state) => manager.getListenerManager().executeListener(AppInterface.IUIKitInteractionHandler, {
+        type: 'viewSubmit', appId: id, user: ada, triggerId: `trigger${++triggers}`, payload: { view: { ...view, state } },
+    });
+    const wrong = await submit({ title: { title: '' } });
+    assert.deepEqual([wrong.success, wrong.type, wrong.viewId], [false, 'errors', view.id]);
+    assert.deepEqual(wrong.errors, { title: 'Please fill this in.' });
+    const right = await submit({ title: { title: 'It burns' }, impact: { impact: 'all' } });
+    assert.deepEqual(right, { success: true });
+    view.id = view.id.replace(/.$/, (c) => (c === 'A' ? 'B' : 'A'));
+    const forged = await submit({ title: { title: 'It burns' } });
+    assert.match(forged.errors.title, /form is over/);
+});
+
+await ok('a conversation is made by the app, under the name that agents read', async () => {
+    const entered = await perch('enter', { department: 'Sales' });
+    const room = seen.rooms.at(-1);
+    assert.deepEqual(entered, { room: room.id, fresh: true });
+    assert.deepEqual(room.source, { type: 'app', label: 'Twitter', sidebarIcon: 'perch.svg', defaultIcon: 'perch.svg' });
+    assert.equal(manifest.name, 'Twitter');
+    assert.equal(room.agent, undefined);
+    const { token, ...visitor } = seen.registered.at(-1);
+    assert.match(token, /^perch[0-9a-f]{48}$/);
+    assert.deepEqual(visitor, { username: `x-${token.slice(5, 21)}`, name: 'Jane (@jane) on X', department: 'depdepdep' });
+});
+
+await ok('the same customer has one room, and is registered once', async () => {
+    const [rooms, registered] = [seen.rooms.length, seen.registered.length];
+    const entered = await perch('enter', { department: 'Sales' });
+    assert.deepEqual(entered, { room: seen.rooms.at(-1).id, fresh: false });
+    assert.deepEqual([seen.rooms.length, seen.registered.length], [rooms, registered]);
+});
+
+await ok('Perch is told of no agents and of a department that is none', async () => {
+    seen.online = false;
+    assert.deepEqual(await perch('enter', { who: 'another' }), { error: 'no_agent' });
+    seen.online = true;
+    assert.deepEqual(await perch('enter', { who: 'another', department: 'Nowhere' }), { error: 'error-invalid-department' });
+});
+
+await ok('what changes in Perch shows on the page, and is not sent back', async () => {
+    const before = seen.requests.length;
+    await perch('settings', { welcome: 'Good day.' });
+    await until(() => value('welcome') === 'Good day.');
+    assert.equal(seen.requests.length, before);
+});
+
+await ok('what Perch did not sign, or long ago, or has said before, is refused', async () => {
+    const path = `${web.url}/api/apps/public/${id}/perch`;
+    const ask = async (what, { secret = PERCH_SECRET, stamp = String(Math.floor(Date.now() / 1000)), prefix = 'to-app:v1:', said = JSON.stringify({ type: 'hello', id: `h${++triggers}`, ...what }) } = {}) => {
+        const signature = createHmac('sha256', secret).update(`${prefix}${stamp}:${said}`).digest('hex');
+        const res = await fetch(path, {
+            method: 'POST', body: JSON.stringify({ said }),
+            headers: { 'Content-Type': 'application/json', 'X-Perch-Timestamp': stamp, 'X-Perch-Signature': signature },
+        });
+        return [res.status, (await res.json()).error?.code];
+    };
+    const ago = (s) => String(Math.floor(Date.now() / 1000) - s);
+    assert.deepEqual(await ask({}), [200, undefined]);
+    assert.deepEqual(await ask({}, { secret: 'another' }), [401, 'unauthorized']);
+    assert.deepEqual(await ask({}, { secret: '' }), [401, 'unauthorized']);
+    assert.deepEqual(await ask({}, { prefix: 'v1:' }), [401, 'unauthorized']); // what the app itself signs
+    assert.deepEqual(await ask({}, { stamp: ago(400) }), [401, 'clock']);
+    assert.deepEqual(await ask({}, { stamp: ago(-400) }), [401, 'clock']);
+    assert.deepEqual(await ask({}, { stamp: 'now' }), [401, 'clock']);
+    assert.deepEqual(await ask({ id: 'twice' }), [200, undefined]);
+    assert.deepEqual(await ask({ id: 'twice' }), [409, 'again']);
+    assert.deepEqual(await ask({ type: 'dance' }), [400, 'unknown']);
+    assert.deepEqual(await ask({}, { said: 'nonsense' }), [400, 'invalid']);
+    const bare = await fetch(path, { method: 'POST', body: '{' });
+    assert.equal(bare.status, 401);
+});
+
+await ok('the sign beside the conversations is a picture', async () => {
+    const res = await fetch(`${web.url}/api/apps/public/${id}/get-sidebar-icon?icon=perch.svg`);
+    assert.deepEqual([res.status, res.headers.get('content-type')], [200, 'image/svg+xml']);
+    assert.match(await res.text(), /^<svg .*<\/svg>$/);
 });
 
 await ok('a changed setting is forwarded, one that stayed is not', async () => {
@@ -175,14 +327,32 @@ await ok('the secret is in no request, and every one is signed', async () => {
     }
 });
 
-await ok('uninstalling leaves nothing behind', async () => {
-    const before = seen.requests.length;
-    await manager.remove(id, { user: ada });
-    assert.deepEqual([seen.commands.size, seen.users.size, seen.kept.size, seen.zips.size], [0, 0, 0, 0]);
-    assert.equal(manager.getOneById(id), undefined);
-    assert.equal(seen.requests.length, before);
+await ok('switched off, the app says so, and Perch draws buttons that need no app', async () => {
+    await set('perch_address', `${PERCH_URL}/`);
+    await perch('answers');
+    await manager.getOneById(id).call('onDisable'); // this old engine forgets to
+    await manager.disable(id);
+    assert.deepEqual(await perch('gone', { message: card.id }), { buttons: ['Release'] });
+    const plain = await posted();
+    assert.equal(plain.blocks, undefined);
+    await manager.enable(id);
+    await perch('answers');
+    assert.ok((await posted()).blocks);
 });
 
+await ok('uninstalling leaves nothing behind, no dead button either', async () => {
+    const last = await posted();
+    const before = seen.requests.length;
+    await manager.remove(id, { user: ada });
+    assert.deepEqual([seen.commands.size, seen.users.size, seen.kept.size, seen.zips.size, seen.apis.size], [0, 0, 0, 0, 0]);
+    assert.equal(manager.getOneById(id), undefined);
+    assert.equal(seen.requests.length, before + 1); // its goodbye
+    assert.deepEqual(await perch('gone', { message: last.id }), { buttons: ['Claim', 'Open'] });
+    assert.deepEqual(buttons(seen.messages.get(last.id)), []);
+    assert.ok(seen.messages.get(last.id).blocks.length > 0);
+});
+
+web.close();
 rmSync(folder, { recursive: true, force: true });
 console.log(`1..${n}`);
 process.exit();

@@ -1,6 +1,7 @@
 // A Rocket.Chat workspace as far as the real AppManager asks for one: apps-engine
 // 1.42.1 is the last whose runtime is Node itself.
 import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -22,7 +23,11 @@ function bridge(Base, methods) {
 
 // host returns the manager and all that the app left in the workspace.
 export function host() {
-    const seen = { commands: new Set(), users: new Map(), whispers: [], settings: [], kept: new Map(), zips: new Map(), requests: [] };
+    const seen = {
+        commands: new Set(), users: new Map(), whispers: [], settings: [], kept: new Map(), zips: new Map(), requests: [],
+        apis: new Map(), people: new Map(), messages: new Map(), updates: [], views: [],
+        visitors: new Map(), rooms: [], departments: [{ id: 'depdepdep', name: 'Sales' }], registered: [], online: true,
+    };
     const keys = generateKeyPairSync('rsa', {
         modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     });
@@ -42,8 +47,36 @@ export function host() {
                 return { url, method, statusCode: res.status, content, data };
             },
         }),
-        Message: bridge(bridges.MessageBridge, { notifyUser: async (user, message) => { seen.whispers.push({ user, message }); } }),
+        Message: bridge(bridges.MessageBridge, {
+            notifyUser: async (user, message) => { seen.whispers.push({ user, message }); },
+            getById: async (id) => seen.messages.has(id) && JSON.parse(JSON.stringify(seen.messages.get(id))),
+            update: async (message) => {
+                seen.updates.push(message);
+                await seen.updated?.(message);
+                seen.messages.set(message.id, { ...seen.messages.get(message.id), ...message });
+            },
+        }),
+        UiInteraction: bridge(bridges.UiInteractionBridge, { notifyUser: async (user, interaction) => { seen.views.push({ user, interaction }); } }),
+        Livechat: bridge(bridges.LivechatBridge, {
+            findVisitorByToken: async (token) => seen.visitors.get(token),
+            createVisitor: async (visitor) => {
+                seen.registered.push(visitor);
+                seen.visitors.set(visitor.token, { ...visitor, id: `visitor-${visitor.token}` });
+                return `visitor-${visitor.token}`;
+            },
+            findDepartmentByIdOrName: async (value) => seen.departments.find((d) => d.id === value || d.name === value),
+            findRooms: async (visitor) => seen.rooms.filter((r) => r.visitor.token === visitor.token && r.isOpen),
+            createRoom: async (visitor, agent, appId, { source } = {}) => {
+                if (!seen.online) {
+                    throw new Error('Sorry, no online agents [no-agent-online]');
+                }
+                const room = { id: `room${seen.rooms.length}`, type: 'l', visitor, agent, appId, source, isOpen: true };
+                seen.rooms.push(room);
+                return room;
+            },
+        }),
         User: bridge(bridges.UserBridge, {
+            getById: async (id) => seen.people.get(id),
             getAppUser: async (id) => seen.users.get(id),
             create: async (u, id) => { seen.users.set(id, { id: `app-${id}`, ...u }); return `app-${id}`; },
             remove: async (_, id) => seen.users.delete(id),
@@ -53,13 +86,16 @@ export function host() {
         }),
         AppDetailChanges: bridge(bridges.AppDetailChangesBridge, { onAppSettingsChange: (_, s) => { seen.settings.push(s.id); } }),
         Persistence: bridge(bridges.PersistenceBridge, { purge: async () => {} }),
-        Api: bridge(bridges.ApiBridge, { registerApi: async () => { throw new Error('no endpoint was agreed on'); }, unregisterApis: async () => {} }),
+        Api: bridge(bridges.ApiBridge, {
+            registerApi: async (api) => { seen.apis.set(api.computedPath, api); },
+            unregisterApis: async () => { seen.apis.clear(); },
+        }),
         Scheduler: bridge(bridges.SchedulerBridge, { cancelAllJobs: async () => {} }),
         InternalFederation: { getPublicKey: async () => keys.publicKey, getPrivateKey: async () => keys.privateKey },
     };
     class Bridges extends bridges.AppBridges {}
     for (const name of ['Command', 'Http', 'Message', 'User', 'AppActivation', 'AppDetailChanges', 'Persistence', 'Api', 'Scheduler', 'InternalFederation',
-        'EnvironmentalVariable', 'Listener', 'Livechat', 'Room', 'Internal', 'ServerSetting', 'Upload', 'UiInteraction', 'CloudWorkspace', 'VideoConference',
+        'Livechat', 'UiInteraction', 'EnvironmentalVariable', 'Listener', 'Room', 'Internal', 'ServerSetting', 'Upload', 'CloudWorkspace', 'VideoConference',
         'OAuthApps', 'Moderation', 'Thread', 'Role']) {
         const b = made[name] || missing(name);
         Bridges.prototype[`get${name}Bridge`] = () => b;
@@ -87,6 +123,36 @@ export function host() {
     }
     const manager = new AppManager({ metadataStorage: new Items(), logStorage: new Logs(), bridges: new Bridges(), sourceStorage: new Sources() });
     return { manager, seen };
+}
+
+// serve answers at the paths of an app's endpoints as the server does: a JSON
+// body comes to the app as an object, and an app that is not there is a 404.
+export async function serve(manager, seen) {
+    const server = createServer(async (req, res) => {
+        const url = new URL(req.url, 'http://host');
+        const api = seen.apis.get(url.pathname);
+        if (!api) {
+            res.writeHead(404).end('Not Found');
+            return;
+        }
+        const parts = [];
+        for await (const part of req) {
+            parts.push(part);
+        }
+        let content = {};
+        try { content = JSON.parse(Buffer.concat(parts).toString() || '{}'); } catch { /* the server leaves it empty */ }
+        try {
+            const answer = await manager.getApiManager().executeApi(api.appId, api.endpoint.path, {
+                method: req.method.toLowerCase(), headers: req.headers, query: Object.fromEntries(url.searchParams), params: {}, content,
+            });
+            const text = typeof answer.content === 'string' ? answer.content : JSON.stringify(answer.content ?? {});
+            res.writeHead(answer.status, answer.headers).end(text);
+        } catch (err) {
+            res.writeHead(500).end(String(err));
+        }
+    });
+    await new Promise((done) => { server.listen(0, '127.0.0.1', done); });
+    return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
 // lowered is the zip with a manifest that this old engine accepts, and what is in it.

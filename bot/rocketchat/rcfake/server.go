@@ -47,6 +47,8 @@ type Server struct {
 
 	lose int // messages that the streams keep to themselves
 
+	apps http.Handler // see SetApps
+
 	ctx  context.Context //nolint:containedctx // the server's own life, ended by Close
 	stop context.CancelFunc
 	bg   sync.WaitGroup
@@ -84,6 +86,7 @@ func New(o Options) *Server {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/", s.serveAPI)
+	mux.HandleFunc("/api/apps/", s.serveApps)
 	mux.HandleFunc("GET /websocket", s.serveDDP)
 	mux.HandleFunc("GET /file-upload/{id}/{name}", s.serveFile)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
