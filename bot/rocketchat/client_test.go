@@ -74,6 +74,17 @@ func TestCallRefusals(t *testing.T) {
 	}
 }
 
+// TestPermissionIsNoLogin shows that a status that says that nobody is logged in
+// is not believed where the words say that somebody may not do something: it
+// would end the connection for good.
+func TestPermissionIsNoLogin(t *testing.T) {
+	w := openWorkspace(t, rcfake.Options{})
+	w.AddFault(rcfake.Fault{Status: http.StatusUnauthorized, Body: `{"success":false,"error":"Users must have a username [error-unauthorized]"}`})
+	if err := w.client().call(t.Context(), request{route: "GET rooms.info"}, nil); code(err) != "forbidden" || fatal(err) {
+		t.Errorf("%v (%s), want forbidden", err, code(err))
+	}
+}
+
 func TestCallOutcomes(t *testing.T) {
 	w := openWorkspace(t, rcfake.Options{})
 	c := w.client()

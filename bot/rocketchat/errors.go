@@ -53,12 +53,15 @@ func (a answer) code() string {
 
 // refusal turns an answer into an error: a definite one, for the server said no.
 func refusal(route string, status int, a answer) error {
+	if err := a.method(route); err != nil {
+		return err
+	}
 	code := a.code()
 	e := &bot.Error{Code: cmp.Or(code, "refused"), Err: errors.New(route + ": " + cut(a.text(), 300))}
 	switch {
 	case code == "totp-required": // 400 on guarded calls, 401 at logins
 		e.Message = "The bot's account asks for a second factor. Make a personal access token with \"Ignore Two Factor Authentication\" and put it into chat.rocketchat.token."
-	case status == http.StatusUnauthorized:
+	case status == http.StatusUnauthorized && code != "error-unauthorized": // that is a permission
 		e.Code = "unauthorized"
 		e.Message = "Rocket.Chat does not know the bot's login. Make a new personal access token and put it, with the user ID, into chat.rocketchat."
 	case status == http.StatusForbidden, code == "error-unauthorized", code == "unauthorized", code == "error-forbidden", code == "forbidden":
@@ -71,6 +74,20 @@ func refusal(route string, status int, a answer) error {
 		}
 	}
 	return e
+}
+
+// method is the refusal of a method that was called over REST: servers of line 8
+// refuse the call with it, where those of line 7 answer it.
+func (a answer) method(route string) error {
+	frame, ok := a.Message.(string)
+	if !ok || !strings.HasPrefix(frame, "{") {
+		return nil
+	}
+	var m methodAnswer
+	if json.Unmarshal([]byte(frame), &m) != nil || m.Error == nil {
+		return nil
+	}
+	return m.Error.err(route)
 }
 
 // ddpError is a refusal of a method or a subscription: its code is a number or
@@ -131,6 +148,8 @@ func sentences() map[string]string {
 		"invalid-room":                                    "This conversation's room is closed or gone.",
 		"room-closed":                                     "This conversation is closed in Rocket.Chat.",
 		"room_is_archived":                                "This room is archived. Unarchive it, or name another one.",
+		archivedRoom:                                      "This room is archived. Unarchive it, or name another one.",
+		"Not Allowed":                                     "A room of this name is there and the bot is not in it. Invite the bot.",
 		"error-archived-channel":                          "This room is archived already.",
 		"error-not-allowed":                               "The bot may not do this here. Invite it into the room and check its roles.",
 		"error-action-not-allowed":                        "Rocket.Chat does not let the bot change this message. Allow editing and deleting of messages in its settings.",

@@ -45,7 +45,10 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	if !slices.ContainsFunc(lacking, func(f bot.Finding) bool { return f.Serious }) {
 		out = append(out, a.examineRights(ctx, me.Roles, customers)...)
 	}
-	out = append(out, workspaceSettings(set, customers)...)
+	out = append(out, workspaceSettings(set)...)
+	if customers {
+		out = append(out, a.examineLimiter())
+	}
 	switch {
 	case !known:
 		out = append(out, bot.Finding{About: "omnichannel", Text: "Rocket.Chat does not say whether Omnichannel is on.", Do: connecting(err)})
@@ -112,7 +115,6 @@ func (a *Adapter) settings(ctx context.Context) (map[string]string, error) {
 		} `json:"settings"`
 	}
 	q := url.Values{"count": {"50"}, "_id": {strings.Join([]string{
-		"API_Enable_Rate_Limiter", "API_Enable_Rate_Limiter_Limit_Calls_Default", "API_Enable_Rate_Limiter_Limit_Time_Default",
 		"Message_AllowUnrecognizedSlashCommand", "Message_AllowEditing", "Message_AllowDeleting", "Message_MaxAllowedSize", "FileUpload_Enabled",
 	}, ",")}}
 	if err := a.rest.call(ctx, request{route: "GET settings.public", query: q}, &out); err != nil {
@@ -127,7 +129,7 @@ func (a *Adapter) settings(ctx context.Context) (map[string]string, error) {
 
 // workspaceSettings says which settings stand in Perch's way. One that is not
 // among them can't be seen by the bot.
-func workspaceSettings(set map[string]string, customers bool) []bot.Finding {
+func workspaceSettings(set map[string]string) []bot.Finding {
 	var out []bot.Finding
 	if set["Message_AllowUnrecognizedSlashCommand"] != "true" {
 		out = append(out, bot.Finding{
@@ -152,26 +154,22 @@ func workspaceSettings(set map[string]string, customers bool) []bot.Finding {
 	if set["FileUpload_Enabled"] == "false" {
 		out = append(out, bot.Finding{About: "files", Text: "Files are switched off in this workspace: customers' pictures are not shown.", Do: "Switch on Workspace, Settings, File Upload, if they are wanted."})
 	}
-	if !customers {
-		return out
-	}
-	const limiter = "Workspace, Settings, Rate Limiter, API Rate Limiter"
-	on, seen := set["API_Enable_Rate_Limiter"]
-	calls := cmp.Or(set["API_Enable_Rate_Limiter_Limit_Calls_Default"], "10")
-	switch {
-	case seen && on == "false":
-		out = append(out, bot.Finding{About: "rate limiter", Text: "Rocket.Chat's rate limiter is off: many customers at once are no trouble."})
-	case seen:
-		out = append(out, bot.Finding{
-			About: "rate limiter", Text: "Rocket.Chat takes " + calls + " messages of customers a minute, and 5 new conversations; more have to wait (nothing is lost).",
-			Do: "If customers wait, raise the default limit, or switch the limiter off: " + limiter + ".",
-		})
-	default:
-		out = append(out, bot.Finding{
-			About: "rate limiter", Text: "The bot can't see the rate limiter. As it comes, Rocket.Chat takes 10 messages of customers a minute, and 5 new conversations; more have to wait (nothing is lost). Change it under " + limiter + ".",
-		})
-	}
 	return out
+}
+
+// examineLimiter says how many of the public calls the server takes, which
+// customers come in by. The settings are shown to admins alone, but each answer
+// to such a call tells of the limit that was kept to, if there is one.
+func (a *Adapter) examineLimiter() bot.Finding {
+	const about = "rate limiter"
+	n := a.rest.limits.told(publicCall)
+	if n == 0 {
+		return bot.Finding{About: about, Text: "Rocket.Chat does not limit the bot: many customers at once are no trouble."}
+	}
+	return bot.Finding{
+		About: about, Text: fmt.Sprintf("Rocket.Chat takes %d messages of customers a minute, and 5 new conversations; more have to wait (nothing is lost).", n),
+		Do: "If customers wait, raise the default limit, or switch the limiter off: Workspace, Settings, Rate Limiter, API Rate Limiter.",
+	}
 }
 
 func (a *Adapter) examineConnection() bot.Finding {

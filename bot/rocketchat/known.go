@@ -62,11 +62,39 @@ func roomQuery(id string) url.Values { return url.Values{"roomId": {id}} }
 
 func (a *Adapter) lookRoom(ctx context.Context, q url.Values) (room, error) {
 	var out struct{ Room room }
-	if err := a.rest.call(ctx, request{route: "GET rooms.info", query: q}, &out); err != nil {
+	err := a.rest.call(ctx, request{route: "GET rooms.info", query: q}, &out)
+	if code(err) == archivedRoom {
+		return a.lookArchived(ctx, q, err)
+	}
+	if err != nil {
 		return room{}, err
 	}
 	a.remember(out.Room)
 	return out.Room, nil
+}
+
+// archivedRoom is the word for a room of which the server tells nothing more
+// where it is asked for any kind.
+const archivedRoom = "error-room-archived"
+
+// lookArchived looks at a room that is archived, which is told of by its kind.
+func (a *Adapter) lookArchived(ctx context.Context, q url.Values, why error) (room, error) {
+	for _, route := range []string{"GET groups.info", "GET channels.info"} {
+		var out struct{ Group, Channel room }
+		if err := a.rest.call(ctx, request{route: route, query: q}, &out); err != nil {
+			continue
+		}
+		r := out.Group
+		if r.ID == "" {
+			r = out.Channel
+		}
+		if r.ID != "" {
+			r.Archived = true
+			a.remember(r)
+			return r, nil
+		}
+	}
+	return room{}, why
 }
 
 func (a *Adapter) kind(ctx context.Context, id string) string {

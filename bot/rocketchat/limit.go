@@ -129,6 +129,17 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// told is how many calls of a route the server takes in a window, 0 if it said
+// nothing of that.
+func (l *limiter) told(route string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.routes[route]; a != nil {
+		return a.limit
+	}
+	return 0
+}
+
 // tooMany is the error of a refused call.
 func (l *limiter) tooMany(route string) error {
 	l.mu.Lock()

@@ -299,7 +299,10 @@ func (a *Adapter) service(ctx context.Context) (on, files bool, err error) {
 			} `json:"settings"`
 		}
 	}
-	err = a.rest.call(ctx, request{route: "GET livechat/config"}, &out)
+	err = a.rest.call(ctx, request{route: publicCall}, &out)
 	f := out.Config.Settings.FileUpload
 	return out.Config.Enabled, f == nil || *f, err
 }
+
+// publicCall is a call that is limited as those of customers are, and harmless.
+const publicCall = "GET livechat/config"

@@ -54,6 +54,9 @@ func (a *Adapter) joined(ctx context.Context) ([]room, error) {
 func (a *Adapter) EnsureChannel(ctx context.Context, name, purpose string, private bool) (bot.ChannelRef, error) {
 	name = strings.TrimPrefix(strings.TrimSpace(name), "#")
 	r, err := a.lookRoom(ctx, url.Values{"roomName": {name}})
+	if err == nil && r.Archived {
+		return "", &bot.Error{Code: archivedRoom, Message: sentences()[archivedRoom]}
+	}
 	if err == nil {
 		if r.Kind == "c" {
 			err = a.rest.call(ctx, request{route: "POST channels.join", body: map[string]string{"roomId": r.ID}}, nil)
@@ -145,7 +148,7 @@ func (a *Adapter) Archive(ctx context.Context, channel bot.ChannelRef) error {
 		return err
 	}
 	err = a.rest.call(ctx, request{route: "POST " + family(r.Kind) + ".archive", body: map[string]string{"roomId": id}}, nil)
-	if code(err) == "error-archived-channel" {
+	if c := code(err); c == archivedRoom || c == "error-archived-channel" {
 		return nil
 	}
 	return err

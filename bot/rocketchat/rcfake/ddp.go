@@ -28,7 +28,7 @@ type session struct {
 // sub is one subscription.
 type sub struct {
 	id, stream, key string
-	token           string // the visitor's, of those who read as a visitor
+	token, visitor  string // what those say of themselves who read as a visitor
 }
 
 func (s *Server) serveDDP(w http.ResponseWriter, r *http.Request) {
@@ -258,6 +258,9 @@ func methodCall(c *call) (obj, *failure) {
 	if err != nil {
 		return nil, bad("result can't be written")
 	}
+	if out["error"] != nil && c.major >= 8 { // line 7 calls that a success
+		return nil, &failure{status: http.StatusBadRequest, extra: obj{"message": string(b)}}
+	}
 	return obj{"message": string(b)}, nil
 }
 
@@ -278,10 +281,7 @@ func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessa
 	}
 	x := &sub{id: id, stream: name, key: key}
 	if len(opts.Args) > 0 {
-		x.token = opts.Args[0].VisitorToken
-		if x.token == "" {
-			x.token = opts.Args[0].Token
-		}
+		x.token, x.visitor = opts.Args[0].Token, opts.Args[0].VisitorToken
 	}
 	if !slices.Contains([]string{"stream-notify-user", "stream-room-messages", "stream-notify-room", "stream-livechat-room"}, name) {
 		ses.send(obj{"msg": "nosub", "id": id, "error": refused(404, "Subscription '"+name+"' not found")})
@@ -318,14 +318,21 @@ func (s *Server) listens(ses *session, x *sub) bool {
 	if r == nil {
 		return false
 	}
-	if r.visitor != nil && x.token != "" && x.token == r.visitor.token {
+	// Each kind of stream wants the visitor's token under another name, and
+	// what happens in a room is told to those alone who are in it.
+	customer := func(token string) bool { return r.visitor != nil && token != "" && token == r.visitor.token }
+	switch {
+	case x.stream == "stream-livechat-room":
+		return customer(x.visitor)
+	case x.stream == "stream-notify-room" && x.token != "":
+		return customer(x.token)
+	case x.stream == "stream-notify-room":
+		return mine && r.member(ses.user.ID)
+	case customer(x.visitor):
 		return true
 	}
-	if !mine {
-		return false
-	}
 	c := &call{Server: s, user: ses.user}
-	return c.reads(r)
+	return mine && c.reads(r)
 }
 
 // emit sends an event to those who subscribed to it. The lock is held.

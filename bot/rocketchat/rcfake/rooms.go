@@ -95,6 +95,27 @@ func (c *call) named(kinds string) (*room, *failure) {
 	return r, nil
 }
 
+// anyRoom is the room of rooms.info: of any kind, but for archived ones.
+func anyRoom(c *call) (obj, *failure) {
+	r := c.st.rooms[c.str("roomId")]
+	if n := c.str("roomName"); r == nil && n != "" {
+		r = c.st.roomByName(n)
+	}
+	switch {
+	case r == nil:
+		return nil, meteor("error-room-not-found", "The required \"roomId\" or \"roomName\" param provided does not match any channel")
+	case r.archived:
+		return nil, archived(r)
+	case !c.reads(r):
+		return nil, &failure{status: http.StatusBadRequest, error: "not-allowed", kind: "Not Allowed"}
+	}
+	return obj{"room": r.json()}, nil
+}
+
+func archived(r *room) *failure {
+	return meteor("error-room-archived", "The channel, "+r.name+", is archived")
+}
+
 func roomInfo(kinds, key string) func(*call) (obj, *failure) {
 	return func(c *call) (obj, *failure) {
 		r, f := c.named(kinds)
@@ -184,7 +205,7 @@ func archive(kinds string) func(*call) (obj, *failure) {
 			return nil, f
 		}
 		if r.archived {
-			return nil, meteor("error-archived-channel", "The channel is archived")
+			return nil, archived(r)
 		}
 		r.archived = true
 		return nil, nil
@@ -311,10 +332,18 @@ func info(c *call) (obj, *failure) {
 	return obj{"version": version}, nil
 }
 
+// hidden are the settings that only admins see.
+func hidden(name string) bool {
+	return strings.HasPrefix(name, "API_Enable_Rate_Limiter") || name == "Livechat_accept_chats_with_no_agents"
+}
+
 func publicSettings(c *call) (obj, *failure) {
 	out := []any{}
 	want := strings.Split(c.q.Get("_id"), ",")
 	for k, v := range c.st.settings {
+		if hidden(k) {
+			continue
+		}
 		if c.q.Get("_id") == "" || slices.Contains(want, k) {
 			out = append(out, obj{"_id": k, "value": v})
 		}

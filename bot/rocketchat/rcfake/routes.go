@@ -27,7 +27,7 @@ func (s *Server) table() []route {
 
 		{method: "POST", path: "groups.create", schema: "isGroupsCreateProps", auth: true, body: []string{"!name", "members", "readOnly", "excludeSelf", "customFields", "extraData"}, run: createRoom("p", "group")},
 		{method: "POST", path: "channels.create", schema: "isChannelsCreateProps", auth: true, body: []string{"!name", "members", "teams", "readOnly", "excludeSelf", "customFields", "extraData"}, run: createRoom("c", "channel")},
-		{method: "GET", path: "rooms.info", schema: "isRoomsInfoProps", auth: true, query: []string{"roomId", "roomName"}, run: roomInfo("cpdl", "room")},
+		{method: "GET", path: "rooms.info", schema: "isRoomsInfoProps", auth: true, query: []string{"roomId", "roomName"}, run: anyRoom},
 		{method: "GET", path: "groups.info", schema: "isGroupsInfoProps", auth: true, query: []string{"roomId", "roomName"}, run: roomInfo("p", "group")},
 		{method: "GET", path: "channels.info", auth: true, run: roomInfo("c", "channel")},
 		{method: "POST", path: "groups.invite", schema: "isGroupsInviteProps", auth: true, body: []string{"roomId", "roomName", "userId", "username", "user", "userIds", "usernames"}, run: invite("p", "group")},
