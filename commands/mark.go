@@ -28,6 +28,12 @@ type mark struct {
 	By   []reaction `json:"by,omitempty"`
 	Kept bool       `json:"kept,omitempty"`
 
+	// Heard are the reactions that were heard and still stand, whatever became
+	// of them: what is found after a gap is not done twice. Hears says that
+	// there are no others: older versions remembered none.
+	Heard []reaction `json:"heard,omitempty"`
+	Hears bool       `json:"hears,omitempty"`
+
 	Reading bool   `json:"reading,omitempty"` // the chat is asked what it says
 	Reads   int    `json:"reads,omitempty"`   // how often it was asked
 	Words   string `json:"words,omitempty"`   // what it says since it was changed
@@ -73,8 +79,12 @@ func (r *Router) reacted(tx store.Tx, ev bot.Event) error {
 	}
 	is := func(x reaction) bool { return x.User == ev.User.Ref && x.Emoji == ev.Emoji }
 	if ev.Kind == bot.EventReactionGone {
-		if !known || !slices.ContainsFunc(m.By, is) {
+		if !known || !slices.ContainsFunc(m.By, is) && !slices.ContainsFunc(m.Heard, is) {
 			return nil
+		}
+		m.Heard, m.Hears = slices.DeleteFunc(m.Heard, is), true
+		if !slices.ContainsFunc(m.By, is) {
+			return marks.Put(tx, m)
 		}
 		m.By = slices.DeleteFunc(m.By, is)
 		return r.unmarkedBy(tx, m, ev.User)
@@ -83,7 +93,12 @@ func (r *Router) reacted(tx store.Tx, ev bot.Event) error {
 		return nil
 	}
 	m.Ref, m.Channel = string(ev.Message), string(ev.Channel)
-	m.By = append(m.By, reaction{ev.User.Ref, ev.User.Name, ev.Emoji})
+	m.Hears = m.Hears || !known
+	by := reaction{ev.User.Ref, ev.User.Name, ev.Emoji}
+	m.By = append(m.By, by)
+	if !slices.ContainsFunc(m.Heard, is) && len(m.Heard) < maxMarkedBy {
+		m.Heard = append(m.Heard, by)
+	}
 	if m.Entry != "" || m.Reading {
 		return marks.Put(tx, m)
 	}

@@ -29,6 +29,8 @@ type outside struct {
 	tried []string // kinds of x actions, in order
 	next  []error  // what the next x actions do instead of working
 
+	histories []bot.History
+
 	did    []string                           // what else was done in the chat, in order
 	refuse map[string]string                  // the code of what the chat refuses, by kind and, for a channel, its name
 	rooms  map[string]bot.Channel             // by name
@@ -85,6 +87,12 @@ func (o *outside) further(a outbox.Action) (any, error) {
 		note("invited %v to %s", p.Users, p.Channel)
 	case bot.KindArchive:
 		note("archived %s", p.Channel)
+	case bot.KindHistory:
+		var h bot.History
+		if err := json.Unmarshal(a.Payload, &h); err != nil {
+			return nil, err
+		}
+		o.histories = append(o.histories, h)
 	case bot.KindTopic:
 		note("topic of %s: %s", p.Channel, p.Topic)
 	case bot.KindHome:
@@ -108,7 +116,7 @@ func (o *outside) further(a outbox.Action) (any, error) {
 
 // further are the kinds that outside.further carries out.
 func further() []string {
-	return []string{bot.KindChannel, bot.KindInspect, bot.KindPin, bot.KindInvite, bot.KindArchive, bot.KindHome, bot.KindReact, bot.KindRead, bot.KindTopic}
+	return []string{bot.KindChannel, bot.KindInspect, bot.KindPin, bot.KindInvite, bot.KindArchive, bot.KindHome, bot.KindReact, bot.KindRead, bot.KindTopic, bot.KindHistory}
 }
 
 func (o *outside) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {

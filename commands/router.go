@@ -166,6 +166,10 @@ func (r *Router) Handle(tx store.Tx, ev bot.Event) error {
 		return r.homeOpened(tx, ev.User.Ref)
 	case bot.EventReaction, bot.EventReactionGone:
 		return r.reacted(tx, ev)
+	case bot.EventReactions:
+		return r.reactions(tx, ev)
+	case bot.EventGap:
+		return r.onGap(tx, ev)
 	case bot.EventMessageEdited, bot.EventMessageDeleted:
 		return r.messageChanged(tx, ev)
 	case bot.EventJoined:
