@@ -53,7 +53,10 @@ func (c *chats) registerPaced(kind string, ex looker) { c.ob.Register(kind, pace
 // whereabouts is what a payload says of where its action takes effect, whichever
 // kind it is of.
 type whereabouts struct {
-	Message  *bot.Message   `json:"message"`
+	Message *struct {
+		Channel bot.ChannelRef `json:"channel"`
+		Only    bot.UserRef    `json:"only"`
+	} `json:"message"`
 	Ref      bot.MessageRef `json:"ref"`
 	RefOf    string         `json:"ref_of"`
 	User     bot.UserRef    `json:"user"`
