@@ -134,9 +134,16 @@ const longAgo = 24 * time.Hour
 // has the same ID again.
 func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string, back time.Duration) error {
 	updated, deleted, err := a.sync(ctx, rid, time.Now().Add(-back))
-	if c := code(err); c == "rate_limited" {
-		return nil // the next look is soon
-	} else if c != "" {
+	switch c := code(err); c {
+	case "":
+	case codeLimited: // the next look is soon
+		return nil
+	case "error-not-allowed", "error-invalid-room", "error-room-not-found", "forbidden":
+		// It was deleted, or the bot may not see it any more: one that is open is
+		// found again.
+		a.customers.unwatch(rid)
+		fallthrough
+	default:
 		a.log.WarnContext(ctx, "a customer's room can't be read", "room", rid, "err", err)
 		return nil
 	}
@@ -158,7 +165,10 @@ func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string, back 
 
 // live reads a message of a customer's room: what an agent wrote, or did.
 func (d decoder) live(m message) []bot.Event {
-	if m.Token != "" || m.Hidden || m.Private || m.User.ID == "" || m.User.ID == d.me.ID || messageRef(m.Room, m.ID) == "" {
+	if m.Hidden || m.Private || m.User.ID == "" || messageRef(m.Room, m.ID) == "" {
+		return nil
+	}
+	if m.System != systemClose && (m.Token != "" || m.User.ID == d.me.ID) { // who closes the room doesn't matter
 		return nil
 	}
 	ev := bot.Event{

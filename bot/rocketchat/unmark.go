@@ -52,7 +52,7 @@ func unmark(s string) string {
 			break
 		}
 	}
-	s = slashRE.ReplaceAllString(s, "$1")
+	s = emojify(slashRE.ReplaceAllString(s, "$1"))
 	for i, code := range kept {
 		s = strings.Replace(s, "\x00"+string(rune(0xE000+i))+"\x00", code, 1)
 	}

@@ -15,7 +15,10 @@ func TestUnmark(t *testing.T) {
 		"# Head\n> said\nok":                           "Head\nsaid\nok",
 		"\\*not\\* it":                                 "*not* it",
 		"[ ](https://chat/x?msg=1) yes":                "yes",
-		":smile: 5 * 3 * 2":                            ":smile: 5 * 3 * 2",
+		":smile: 5 * 3 * 2":                            "😄 5 * 3 * 2",
+		"Thanks :thumbsup_tone3::wave:, :unknown: one": "Thanks 👍🏽👋, :unknown: one",
+		"at 10:30:00, `:smile:`, http://a:80:b/":       "at 10:30:00, :smile:, http://a:80:b/",
+		"*:tada: all* done :heart:":                    "🎉 all done ❤️",
 		"a@\u2060all":                                  "a@all",
 	} {
 		if got := unmark(in); got != want {
