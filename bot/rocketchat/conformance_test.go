@@ -98,7 +98,7 @@ func TestConformance(t *testing.T) {
 		h.Press = func(_ context.Context, who bot.UserRef, m bot.MessageRef, button string) error {
 			for _, x := range append(w.Messages(w.room), w.Messages(w.DirectRoom(name(who)))...) {
 				for _, b := range x.Buttons {
-					if x.ID == last(m) && strings.HasPrefix(b.Msg, "!perch "+button+" ") {
+					if x.ID == last(m) && strings.HasPrefix(meant(b.Msg), "!perch "+button+" ") {
 						_, err := w.Press(name(who), x.Room, x.ID, b.Text)
 						return err
 					}
@@ -186,6 +186,7 @@ func TestConformance(t *testing.T) {
 }
 
 var (
+	headRE    = regexp.MustCompile(`(?m)^### .*$`)
 	linkRE    = regexp.MustCompile(`\[((?:\\.|[^\]\\])*)\]\(([^)\s]+)\)`)
 	codeRE    = regexp.MustCompile("(^|[^\\\\])`([^`\n]+)`")
 	styleRE   = regexp.MustCompile(`(^|[\s(])([*_~])((?:\\.|[^*_~\\\n])+)([*_~])`)
@@ -201,9 +202,9 @@ func seen(m rcfake.Message, only bool) bottest.Seen {
 	}
 	for _, b := range m.Buttons {
 		x := bot.Button{Label: b.Text, URL: b.URL}
-		words, ask, _ := strings.Cut(b.Msg, " ? ")
+		order, ask, _ := strings.Cut(meant(b.Msg), " ? ")
 		x.Confirm = clean(ask)
-		if f := strings.Fields(words); len(f) > 2 {
+		if f := strings.Fields(order); len(f) > 2 {
 			x.ID = f[1]
 			if len(f) > 3 {
 				x.Value, _ = url.QueryUnescape(f[3])
@@ -219,6 +220,11 @@ func seen(m rcfake.Message, only bool) bottest.Seen {
 	for _, at := range mentionRE.FindAllStringSubmatch(text, -1) {
 		s.Mentions = append(s.Mentions, prefix+"U"+at[2])
 	}
+	var heads []string
+	text = headRE.ReplaceAllStringFunc(text, func(l string) string {
+		heads = append(heads, strings.ReplaceAll(l, "\u2060", "")) // nothing is markup there, a backslash neither
+		return ""
+	})
 	text = linkRE.ReplaceAllStringFunc(text, func(l string) string {
 		p := linkRE.FindStringSubmatch(l)
 		s.Links = append(s.Links, p[2])
@@ -237,11 +243,20 @@ func seen(m rcfake.Message, only bool) bottest.Seen {
 		s.Styled = append(s.Styled, clean(p[3]))
 		return p[1] + p[3]
 	})
-	s.Text = clean(text) + "\n" + strings.Join(m.Plain, "\n")
+	s.Text = strings.Join(append(heads, clean(text)), "\n") + "\n" + strings.Join(m.Plain, "\n")
 	return s
 }
 
 // clean is what is left for the eye.
 func clean(s string) string {
 	return strings.ReplaceAll(escapedRE.ReplaceAllString(s, "$1"), "\u2060", "")
+}
+
+// meant are the words that a button means: they are in the address of the link that
+// people see.
+func meant(msg string) string {
+	if _, q, ok := strings.Cut(msg, "/rocketchat/pressed?"); ok {
+		msg, _ = url.QueryUnescape(strings.TrimSuffix(q, ")"))
+	}
+	return msg
 }

@@ -213,7 +213,7 @@ func (d decoder) ordered(ev bot.Event, m message) (bot.Event, bool) {
 	if order, ok := d.order(ev, m, "l"); ok {
 		return order, true
 	}
-	if first, _ := firstWord(ev.Text); first == pressMark { // a button's words, but not whole
+	if first, _ := firstWord(unlinked(ev.Text)); first == pressMark { // a button's words, but not whole
 		ev.Kind, ev.Text = bot.EventCommand, "help"
 		return ev, true
 	}

@@ -59,6 +59,8 @@ func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 func plain(b *strings.Builder, s string) {
 	start := b.Len() == 0 || strings.HasSuffix(b.String(), "\n") // of a line
 	before := ' '
+	// The name is an address too, which leads out of the workspace.
+	s = strings.ReplaceAll(s, "Rocket.Chat", "Rocket."+joiner+"Chat")
 	for i, r := range s {
 		next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
 		switch r {
@@ -135,24 +137,58 @@ func span(s bot.Span, who func(bot.UserRef) string, room func(bot.ChannelRef) st
 	}
 	out := escape(text)
 	if s.URL != "" {
-		if u, ok := safeURL(s.URL); ok {
-			label := strings.ReplaceAll(out, "\n", " ")
-			if strings.TrimSpace(label) == "" {
-				label = "link"
-			}
-			return "[" + label + "](" + u + ")"
+		u, ok := safeURL(s.URL)
+		if !ok {
+			return out
 		}
-		return out
+		label, ok := within(strings.ReplaceAll(out, "\n", " "))
+		if !ok {
+			return out + " (" + u + ")"
+		}
+		if strings.TrimSpace(label) == "" {
+			label = "link"
+		}
+		return "[" + label + "](" + u + ")"
+	}
+	inside, ok := within(out)
+	if !ok || s.Italic && strings.Contains(inside, "_") {
+		return out // better plain than with marks that show
 	}
 	for _, style := range []struct {
 		on   bool
 		mark string
 	}{{s.Bold, "*"}, {s.Italic, "_"}, {s.Strike, "~"}} {
 		if style.on {
-			out = wrap(out, style.mark)
+			inside = wrap(inside, style.mark)
+			out = inside
 		}
 	}
 	return out
+}
+
+// within makes an escaped text one that may stand within a style or a link:
+// there a backslash escapes nothing and shows. Where it can't be one, ok is
+// false, and the marks that would count are left out.
+func within(s string) (out string, ok bool) {
+	s = strings.ReplaceAll(s, `\#`, "#"+joiner)
+	out = escapeRE.ReplaceAllString(s, "")
+	for _, address := range addressRE.FindAllString(s, -1) {
+		if edgeRE.MatchString(address) {
+			return out, false
+		}
+	}
+	return out, out == s
+}
+
+var (
+	escapeRE = regexp.MustCompile("\\\\[*_~`]")
+	edgeRE   = regexp.MustCompile(`\W_|_\W|_$|~`)
+)
+
+// heading is a text as a heading, in which nothing is markup for readers. The
+// server still looks for names in it.
+func heading(s string) string {
+	return strings.NewReplacer("\n", " ", "@", "@"+joiner, "#", "#"+joiner).Replace(s)
 }
 
 // code1 is a run of code: one line, in which nothing is markup but its own mark.

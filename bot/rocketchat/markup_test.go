@@ -28,13 +28,33 @@ func hostile() []string {
 func TestEscape(t *testing.T) {
 	var in bytes.Buffer
 	enc := json.NewEncoder(&in)
-	put := func(s string, exact bool) {
-		if err := enc.Encode(map[string]any{"raw": s, "out": escape(s), "exact": exact}); err != nil {
+	cases := 0
+	tell := func(m map[string]any) {
+		cases++
+		if err := enc.Encode(m); err != nil {
 			t.Fatal(err)
 		}
 	}
+	put := func(s string, exact bool) { tell(map[string]any{"raw": s, "out": escape(s), "exact": exact}) }
+	// In styles, links and headings other things are markup, and a backslash shows.
+	within := func(s string, exact bool) {
+		for kind, sp := range map[string]bot.Span{
+			"BOLD": {Text: s, Bold: true}, "ITALIC": {Text: s, Italic: true}, "STRIKE": {Text: s, Strike: true}, "LINK": {Text: s, URL: "https://x.com/acme"},
+		} {
+			raw, out := s, span(sp, nil, nil)
+			switch {
+			case strings.HasSuffix(out, " (https://x.com/acme)"):
+				raw += " (https://x.com/acme)"
+			case kind == "LINK":
+				raw = strings.ReplaceAll(raw, "\n", " ")
+			}
+			tell(map[string]any{"raw": raw, "out": out, "allow": kind, "exact": exact})
+		}
+		tell(map[string]any{"raw": strings.ReplaceAll(s, "\n", " "), "out": "### " + heading(strings.TrimSpace(s)), "exact": true, "allow": "HEADING"})
+	}
 	for _, s := range hostile() {
 		put(s, true)
+		within(s, true)
 	}
 	letters := []rune("ab1 *_~`@#<>[]()!|:$\\-+.\n/&=x3D;'")
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -45,8 +65,11 @@ func TestEscape(t *testing.T) {
 			r[i] = letters[rnd.IntN(len(letters))]
 		}
 		put(string(r), false)
+		if strings.TrimSpace(string(r)) != "" {
+			within(string(r), false)
+		}
 	}
-	nodetest.Run(t, nodetest.Suite{Script: "rocketchat/parser.mjs", Packages: []string{"@rocket.chat/message-parser"}, Cases: more + len(hostile()), Stdin: &in})
+	nodetest.Run(t, nodetest.Suite{Script: "rocketchat/parser.mjs", Packages: []string{"@rocket.chat/message-parser"}, Cases: cases, Stdin: &in})
 }
 
 func FuzzEscape(f *testing.F) {
@@ -79,6 +102,24 @@ func TestButtonsAreReadBack(t *testing.T) {
 		if !ok || p.button != b.ID || p.value != b.Value || p.message != "m1" || p.ask != b.Confirm {
 			t.Errorf("%+v came back as %+v %v", b, p, ok)
 		}
+		for _, label := range append(hostile(), "Disconnect @noor_writes") {
+			msg := linked("https://perch.example", strings.ReplaceAll(label, "\n", " "), pressed(b, "m1"))
+			if q, ok := press(strings.ReplaceAll(msg, joiner, "")); !ok || q != p { // as decode gives it
+				t.Errorf("%q came back as %+v %v", msg, q, ok)
+			}
+		}
+	}
+	if got := linked("", "Claim", "!perch a .m1"); got != "!perch a .m1" {
+		t.Errorf("without an address it is %q", got)
+	}
+	for _, s := range []string{
+		"[Claim](https://perch.example/rocketchat/pressed?!perch+a+.m1) now", "x [Claim](https://perch.example/rocketchat/pressed?!perch+a+.m1)",
+		"[Claim](https://perch.example/rocketchat/pressed?hello)", "[Claim](https://perch.example/rocketchat/pressed?%zz)", "[Claim](https://perch.example/rocketchat/pressed)",
+		"[Claim](javascript:/rocketchat/pressed?!perch+a+.m1)",
+	} {
+		if _, ok := press(s); ok {
+			t.Errorf("%q was taken for a button", s)
+		}
 	}
 	for _, s := range []string{"", "!perch", "!perch a", "!perch a b", "!perch a .m b c", "!perch % .m", "!perch a .m/x", "perch a .m"} {
 		if _, ok := press(s); ok {
@@ -103,7 +144,7 @@ func TestRender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "## Casey \\*R\\*\n@sam see [the @\u2060all docs](https://x.com/a) bad"; got.msg != want {
+	if want := "### Casey *R*\n@sam see [the @\u2060all docs](https://x.com/a) bad"; got.msg != want {
 		t.Errorf("msg = %q, want %q", got.msg, want)
 	}
 	if len(got.attachments) != 3 || len(got.attachments[1].Actions) != 2 || got.attachments[1].Actions[0].Msg != "!perch desk.claim .m1 c1" || !got.attachments[1].Actions[0].InChat {
@@ -111,5 +152,19 @@ func TestRender(t *testing.T) {
 	}
 	if _, err := r.message(bot.Message{}); code(err) != "no_text" {
 		t.Errorf("an empty message: %v", err)
+	}
+}
+
+// TestNamedOnce: a card says whose it is once.
+func TestNamedOnce(t *testing.T) {
+	m := bot.Message{Author: &bot.Author{Name: "Casey *R*", Handle: "casey_r"}, Blocks: []bot.Block{
+		bot.Header("Casey *R* (@casey_r)"), bot.Header("Another"), bot.Para(bot.Plain("Hello")),
+	}}
+	got, err := renderer{}.message(m)
+	if err != nil || len(got.attachments) != 1 {
+		t.Fatalf("attachments = %+v, %v", got.attachments, err)
+	}
+	if a := got.attachments[0]; a.Author != "Casey *R* (@casey_r)" || a.Text != "### Another\nHello" {
+		t.Errorf("attachment = %+v", a)
 	}
 }

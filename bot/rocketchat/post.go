@@ -125,7 +125,7 @@ func (a *Adapter) render(ctx context.Context, m bot.Message, id string) (content
 			}
 			return r.Name
 		},
-		id:    id,
+		id: id, base: a.o.PublicURL,
 		speak: func(s string) string { return spoken(s, slashes, self) },
 	}.message(m)
 }

@@ -2,7 +2,6 @@ package rocketchat
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -62,6 +61,7 @@ type renderer struct {
 	who  func(bot.UserRef) string    // a person's username
 	room func(bot.ChannelRef) string // a room's name
 	id   string                      // the message's own ID: its buttons say which message they were on
+	base string                      // Perch's own address, empty if there is none
 
 	// speak writes Perch's own words as people here have to, nil for as they are.
 	speak func(string) string
@@ -150,6 +150,9 @@ func (d *drawing) byline(a bot.Author, blocks []bot.Block) {
 		d.open.Icon = u
 	}
 	for _, b := range blocks {
+		if b.Kind == bot.BlockHeader && strings.TrimSpace(clean(b.Text)) == name {
+			continue // the name stands there already
+		}
 		d.block(b)
 	}
 }
@@ -158,7 +161,7 @@ func (d *drawing) block(b bot.Block) {
 	switch b.Kind {
 	case bot.BlockHeader:
 		if s := strings.TrimSpace(clean(b.Text)); s != "" {
-			d.add("## " + escape(strings.ReplaceAll(s, "\n", " ")))
+			d.add("### " + heading(s))
 		}
 	case bot.BlockText:
 		d.add(d.spans(d.own(b.Spans)))
@@ -215,7 +218,7 @@ func (d *drawing) actions(list []bot.Button) {
 			}
 			a.URL = u
 		} else {
-			a.Msg, a.InChat, a.Process = pressed(b, d.id), true, "sendMessage"
+			a.Msg, a.InChat, a.Process = linked(d.base, label, pressed(b, d.id)), true, "sendMessage"
 		}
 		at.Actions = append(at.Actions, a)
 	}
@@ -252,54 +255,4 @@ func (d *drawing) preview(p *bot.Preview) {
 		}
 		d.out = append(d.out, at)
 	}
-}
-
-// pressMark begins the message that a button writes.
-const pressMark = "!perch"
-
-// pressed is what a button writes, as the person who presses it: in words that
-// are read back by press. The message's ID says where the button stood.
-func pressed(b bot.Button, id string) string {
-	parts := []string{pressMark, url.QueryEscape(b.ID), "." + id}
-	if b.Value != "" {
-		parts = append(parts, url.QueryEscape(b.Value))
-	}
-	if ask := strings.Join(strings.Fields(clean(b.Confirm)), " "); ask != "" {
-		parts = append(parts, strings.TrimSpace(askMark), escape(cut(ask, maxAsk)))
-	}
-	return strings.Join(parts, " ")
-}
-
-// askMark stands before the question that Rocket.Chat can't ask before it
-// takes a button as pressed. In what stands before it there are no such marks.
-const (
-	askMark = " ? "
-	maxAsk  = 300
-)
-
-// pressing is a button that was pressed.
-type pressing struct {
-	button, value string
-	message       string // the ID of the one that it is on
-	ask           string // what the person has to be asked first
-}
-
-// press reads what a button wrote.
-func press(text string) (p pressing, ok bool) {
-	text, ask, _ := strings.Cut(text, askMark)
-	f := strings.Fields(text)
-	if len(f) < 3 || len(f) > 4 || f[0] != pressMark || !strings.HasPrefix(f[2], ".") {
-		return pressing{}, false
-	}
-	p = pressing{message: f[2][1:], ask: cut(unmark(ask), maxAsk)}
-	var err error
-	if p.button, err = url.QueryUnescape(f[1]); err != nil || p.button == "" {
-		return pressing{}, false
-	}
-	if len(f) == 4 {
-		if p.value, err = url.QueryUnescape(f[3]); err != nil {
-			return pressing{}, false
-		}
-	}
-	return p, idRE.MatchString(p.message)
 }

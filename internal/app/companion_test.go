@@ -150,7 +150,7 @@ func TestCompanionSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := seen[0].Text; !strings.Contains(text, "Good day.") || !strings.Contains(text, "by Rocket.Chat app (ada)") {
+	if text := strings.ReplaceAll(seen[0].Text, "\u2060", ""); !strings.Contains(text, "Good day.") || !strings.Contains(text, "by Rocket.Chat app (ada)") {
 		t.Errorf("the settings in chat read %q", text)
 	}
 }

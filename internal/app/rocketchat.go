@@ -34,6 +34,7 @@ func rocketChat(conf config.Config, log *slog.Logger) (bot.Platform, Routes, err
 	return rc, func(mux *http.ServeMux, a *App) error {
 		app.Store(a)
 		mux.Handle(rocketchat.FormPath, rc.FormHandler())
+		mux.Handle("GET "+rocketchat.PressedPath, rocketchat.PressedHandler())
 		if h := rc.App(); h != nil {
 			mux.Handle("/rocketchat/app", h)
 		}

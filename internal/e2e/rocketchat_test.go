@@ -130,7 +130,7 @@ func (s *rocketStage) sees(who, place string) ([]seen, error) {
 	sort.SliceStable(list, func(i, j int) bool { return list[i].At.Before(list[j].At) })
 	var out []seen
 	for _, m := range list {
-		if strings.HasPrefix(m.Text, "!perch ") {
+		if strings.Contains(m.Text, "/rocketchat/pressed?") {
 			continue // what a button wrote, which nobody reads
 		}
 		out = append(out, s.seen(who, m, m.Room == direct))
@@ -139,6 +139,7 @@ func (s *rocketStage) sees(who, place string) ([]seen, error) {
 }
 
 var (
+	rocketHead    = regexp.MustCompile(`(?m)^### .*$`)
 	rocketLink    = regexp.MustCompile(`\[((?:\\.|[^\]\\])*)\]\(([^)\s]+)\)`)
 	rocketEscaped = regexp.MustCompile("\\\\([*_~`#])")
 	rocketStyles  = []*regexp.Regexp{
@@ -149,7 +150,15 @@ var (
 
 // unmarked is a text as Rocket.Chat shows it, without the styles.
 func unmarked(text string) string {
-	const escaped = '\uE000' // and above it: what is no markup
+	const escaped = '\uE000'                                             // and above it: what is no markup
+	text = rocketHead.ReplaceAllStringFunc(text, func(s string) string { // nothing is markup there
+		return strings.Map(func(r rune) rune {
+			if strings.ContainsRune("*_~`\\", r) {
+				r += escaped
+			}
+			return r
+		}, s)
+	})
 	text = rocketEscaped.ReplaceAllStringFunc(text, func(s string) string { return string(escaped + rune(s[1])) })
 	for _, re := range rocketStyles {
 		text = re.ReplaceAllString(text, "$1$2")

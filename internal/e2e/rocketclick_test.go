@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -11,20 +12,14 @@ import (
 // click has somebody press a button, and say yes if they are asked whether they
 // mean it: Rocket.Chat itself asks nobody.
 func (s *rocketStage) click(who string, on rcfake.Message, b rcfake.Button) error {
-	rooms := []string{s.DirectRoom(who), on.Room}
-	before := map[string]bool{}
-	for _, room := range rooms {
-		for _, m := range s.Messages(room) {
-			before[m.ID] = true
-		}
-	}
-	if _, err := s.Press(who, on.Room, on.ID, b.Text); err != nil || !strings.Contains(b.Msg, " ? ") {
+	rooms := []string{s.DirectRoom(who), on.Room} // the question may take the place of the button
+	if _, err := s.Press(who, on.Room, on.ID, b.Text); err != nil || !strings.Contains(b.Msg, url.QueryEscape(" ? ")) {
 		return err
 	}
 	return eventually(func() error {
 		for _, room := range rooms {
 			for _, m := range slices.Backward(s.Messages(room)) {
-				if before[m.ID] || len(m.Buttons) != 2 || m.Buttons[0].Text != "Yes" {
+				if len(m.Buttons) != 2 || m.Buttons[0].Text != "Yes" {
 					continue
 				}
 				_, err := s.Press(who, room, m.ID, "Yes")
