@@ -171,6 +171,15 @@ func TestConformance(t *testing.T) {
 			}
 			return "", fmt.Errorf("no channel %s: %w", ch, err)
 		}
+		h.Pinned = func(ctx context.Context, ch bot.ChannelRef) (out []bot.MessageRef, err error) {
+			v, err := b.state(ctx, sam)
+			for _, m := range v.Messages {
+				if m.Channel == ch && m.Pinned {
+					out = append(out, m.Ref)
+				}
+			}
+			return out, err
+		}
 		h.Say = func(ctx context.Context, who bot.UserRef, thread bot.MessageRef, text string) (bot.MessageRef, error) {
 			ans, err := b.do(ctx, "message", webchat.Ask{As: who, Channel: h.Channel, Thread: thread, Text: text})
 			if err != nil || ans.Ref != "" {

@@ -175,10 +175,7 @@ func (a *Adapter) Say(ctx context.Context, q Ask) (Answer, error) {
 			ev.Command, ev.Text = "/"+strings.ToLower(c[1]), strings.TrimSpace(c[2])
 			ev.Trigger = a.newTriggerLocked(u.Ref, a.st.next())
 		} else if rest, ok := a.mentioned(text); ok {
-			ev.Kind, ev.Text = bot.EventCommand, rest
-			if c := wordRE.FindStringSubmatch(rest); c != nil {
-				ev.Command, ev.Text = "/"+strings.ToLower(c[1]), strings.TrimSpace(c[2])
-			}
+			order(ev, rest)
 			ev.Trigger = a.newTriggerLocked(u.Ref, a.st.next())
 		}
 		return record{Message: m, Event: ev}, nil

@@ -133,7 +133,7 @@ func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
 // tombstone is what stays of a deleted message: its place and its key.
 func (m *message) tombstone() *message {
 	n := *m
-	n.Deleted, n.Text, n.Blocks, n.Author, n.Reactions, n.Files = true, "", nil, nil, nil, nil
+	n.Pinned, n.Deleted, n.Text, n.Blocks, n.Author, n.Reactions, n.Files = false, true, "", nil, nil, nil, nil
 	return &n
 }
 

@@ -40,6 +40,7 @@ type message struct {
 	At        time.Time      `json:"at"`
 	Edited    time.Time      `json:"edited,omitzero"`
 	Deleted   bool           `json:"deleted,omitempty"`
+	Pinned    bool           `json:"pinned,omitempty"`
 	Changed   int64          `json:"changed"`
 }
 

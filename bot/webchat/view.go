@@ -47,6 +47,7 @@ type ViewMessage struct {
 	At        time.Time      `json:"at"`
 	Edited    time.Time      `json:"edited,omitzero"`
 	Deleted   bool           `json:"deleted,omitempty"`
+	Pinned    bool           `json:"pinned,omitempty"`
 }
 
 // ViewReaction is a reaction and who set it.
@@ -112,7 +113,7 @@ func viewChannel(c *channel) ViewChannel {
 func view(m *message) ViewMessage {
 	v := ViewMessage{
 		Ref: m.Ref, Number: m.Number, Channel: m.Channel, Thread: m.Thread, User: m.User, Only: m.Only != "",
-		Author: m.Author, Text: m.Text, Blocks: safeBlocks(m.Blocks), Files: viewFiles(m.Files), At: m.At, Edited: m.Edited, Deleted: m.Deleted,
+		Author: m.Author, Text: m.Text, Blocks: safeBlocks(m.Blocks), Files: viewFiles(m.Files), At: m.At, Edited: m.Edited, Deleted: m.Deleted, Pinned: m.Pinned,
 	}
 	for _, r := range m.Reactions {
 		v.Reactions = append(v.Reactions, ViewReaction(r))

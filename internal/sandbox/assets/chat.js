@@ -286,7 +286,7 @@ function message(m, joined, kids, where) {
   },
   joined ? h("span", { class: "joined-time" }, when(m.at)) : m.author ? avatar(name, undefined, "customer") : isBot(m.user) ? h("img", { class: "avatar", src: "/sandbox/assets/perch.svg", alt: "" }) : avatar(name, p.colour),
   h("div", { class: "msg-main" },
-    m.only ? h("p", { class: "only-note" }, icon("eye"), "Only you can see this") : "",
+    m.only ? h("p", { class: "only-note" }, icon("eye"), "Only you can see this") : m.pinned ? h("p", { class: "only-note" }, "📌 Pinned") : "",
     joined ? "" : h("p", { class: "msg-by" }, h("bdi", { class: "msg-name" }, name),
       m.author ? [m.author.handle ? h("bdi", { class: "msg-handle" }, "@" + m.author.handle) : "", h("span", { class: "tag via" }, "customer on X")] : h("span", { class: "tag" }, isBot(m.user) ? "app" : p.title || ""), when(m.at)),
     h("div", { class: "msg-body" }, !m.text && !m.blocks?.length ? "" : isBot(m.user) ? draw(m, ctx) : h("p", { class: "text", dir: "auto" }, plain(m.text || "")), files(m.files),
