@@ -227,6 +227,9 @@ func (d *Desk) looksChanged(tx store.Tx, a outbox.Action) (handled bool, err err
 	}
 	switch a.Kind {
 	case bot.KindInspect:
+		if dep, ok := strings.CutPrefix(a.Subject, departmentSubject); ok {
+			return true, d.lookedInChat(tx, dep, a)
+		}
 		return true, d.looked(tx, bot.ChannelRef(strings.TrimPrefix(a.Subject, "channel:")), a)
 	case bot.KindPerson:
 		return true, d.learned(tx, a)

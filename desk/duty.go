@@ -68,6 +68,9 @@ func (d *Desk) SetDepartment(tx store.Tx, dep Department) error {
 	if err := d.askNames(tx, dep.ID); err != nil {
 		return err
 	}
+	if err := d.lookInChat(tx, dep); err != nil {
+		return err
+	}
 	return d.follow(tx, was.Group, dep.Group, dep.ID)
 }
 

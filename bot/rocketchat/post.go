@@ -207,9 +207,18 @@ func (a *Adapter) FindMessage(ctx context.Context, m bot.Message) (bot.MessageRe
 // person pressed a button by hand that stands on no message of ours. See
 // [bot.Editor].
 func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) error {
-	err := a.edit(ctx, ref, m)
-	if e, refused := errors.AsType[*bot.Error](err); m.Only == "" || !refused || e.Temporary {
+	if m.Only == "" {
+		return a.edit(ctx, ref, m)
+	}
+	there, err := a.ours(ctx, ref)
+	if err != nil {
 		return err
+	}
+	if there {
+		err = a.edit(ctx, ref, m)
+		if e, refused := errors.AsType[*bot.Error](err); !refused || e.Temporary {
+			return err
+		}
 	}
 	raw, jerr := json.Marshal(m)
 	if jerr != nil {
@@ -218,6 +227,20 @@ func (a *Adapter) Edit(ctx context.Context, ref bot.MessageRef, m bot.Message) e
 	m.Key = fmt.Sprintf("anew %s %x", ref, sha256.Sum256(raw)) // said once, however often it is tried
 	_, err = a.Post(ctx, m)
 	return err
+}
+
+// ours reports whether a message is there and the bot's: the server passes over
+// a change of one that is not without a word.
+func (a *Adapter) ours(ctx context.Context, ref bot.MessageRef) (bool, error) {
+	rid, id, ok := messageID(ref)
+	if !ok {
+		return false, gone("message")
+	}
+	m, err := a.get(ctx, rid, id)
+	if errors.Is(err, bot.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && m.User.ID == a.o.UserID, err
 }
 
 // edit changes a message. The call for it in REST leaves attachments as they

@@ -97,6 +97,13 @@ func family(kind string) string {
 
 // Inspect tells what a room is. See [bot.Inspector].
 func (a *Adapter) Inspect(ctx context.Context, channel bot.ChannelRef) (bot.Channel, error) {
+	if _, name, live := bot.LiveDepartment(channel); live {
+		f := a.ExamineDepartment(ctx, name)
+		if f.Serious {
+			return bot.Channel{}, &bot.Error{Code: "department", Message: f.Text + " " + f.Do}
+		}
+		return bot.Channel{Ref: channel, Name: name, Private: true, Member: true}, nil
+	}
 	id, ok := roomID(channel)
 	if !ok {
 		return bot.Channel{}, gone("room")

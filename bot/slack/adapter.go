@@ -93,7 +93,7 @@ var (
 // New returns an adapter that does nothing yet. It calls nobody.
 func New(o Options) (*Adapter, error) {
 	var errs []error
-	if !strings.HasPrefix(o.BotToken, "xoxb-") && !strings.HasPrefix(o.BotToken, "xoxe.xoxb-") {
+	if !strings.HasPrefix(o.BotToken, "xoxb-") {
 		errs = append(errs, errors.New("slack: the bot token must begin with xoxb-"))
 	}
 	errs = append(errs, o.checkReceiving()...)

@@ -75,6 +75,9 @@ func (in *Installer) AuthorizeURL(state string) string {
 // which has no workspace of its own.
 var ErrOrganization = errors.New("slack: the app was installed in an organization, not in a workspace")
 
+// errRotation is returned for an app whose tokens end after 12 hours.
+var errRotation = errors.New("slack: the app has token rotation")
+
 // MissingScopes is returned for an installation that lacks what Perch needs.
 type MissingScopes []string
 
@@ -126,10 +129,10 @@ func (in *Installer) check(ctx context.Context, i *Installation, tokenType strin
 	switch {
 	case organization:
 		return ErrOrganization
+	case rotates:
+		return errRotation
 	case tokenType != "bot" || !strings.HasPrefix(string(i.Token), "xoxb-") || !teamRE.MatchString(i.Team) || !userRE.MatchString(i.BotUser):
 		return errors.New("slack: oauth.v2.access: the answer has no bot token of a workspace")
-	case rotates:
-		return errors.New("slack: the app rotates its tokens: switch token rotation off, as the manifest has it")
 	}
 	var who identity
 	if _, err := in.web.call(ctx, i.Token.Reveal(), "auth.test", nil, &who); err != nil {
@@ -164,6 +167,10 @@ func slackTime(h http.Header) time.Time {
 func InstallProblem(err error) string {
 	if errors.Is(err, ErrOrganization) {
 		return "Perch works in workspaces, and this was for a whole organization. Open the link again and pick one workspace."
+	}
+	if errors.Is(err, errRotation) {
+		return "The app has token rotation, which Perch does without and Slack never switches off again. " +
+			"Whoever runs Perch makes a new app from what perch slack manifest prints, puts its keys into the configuration and makes a new link."
 	}
 	if missing, ok := errors.AsType[MissingScopes](err); ok {
 		return "Slack did not grant all that Perch needs: " + strings.Join(missing, ", ") + " is missing. Give the app the scopes that perch slack manifest prints, then open the link again."

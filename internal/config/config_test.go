@@ -162,6 +162,7 @@ func TestSlackKeys(t *testing.T) {
 		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1", "PERCH_CHAT_SLACK_HTTP_MODE", "true", "PERCH_CHAT_SLACK_SIGNING_SECRET", "s"}, ""},
 		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxp-1", "PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1"}, "chat.slack.bot_token"},
 		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1"}, "chat.slack.app_token"},
+		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxe.xoxb-1-abc", "PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1"}, "chat.slack.bot_token"},
 		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1", "PERCH_CHAT_SLACK_HTTP_MODE", "true"}, "chat.slack.signing_secret"},
 		{[]string{"PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1"}, "chat.slack.bot_token"},
 		{[]string{"PERCH_CHAT_SLACK_BOT_TOKEN", "xoxb-1", "PERCH_CHAT_SLACK_APP_TOKEN", "xapp-1", "PERCH_CHAT_SLACK_API_URL", "http://slack.example"}, "chat.slack.api_url"},

@@ -118,8 +118,12 @@ func (d *decoder) slack(s Slack) {
 			"is empty: set PERCH_CHAT_SLACK_BOT_TOKEN to the Bot User OAuth Token (xoxb-…), or leave the other keys of chat.slack empty")
 		return
 	default:
-		d.check(strings.HasPrefix(s.BotToken.Reveal(), "xoxb-") || strings.HasPrefix(s.BotToken.Reveal(), "xoxe.xoxb-"), "chat.slack.bot_token",
-			"is no bot token: copy the Bot User OAuth Token, which begins with xoxb-")
+		if strings.HasPrefix(s.BotToken.Reveal(), "xoxe.") {
+			d.check(false, "chat.slack.bot_token", "is a token that ends after 12 hours: the app has token rotation, which Slack never switches off again. "+
+				"Make a new app from what perch slack manifest prints, and copy its Bot User OAuth Token, which begins with xoxb-")
+		} else {
+			d.check(strings.HasPrefix(s.BotToken.Reveal(), "xoxb-"), "chat.slack.bot_token", "is no bot token: copy the Bot User OAuth Token, which begins with xoxb-")
+		}
 	}
 	if s.HTTPMode {
 		d.check(s.SigningSecret != "", "chat.slack.signing_secret", "is empty: set PERCH_CHAT_SLACK_SIGNING_SECRET to the Signing Secret under Basic Information")
