@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 
 const (
 	maxAnswer   = 8 << 20 // bytes read of an answer
-	maxConns    = 32      // kept open for the next call: all go to one host
+	maxRefusal  = 64 << 10
+	maxConns    = 32 // kept open for the next call: all go to one host
 	callTimeout = 30 * time.Second
 	userAgent   = "perch-rocketchat/1"
 	unreached   = 5 // seconds that a server is left alone that can't be reached
@@ -93,7 +95,11 @@ func (c client) call(ctx context.Context, r request, out any) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.limits.heard(r.route, resp.Header, resp.StatusCode == http.StatusTooManyRequests)
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	most := int64(maxAnswer + 1)
+	if resp.StatusCode >= 400 {
+		most = maxRefusal // its beginning does
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err != nil {
 		return fmt.Errorf("rocketchat: %s: read answer: %w", r.route, err)
 	}
@@ -143,6 +149,8 @@ func (c client) answer(r request, resp *http.Response, raw []byte, out any) erro
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		return c.limits.tooMany(r.route)
+	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+		return &bot.Error{Code: "too_large", Message: "This is larger than Rocket.Chat takes, or the proxy before it. Send less, or raise the limit (client_max_body_size of nginx).", Err: errors.New(r.route)}
 	case resp.StatusCode >= 500, resp.StatusCode < 200:
 		return fmt.Errorf("rocketchat: %s: status %d", r.route, resp.StatusCode)
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
@@ -176,11 +184,21 @@ func transport(route string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // its address may hold a visitor's token
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return &bot.Error{Code: "unreachable", Message: "Rocket.Chat can't be reached. Perch tries again by itself.", Temporary: true, RetryAfter: unreached, Err: fmt.Errorf("%s: %w", route, err)}
+	never := &bot.Error{Code: "unreachable", Temporary: true, RetryAfter: unreached, Err: fmt.Errorf("%s: %w", route, err)}
+	_, unknown := errors.AsType[*net.DNSError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	plain = plain || errors.Is(err, http.ErrSchemeMismatch)
+	op, ok := errors.AsType[*net.OpError](err)
+	switch {
+	case unknown:
+		never.Message = "The host in chat.rocketchat.url is not known. Check the address; Perch tries again by itself."
+	case ok && op.Op == "dial":
+		never.Message = "Rocket.Chat can't be reached. Perch tries again by itself."
+	case untrusted, plain:
+		never.Message = "Perch can't be sure that this is Rocket.Chat: its certificate does not hold. Check the address in chat.rocketchat.url, and that this machine trusts who issued the certificate."
+	default:
+		return fmt.Errorf("rocketchat: %s: %w", route, err)
 	}
-	if d, ok := errors.AsType[*net.DNSError](err); ok {
-		return &bot.Error{Code: "unreachable", Message: "The host in chat.rocketchat.url is not known. Check the address.", Temporary: true, RetryAfter: unreached, Err: fmt.Errorf("%s: %w", route, d)}
-	}
-	return fmt.Errorf("rocketchat: %s: %w", route, err)
+	return never
 }

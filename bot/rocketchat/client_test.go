@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -264,4 +265,96 @@ func TestRealtimeNoticesDeath(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("a dead connection was not noticed")
 	}
+}
+
+// TestTransport says which failures surely had no effect: those of calls that
+// never reached the server.
+func TestTransport(t *testing.T) {
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // it complains of us
+	secure.StartTLS()
+	defer secure.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	for _, c := range []struct{ name, url, says string }{
+		{"a certificate that nobody vouches for", secure.URL, "certificate"},
+		{"no certificate at all", strings.Replace(plain.URL, "http:", "https:", 1), "certificate"},
+		{"nobody listens", "http://127.0.0.1:1", "can't be reached"},
+	} {
+		err := newClient(nil, c.url, credentials{"u", "secret"}).call(t.Context(), request{route: "POST chat.sendMessage", body: map[string]any{}}, nil)
+		e, ok := errors.AsType[*bot.Error](err)
+		if !ok || e.Code != "unreachable" || !e.Temporary || !strings.Contains(e.Message, c.says) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v, want a sentence with %q", c.name, err, c.says)
+		}
+	}
+}
+
+func TestOddAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		body   string
+		header http.Header
+		code   string // empty: nobody knows what became of the call
+	}{
+		{"too large for a proxy", 413, "<html>", nil, "too_large"},
+		{"a page", 404, "<html>", nil, "http_404"},
+		{"a very long page", 403, strings.Repeat("x", 20<<20), nil, "http_403"},
+		{"no JSON", 200, "<html>", nil, ""},
+		{"other JSON", 200, "[1]", nil, ""},
+		{"no success", 200, `{"success":false}`, nil, "refused"},
+		{"a title for a type", 400, `{"success":false,"error":"not-allowed","errorType":"Not Allowed"}`, nil, "Not Allowed"},
+		{"a proxy is at its limit", 429, "<html>", http.Header{"Retry-After": {"7"}}, codeLimited},
+		{"away", 302, "", http.Header{"Location": {"https://elsewhere.example"}}, "redirect"},
+		{"broken", 502, "<html>", nil, ""},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for k, v := range c.header {
+				w.Header()[k] = v
+			}
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.body))
+		}))
+		cl := newClient(nil, srv.URL, credentials{"u", "secret"})
+		err := cl.call(t.Context(), request{route: "GET me"}, nil)
+		e, ok := errors.AsType[*bot.Error](err)
+		if err == nil || ok != (c.code != "") || ok && (e.Code != c.code || e.Message == "") || len(err.Error()) > 1000 {
+			t.Errorf("%s: %v, want %q", c.name, err, c.code)
+		}
+		if c.code == codeLimited && e.RetryAfter != 7 {
+			t.Errorf("%s: again in %d s", c.name, e.RetryAfter)
+		}
+		srv.Close()
+	}
+}
+
+// TestLimiterWithOtherClocks shows that a clock that is off, here or there, lets
+// no calls through and holds none up.
+func TestLimiterWithOtherClocks(t *testing.T) {
+	for _, off := range []time.Duration{0, time.Second, -10 * time.Minute, 10 * time.Minute, -48 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			l, there := newLimiter(), time.Now().Add(off)
+			l.heard("GET a", http.Header{
+				"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(there.Add(40*time.Second).UnixMilli(), 10)},
+				"Date": {there.UTC().Format(http.TimeFormat)},
+			}, false)
+			e, ok := errors.AsType[*bot.Error](l.take(t.Context(), "GET a"))
+			if !ok || e.RetryAfter < 38 || e.RetryAfter > 42 {
+				t.Errorf("a clock that is off by %s: %+v, want 40 s", off, e)
+			}
+		})
+	}
+}
+
+func TestLimiterGivesUpWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter()
+		l.heard("GET a", http.Header{"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(time.Now().Add(time.Second).UnixMilli(), 10)}}, false)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		err := l.take(ctx, "GET a")
+		if e, ok := errors.AsType[*bot.Error](err); !ok || !e.Temporary || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("take = %v", err)
+		}
+	})
 }

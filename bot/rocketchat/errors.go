@@ -171,6 +171,7 @@ func sentences() map[string]string {
 		"error-comment-is-required":                       "This workspace wants a comment when a conversation is closed.",
 		"error-tags-must-be-assigned-before-closing-chat": "This department wants tags when a conversation is closed. Close it in Rocket.Chat.",
 		"error-not-authorized":                            "The bot may not close conversations of others. Give its user the role livechat-manager.",
+		"error-message-editing-blocked":                   "Rocket.Chat lets nobody change a message as old as this one. Give the bot's user the role bot.",
 		"error-mac-limit-reached":                         "This Rocket.Chat has reached its licence's limit of monthly customers.",
 	}
 }

@@ -2,6 +2,7 @@ package rocketchat
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -123,6 +124,16 @@ func (w *team) say(t *testing.T, who, rid, text string) string {
 		t.Fatal(err)
 	}
 	return id
+}
+
+func rawArgs(t *testing.T, args ...any) (out []json.RawMessage) {
+	t.Helper()
+	for _, x := range args {
+		b, err := json.Marshal(x)
+		must(t, err)
+		out = append(out, b)
+	}
+	return out
 }
 
 func must(t *testing.T, err error) {

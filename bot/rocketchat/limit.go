@@ -19,6 +19,10 @@ const patience = 2 * time.Second
 // reckons it anew for each answer.
 const sameEnd = 100 * time.Millisecond
 
+// clocksDiffer is how far apart clocks are that differ: a Date has no parts of
+// a second, and took its time.
+const clocksDiffer = 5 * time.Second
+
 // turn is how long is waited for an answer that tells of the window.
 const turn = 50 * time.Millisecond
 
@@ -54,7 +58,7 @@ func (l *limiter) take(ctx context.Context, route string) error {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return wouldExceed(wait)
+			return &bot.Error{Code: "cancelled", Message: "The call was called off before it began.", Temporary: true, Err: ctx.Err()}
 		}
 	}
 }
@@ -94,12 +98,23 @@ func (l *limiter) heard(route string, h http.Header, refused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil || err2 != nil {
-		if refused {
-			l.routes[route] = &allowance{reset: time.Now().Add(time.Minute)}
+		if refused { // by a proxy, which may say how long
+			wait := time.Minute
+			if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s > 0 {
+				wait = min(time.Duration(s)*time.Second, time.Hour)
+			}
+			l.routes[route] = &allowance{reset: time.Now().Add(wait)}
 		}
 		return
 	}
 	reset := time.UnixMilli(ms)
+	// The end is one by the server's clock, and so is the time of the answer: a
+	// clock that is off here or there must not let calls through or hold them up.
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		if off := time.Until(date); off.Abs() > clocksDiffer {
+			reset = reset.Add(-off)
+		}
+	}
 	if d := time.Until(reset); d > time.Hour {
 		reset = time.Now().Add(time.Hour) // a clock that is wrong must not stop us for good
 	}

@@ -58,7 +58,10 @@ func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 // plain escapes what is no address.
 func plain(b *strings.Builder, s string) {
 	start := b.Len() == 0 || strings.HasSuffix(b.String(), "\n") // of a line
-	before := ' '
+	before := '\n'
+	if !start {
+		before = ' '
+	}
 	// The name is an address too, which leads out of the workspace.
 	s = strings.ReplaceAll(s, "Rocket.Chat", "Rocket."+joiner+"Chat")
 	for i, r := range s {
@@ -82,8 +85,15 @@ func plain(b *strings.Builder, s string) {
 			if next != '/' && !unicode.IsSpace(next) && next != utf8.RuneError { // an emoji's name follows at once
 				b.WriteString(joiner)
 			}
-		case '>', '-', '+':
+		case '>', '-', '+', '=':
 			if start || r == '+' {
+				b.WriteString(joiner)
+			}
+			b.WriteRune(r)
+		case ' ', '\t':
+			// Below a message a line that is set in is code. There, and there alone,
+			// text is read as Markdown, by marked.
+			if start && before == '\n' && (r == '\t' || next == ' ' || next == '\t') {
 				b.WriteString(joiner)
 			}
 			b.WriteRune(r)
@@ -109,6 +119,9 @@ func safeURL(s string) (string, bool) {
 	return strings.NewReplacer("(", "%28", ")", "%29", "[", "%5B", "]", "%5D").Replace(u.String()), true
 }
 
+// nameRE is what may stand behind an @: anything else would be no name there.
+var nameRE = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$`)
+
 // spans writes runs of text as markup. who gives a person's username.
 func spans(list []bot.Span, who func(bot.UserRef) string, room func(bot.ChannelRef) string) string {
 	var b strings.Builder
@@ -121,7 +134,7 @@ func spans(list []bot.Span, who func(bot.UserRef) string, room func(bot.ChannelR
 func span(s bot.Span, who func(bot.UserRef) string, room func(bot.ChannelRef) string) string {
 	switch {
 	case s.Mention != "":
-		if name := who(s.Mention); name != "" {
+		if name := who(s.Mention); nameRE.MatchString(name) {
 			return "@" + name
 		}
 		return "somebody"

@@ -162,11 +162,12 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	}
 	// No previews: a customer's link is not to be fetched from inside.
 	err = a.rest.call(ctx, request{route: "POST chat.sendMessage", body: map[string]any{"message": body, "previewUrls": []string{}}}, nil)
-	if code(err) == "refused" {
-		// The server says no more than this of an ID that is there already.
+	if c := code(err); c != "" && !temporary(err) {
+		// The server does not say of an ID that it is there already; what it says
+		// instead has changed before.
 		if there, gerr := a.get(ctx, rid, id); gerr == nil {
 			drawn, err = there.hasBlocks(), nil
-		} else if !errors.Is(gerr, bot.ErrNotFound) {
+		} else if c == "refused" && !errors.Is(gerr, bot.ErrNotFound) {
 			return "", gerr
 		}
 	}

@@ -90,11 +90,11 @@ func (r renderer) message(m bot.Message) (content, error) {
 		return content{}, &bot.Error{Code: "no_text", Message: "The message is empty."}
 	}
 	msg := strings.Join(d.lines, "\n")
-	if len([]rune(msg)) > maxText {
-		return content{}, &bot.Error{Code: "too_long", Message: "The message is too long for Rocket.Chat."}
-	}
 	if len(d.out) > maxAttachments {
 		d.out = append(d.out[:maxAttachments-1:maxAttachments-1], attachment{Text: "… the rest does not fit into one message."})
+	}
+	for i := range d.out { // below a message a line ends only where it says so
+		d.out[i].Text = strings.ReplaceAll(d.out[i].Text, "\n", "  \n")
 	}
 	return content{msg: msg, attachments: d.out}, nil
 }
@@ -104,6 +104,7 @@ func (r renderer) message(m bot.Message) (content, error) {
 type drawing struct {
 	renderer
 	lines []string
+	size  int // of the lines, as the server counts
 	out   []attachment
 	open  *attachment // takes more lines
 	err   error
@@ -123,8 +124,8 @@ func (d *drawing) add(line string) {
 	if strings.TrimSpace(line) == "" {
 		return
 	}
-	if d.open == nil && len(d.out) == 0 {
-		d.lines = append(d.lines, line)
+	if n := length(line) + 1; d.open == nil && len(d.out) == 0 && d.size+n <= maxText {
+		d.lines, d.size = append(d.lines, line), d.size+n
 		return
 	}
 	if d.open != nil && len(d.open.Actions) == 0 && d.open.Image == "" && len(d.open.Fields) == 0 && len(d.open.Text)+len(line) < maxPiece {
@@ -195,7 +196,12 @@ func (d *drawing) fields(list []bot.Field) {
 	d.flush()
 	at := attachment{}
 	for _, f := range list {
-		at.Fields = append(at.Fields, field{Short: true, Title: cut(clean(f.Label), maxLabel), Value: d.spans(f.Value)})
+		// A title is markup like its value, unless that is empty.
+		label, value := cut(clean(f.Label), maxLabel), d.spans(f.Value)
+		if value == "" {
+			value = joiner
+		}
+		at.Fields = append(at.Fields, field{Short: true, Title: escape(label), Value: value})
 	}
 	if len(at.Fields) > 0 {
 		d.out = append(d.out, at)

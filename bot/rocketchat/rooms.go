@@ -3,6 +3,8 @@ package rocketchat
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -108,7 +110,7 @@ func (a *Adapter) Inspect(ctx context.Context, channel bot.ChannelRef) (bot.Chan
 	if !ok {
 		return bot.Channel{}, gone("room")
 	}
-	r, err := a.lookRoom(ctx, url.Values{"roomId": {id}})
+	r, err := a.lookRoom(ctx, roomQuery(id))
 	if err != nil {
 		return bot.Channel{}, err
 	}
@@ -118,11 +120,12 @@ func (a *Adapter) Inspect(ctx context.Context, channel bot.ChannelRef) (bot.Chan
 	}
 	in := slices.ContainsFunc(mine, func(x room) bool { return x.ID == id })
 	return bot.Channel{
-		Ref: channel, Name: cmp.Or(r.Name, r.Shown), Private: r.Kind != "c", Member: in, Archived: r.Archived, Direct: r.Kind == "d",
+		Ref: channel, Name: cmp.Or(r.Name, r.Shown), Private: r.Kind == "p" || r.Kind == "d", Shared: r.Shared, Member: in, Archived: r.Archived, Direct: r.Kind == "d",
 	}, nil
 }
 
-// Invite brings people into a room. See [bot.Inviter].
+// Invite brings people into a room. One whom the server refuses does not keep
+// the others out. See [bot.Inviter].
 func (a *Adapter) Invite(ctx context.Context, channel bot.ChannelRef, users []bot.UserRef) error {
 	id, ok := roomID(channel)
 	if !ok {
@@ -132,16 +135,51 @@ func (a *Adapter) Invite(ctx context.Context, channel bot.ChannelRef, users []bo
 	if err != nil {
 		return err
 	}
+	var out []string
+	var why error
 	for _, u := range users {
 		uid, ok := userID(u)
-		if !ok {
-			return gone("person")
+		err := gone("person")
+		if ok {
+			err = a.rest.call(ctx, request{route: "POST " + family(r.Kind) + ".invite", body: map[string]string{"roomId": id, "userId": uid}}, nil)
 		}
-		if err := a.rest.call(ctx, request{route: "POST " + family(r.Kind) + ".invite", body: map[string]string{"roomId": id, "userId": uid}}, nil); err != nil {
-			return err
+		switch {
+		case err == nil:
+		case !aboutPeople(code(err)):
+			return err // of the room, or of all calls
+		default:
+			out, why = append(out, a.shownAs(u)), err
 		}
 	}
-	return nil
+	return notInvited(out, why)
+}
+
+// aboutPeople reports whether a refusal is of a person and not of the room.
+func aboutPeople(c string) bool {
+	return slices.Contains([]string{"person_not_found", "error-invalid-user", "error-user-not-found", "error-user-is-banned", "error-app-prevented"}, c)
+}
+
+const maxNamed = 10 // people whom an error names
+
+// notInvited names those who could not be brought in.
+func notInvited(names []string, why error) error {
+	e, ok := errors.AsType[*bot.Error](why)
+	if !ok {
+		return nil
+	}
+	more := ""
+	if n := len(names) - maxNamed; n > 0 {
+		names, more = names[:maxNamed], fmt.Sprintf(" and %d more", n)
+	}
+	return &bot.Error{Code: e.Code, Message: fmt.Sprintf("Not invited: %s%s. %s", strings.Join(names, ", "), more, e.Message), Err: why}
+}
+
+// shownAs is a person's name, as far as it is known.
+func (a *Adapter) shownAs(u bot.UserRef) string {
+	id, _ := userID(u)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return cmp.Or(a.people[id].user().Name, id, string(u))
 }
 
 // Archive closes a room. See [bot.Archiver].
@@ -151,11 +189,10 @@ func (a *Adapter) Archive(ctx context.Context, channel bot.ChannelRef) error {
 		return gone("room")
 	}
 	r, err := a.room(ctx, id)
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.rest.call(ctx, request{route: "POST " + family(r.Kind) + ".archive", body: map[string]string{"roomId": id}}, nil)
 	}
-	err = a.rest.call(ctx, request{route: "POST " + family(r.Kind) + ".archive", body: map[string]string{"roomId": id}}, nil)
-	if c := code(err); c == archivedRoom || c == "error-archived-channel" {
+	if c := code(err); c == "error-archived-channel" || c == archivedRoom {
 		return nil
 	}
 	return err

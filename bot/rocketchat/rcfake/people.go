@@ -203,6 +203,21 @@ func (s *Server) AddDirect(usernames ...string) (id string) {
 	return id
 }
 
+// Rename gives a room another name.
+func (s *Server) Rename(rid, name string) error {
+	return s.do(func() error {
+		r := s.st.rooms[rid]
+		if r == nil {
+			return errNobody
+		}
+		r.name = name
+		for _, id := range r.members {
+			s.notifyUser(id, "rooms-changed", "updated", r.json())
+		}
+		return nil
+	})
+}
+
 // Age makes a message older, with all that became of it.
 func (s *Server) Age(rid, id string, by time.Duration) error {
 	return s.do(func() error {

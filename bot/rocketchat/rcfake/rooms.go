@@ -83,12 +83,18 @@ func createRoom(kind, key string) func(*call) (obj, *failure) {
 	}
 }
 
-// named finds the room that a call is about by its ID or name.
-func (c *call) named(kinds string) (*room, *failure) {
+// find is the room with an ID or a name.
+func (c *call) find() *room {
 	r := c.st.rooms[c.str("roomId")]
 	if n := c.str("roomName"); r == nil && n != "" {
 		r = c.st.roomByName(n)
 	}
+	return r
+}
+
+// named finds the room that a call is about by its ID or name.
+func (c *call) named(kinds string) (*room, *failure) {
+	r := c.find()
 	if r == nil || !strings.Contains(kinds, r.kind) || !c.reads(r) {
 		return nil, meteor("error-room-not-found", "The required \"roomId\" or \"roomName\" param provided does not match any channel")
 	}
@@ -97,10 +103,7 @@ func (c *call) named(kinds string) (*room, *failure) {
 
 // anyRoom is the room of rooms.info: of any kind, but for archived ones.
 func anyRoom(c *call) (obj, *failure) {
-	r := c.st.rooms[c.str("roomId")]
-	if n := c.str("roomName"); r == nil && n != "" {
-		r = c.st.roomByName(n)
-	}
+	r := c.find()
 	switch {
 	case r == nil:
 		return nil, meteor("error-room-not-found", "The required \"roomId\" or \"roomName\" param provided does not match any channel")

@@ -64,8 +64,12 @@ func (m *message) shown() Message {
 		fields, _ := o["fields"].([]any)
 		for _, x := range fields {
 			f, _ := x.(map[string]any)
-			bare(str(f, "title"))
-			add(str(f, "value"))
+			if v := str(f, "value"); v != "" {
+				add(str(f, "title"))
+				add(v)
+			} else {
+				bare(str(f, "title"))
+			}
 		}
 		acts, _ := o["actions"].([]any)
 		for _, x := range acts {
