@@ -65,7 +65,7 @@ type Adapter struct {
 	people  map[string]person        // by ID
 	rooms   map[string]room          // by ID
 	written map[string]origin        // people's messages, by ID
-	threads map[string]string        // of our own messages, by ID: the thread they are in
+	threads map[string]string        // of our own messages, by room and ID: the thread they are in
 	reacted map[string]seenReactions // by message
 	handled map[string]int64         // by message: the change of it that was told last, in milliseconds
 	since   time.Time                // by the server's clock: what came before is told. Zero: nothing is yet

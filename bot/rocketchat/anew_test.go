@@ -28,11 +28,16 @@ func TestEditOfWhatOnePersonSees(t *testing.T) {
 		t.Fatalf("%v, %d answers, %d questions", err, count(answer.Text), count("go out?"))
 	}
 
+	elsewhere, err := a.Post(t.Context(), bot.Message{Channel: bot.ChannelRef(prefix + w.room), Text: "What all see", Key: "all"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		ref  bot.MessageRef
 		set  bool
 	}{
+		{"a message of another room", bot.MessageRef(prefix + w.DirectRoom("ada") + ":" + last(elsewhere)), true},
 		{"a message that is none", bot.MessageRef(prefix + w.DirectRoom("ada") + ":nothing"), true},
 		{"a workspace without editing", asked, false},
 	} {

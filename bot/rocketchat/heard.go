@@ -145,7 +145,7 @@ func (a *Adapter) goneEvent(rid, id string) bot.Event {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.threads, id)             // if it was ours, it can't be changed any more
+	delete(a.threads, at(rid, id))    // if it was ours, it can't be changed any more
 	if was, ok := a.written[id]; ok { // the server does not say who deleted it: it is the author, for all we know
 		ev.User = was.by.user()
 		if was.thread != "" {
@@ -240,7 +240,7 @@ func (a *Adapter) note(me person, m message) {
 	a.people[m.User.ID] = m.User
 	switch {
 	case m.System == systemGone:
-		delete(a.threads, m.ID)
+		delete(a.threads, at(m.Room, m.ID))
 	case m.User.ID != me.ID && m.System == "":
 		bound(a.written)
 		a.written[m.ID] = origin{m.User, m.Thread}

@@ -136,7 +136,7 @@ func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) bot.MessageR
 		return ""
 	}
 	a.mu.Lock()
-	thread, ok := a.threads[id]
+	thread, ok := a.threads[at(rid, id)]
 	a.mu.Unlock()
 	if !ok {
 		m, err := a.get(ctx, rid, id)
@@ -144,7 +144,7 @@ func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) bot.MessageR
 			return ""
 		}
 		thread = m.Thread
-		a.inThread(id, thread)
+		a.inThread(rid, id, thread)
 	}
 	if thread == "" {
 		return ""
@@ -152,9 +152,12 @@ func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) bot.MessageR
 	return messageRef(rid, thread)
 }
 
-func (a *Adapter) inThread(id, thread string) {
+// at is where a message stands: an ID that somebody names may be of another room.
+func at(rid, id string) string { return rid + ":" + id }
+
+func (a *Adapter) inThread(rid, id, thread string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	bound(a.threads)
-	a.threads[id] = thread
+	a.threads[at(rid, id)] = thread
 }

@@ -174,7 +174,7 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	if err != nil {
 		return "", err
 	}
-	a.inThread(id, thread)
+	a.inThread(rid, id, thread)
 	a.app.drawn(id, drawn)
 	return messageRef(rid, id), nil
 }
@@ -302,7 +302,7 @@ func (a *Adapter) update(ctx context.Context, rid, id string, c content) error {
 // of one that is not, and says nothing.
 func (a *Adapter) exists(ctx context.Context, rid, id string) error {
 	a.mu.Lock()
-	_, ok := a.threads[id]
+	_, ok := a.threads[at(rid, id)]
 	a.mu.Unlock()
 	if ok {
 		return nil
@@ -314,7 +314,7 @@ func (a *Adapter) exists(ctx context.Context, rid, id string) error {
 	case err != nil:
 		return unsent(err)
 	}
-	a.inThread(id, m.Thread)
+	a.inThread(rid, id, m.Thread)
 	return nil
 }
 

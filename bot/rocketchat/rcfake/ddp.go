@@ -211,6 +211,9 @@ func (s *Server) updateWhole(u *user, params []json.RawMessage) *failure {
 	}
 	m := r.find(in.ID)
 	if m == nil {
+		if s.known(in.ID) { // it looks for the ID alone, and compares the rest
+			return meteor("error-invalid-update-key", "Cannot update the message rid")
+		}
 		return nil // the server says nothing of it either
 	}
 	if (m.user["_id"] != u.ID || s.st.settings["Message_AllowEditing"] == false) && !u.is("admin") {
