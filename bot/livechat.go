@@ -26,6 +26,12 @@ type Livechat interface {
 	Serves(ctx context.Context, department string) (bool, error)
 }
 
+// Typer shows the agents in a room of a [Livechat] that the customer writes. It
+// is worth one try: nobody misses it.
+type Typer interface {
+	Typing(ctx context.Context, room MessageRef, name string) error
+}
+
 // Visitor is a customer, as a customer service knows them. It is stored as
 // JSON: fields are added, never renamed.
 type Visitor struct {

@@ -98,6 +98,7 @@ type App struct {
 	live      bot.ChannelRef // the department of those that the configuration has none for, if a chat serves customers
 	handler   http.Handler
 	health    *health
+	typist    *typist
 	delivered atomic.Int64 // when X delivered last, in seconds since 1970
 }
 
@@ -218,6 +219,7 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 		Remind: time.Duration(c.Desk.Remind), Emoji: desk.Emoji(c.Desk.Emoji),
 		PublicChannels: c.Desk.PublicChannels, Can: a.chatCan, Attention: a.tellAdmins,
 	})
+	a.typist = newTypist(a)
 	a.poll = newPoller(a.xs(), a.DB, a.Inbox, time.Duration(c.X.PollInterval), a.log.With("part", "poll"))
 	a.Commands = commands.New(commands.Deps{
 		Log: a.log.With("part", "commands"), Outbox: a.Outbox, Inbox: a.Inbox, Accounts: a.Accounts, Incidents: a.Incidents, Desk: a.Desk, Roles: a.Roles,
@@ -254,7 +256,7 @@ func (a *App) bind() {
 	a.Outbox.Register(accounts.KindPost, xPost{xFiles: files, db: a.DB, ob: a.Outbox, incidents: a.Incidents, ladder: a.o.Ladder, url: a.o.PostURL})
 	a.Outbox.Register(accounts.KindDelete, xDelete{a.xs()})
 	a.Outbox.Register(accounts.KindDM, xDM{xFiles: files, db: a.DB, ladder: a.o.Ladder})
-	a.Outbox.Register(accounts.KindSubscribe, xSubscribe{xs: a.xs(), url: webhook, own: a.o.OwnX})
+	a.Outbox.Register(accounts.KindSubscribe, xSubscribe{xs: a.xs(), url: webhook, own: a.o.OwnX, typing: a.typist.able()})
 	a.Outbox.Register(accounts.KindRevoke, xRevoke{a.xs()})
 	a.Outbox.Register(incident.KindRun, incident.NewWorkflowExecutor(a.Incidents, a.DB))
 	a.Outbox.Register(commands.KindSaveWorkflow, commands.WorkflowSaver{DB: a.DB, Router: a.Commands})
@@ -356,6 +358,7 @@ func (a *App) Run(ctx context.Context) error {
 	if a.asking.Load() {
 		take.run("names", a.learnNames)
 	}
+	take.run("typing", a.typist.run)
 	a.awaitChats(ctx)
 	take.run("http", func(ctx context.Context) error {
 		return serve(ctx, a.o.Listener, a.handler, time.Duration(a.o.Config.Shutdown.Drain), a.log, a.atEnd)

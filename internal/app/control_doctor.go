@@ -32,7 +32,7 @@ func Examine(ctx context.Context, c config.Config, configErr error, version stri
 			return healthy, err
 		}
 	}
-	d := doctor.Deps{Config: c, ConfigErr: configErr, Tables: Tables(), X: NewX(c, version), Events: wanted(), ServedIn: servedIn}
+	d := doctor.Deps{Config: c, ConfigErr: configErr, Tables: Tables(), X: NewX(c, version), Events: wanted(false), ServedIn: servedIn}
 	if c.Chat.Slack.BotToken != "" && c.Chat.Slack.ClientID == "" {
 		// The installations of several workspaces are known to the Perch that serves.
 		if s, _, err := slackChat(c.Chat.Slack, slog.New(slog.DiscardHandler)); err == nil {
@@ -115,7 +115,7 @@ func (a *App) serveDoctor(w http.ResponseWriter, r *http.Request) {
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	doctor.Run(r.Context(), doctor.Deps{
 		Config: a.o.Config, ServedIn: servedIn, Served: servedBy(a.o.Platforms), DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk), Troubles: commands.Troubles,
-		X: a.X, Events: wanted(), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery, Chats: func(ctx context.Context) []doctor.Finding {
+		X: a.X, Events: wanted(false), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery, Chats: func(ctx context.Context) []doctor.Finding {
 			return append(examineChats(a.o.Config, a.o.Platforms)(ctx), examineServed(ctx, a.o.Platforms, a.DB, a.Desk)...)
 		},
 	}, func(f doctor.Finding) {

@@ -109,3 +109,19 @@ func TestOmnichannelClosing(t *testing.T) {
 		t.Errorf("the closed room has %q", got)
 	}
 }
+
+// TestOmnichannelTyping: the agents see that a customer writes; it is no message.
+func TestOmnichannelTyping(t *testing.T) {
+	b := newBureau(t)
+	b.writes("1002", "Hello?")
+	rid := b.room(1)
+	b.until("words in the room", func() bool { return slices.Equal(b.customers(rid), []string{"Hello?"}) })
+	b.until("sign that the customer writes", func() bool {
+		if err := b.x.TypeAs("1002", hq); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(b.rc.Typed(rid), "Casey Rivera")
+	})
+	b.writes("1002", "Anybody?")
+	b.until("more words in the room", func() bool { return slices.Equal(b.customers(rid), []string{"Hello?", "Anybody?"}) })
+}

@@ -18,7 +18,7 @@ func (a *App) routes() error {
 		DB: a.DB, Incidents: a.Incidents, Accounts: a.Accounts, Inbox: a.Inbox, Log: a.log.With("part", "web"), PublicURL: a.o.Config.PublicURL,
 	}
 	if a.o.Config.X.Webhook {
-		d.XWebhook = xWebhook{secret: a.o.Config.X.ConsumerSecret.Reveal(), delivered: &a.delivered}
+		d.XWebhook = xWebhook{secret: a.o.Config.X.ConsumerSecret.Reveal(), delivered: &a.delivered, typist: a.typist}
 	}
 	a.slackPages(&d)
 	api := web.New(d)
@@ -48,6 +48,7 @@ func (a *App) routes() error {
 type xWebhook struct {
 	secret    string
 	delivered *atomic.Int64 // when the last good delivery came
+	typist    *typist
 }
 
 var _ web.XWebhook = xWebhook{}
@@ -67,5 +68,6 @@ func (x xWebhook) Decode(body []byte) ([]inbox.Item, error) {
 		return nil, fmt.Errorf("decode delivery: %w", err)
 	}
 	x.delivered.Store(time.Now().Unix())
+	x.typist.saw(events)
 	return items(events, "")
 }

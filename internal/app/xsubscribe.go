@@ -14,10 +14,14 @@ import (
 )
 
 // wanted are the events Perch asks X for.
-func wanted() []string {
-	return []string{
+func wanted(typing bool) []string {
+	all := []string{
 		xapi.EventDMReceived, xapi.EventDMSent, xapi.EventChatReceived, xapi.EventMention, xapi.EventPostDelete, xapi.EventRevoke,
 	}
+	if typing { // X asks nothing for it
+		all = append(all, xapi.EventDMTyping)
+	}
+	return all
 }
 
 // xSubscribe has X deliver an account's events to Perch's webhook. What is
@@ -26,6 +30,8 @@ type xSubscribe struct {
 	*xs
 	url string // of the webhook; empty: Perch only polls
 	own bool   // every webhook of the app is Perch's: those of older addresses make room
+
+	typing bool // a chat shows that customers write
 }
 
 var _ outbox.Reconciler = xSubscribe{}
@@ -60,7 +66,7 @@ func (s xSubscribe) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, er
 		return outbox.Receipt{}, s.refused(x.Account, err)
 	}
 	out := subscribed{Webhook: hook.ID}
-	for _, event := range wanted() {
+	for _, event := range wanted(s.typing) {
 		if slices.ContainsFunc(have, func(h xapi.Subscription) bool {
 			return h.EventType == event && h.UserID == x.Account && h.WebhookID == hook.ID
 		}) {

@@ -47,9 +47,9 @@ func TestSubscribe(t *testing.T) {
 		w.begin()
 		_, s := w.subscription()
 		equal(t, "webhooks", hookURLs(w.x), []string{"http://perch.test/x/webhook"})
-		equal(t, "events", s.Events, wanted())
-		if n := len(w.x.Subscriptions()); n != len(wanted()) {
-			t.Errorf("%d subscriptions, want %d", n, len(wanted()))
+		equal(t, "events", s.Events, wanted(false))
+		if n := len(w.x.Subscriptions()); n != len(wanted(false)) {
+			t.Errorf("%d subscriptions, want %d", n, len(wanted(false)))
 		}
 		// X gave up on the webhook: upkeep notices within the hour, and adds nothing twice.
 		w.x.InvalidateWebhooks()
@@ -57,8 +57,8 @@ func TestSubscribe(t *testing.T) {
 		if hooks := w.x.Webhooks(); len(hooks) != 1 || !hooks[0].Valid {
 			t.Errorf("webhooks = %+v, want the one, valid again", hooks)
 		}
-		if n := len(w.x.Subscriptions()); n != len(wanted()) {
-			t.Errorf("%d subscriptions an hour later, want %d", n, len(wanted()))
+		if n := len(w.x.Subscriptions()); n != len(wanted(false)) {
+			t.Errorf("%d subscriptions an hour later, want %d", n, len(wanted(false)))
 		}
 	})
 }
@@ -78,7 +78,7 @@ func TestSubscribeWithoutRevoke(t *testing.T) {
 		w.update(func(tx store.Tx) error { _, err := w.app.Outbox.Retry(tx, a.ID, "webchat:U_ada"); return err })
 		w.wait(time.Second)
 		a, s := w.subscription()
-		if a.State == outbox.Done && (len(s.Refused) == 0 || len(s.Events)+len(s.Refused) != len(wanted()) || slices.Contains(s.Refused, xapi.EventDMReceived)) {
+		if a.State == outbox.Done && (len(s.Refused) == 0 || len(s.Events)+len(s.Refused) != len(wanted(false)) || slices.Contains(s.Refused, xapi.EventDMReceived)) {
 			t.Errorf("result = %+v", s)
 		}
 	})
@@ -120,7 +120,7 @@ func TestSubscribeTakesItsOwnPlace(t *testing.T) {
 		w.start()
 		w.wait(time.Minute)
 		equal(t, "webhooks", hookURLs(w.x), []string{"http://new.test/x/webhook"})
-		if _, s := w.subscription(); len(s.Events) != len(wanted()) {
+		if _, s := w.subscription(); len(s.Events) != len(wanted(false)) {
 			t.Errorf("result = %+v", s)
 		}
 		if _, err := w.x.SendDMAs(casey, acme, "Still there?"); err != nil {

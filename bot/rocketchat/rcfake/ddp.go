@@ -176,6 +176,12 @@ func (s *Server) method(ses *session, id, name string, params []json.RawMessage)
 		answer(nil, refused(403, "You've been logged out by the server. Please log in again."))
 	case "livechat:setUpConnection": // the widget says whose connection it is
 		answer(nil, nil)
+	case "stream-notify-room":
+		if why := s.typed(params); why != nil {
+			answer(nil, why)
+			return
+		}
+		answer(nil, nil)
 	case "updateMessage":
 		if ses.user == nil || len(params) == 0 {
 			answer(nil, refused("error-invalid-user", "Invalid user"))

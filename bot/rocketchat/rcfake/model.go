@@ -50,6 +50,7 @@ type room struct {
 	open       bool
 	hold       bool
 	closedBy   string
+	typing     []string // who was shown to write
 }
 
 func (r *room) member(u string) bool { return slices.Contains(r.members, u) }
