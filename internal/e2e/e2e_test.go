@@ -73,6 +73,9 @@ func TestFlows(t *testing.T) {
 		for _, chat := range words[1:] {
 			on[chat] = append(on[chat], file)
 		}
+		for _, problem := range unexplained(file, words[1:]) {
+			t.Error(problem)
+		}
 	}
 	for chat, make := range map[string]func(dir string) (*play, func(), error){
 		"webchat":    func(dir string) (*play, func(), error) { p := sandboxed(dir); return p, p.kill, nil },
@@ -97,6 +100,7 @@ func flows(t *testing.T, chat string, files []string, make func(dir string) (*pl
 	maps.Copy(words, slackCommands())
 	maps.Copy(words, installCommands())
 	maps.Copy(words, bothCommands(slackCommands()))
+	maps.Copy(words, liveCommands())
 	testscript.Run(t, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,

@@ -121,7 +121,7 @@ func (s *rocketStage) sees(who, place string) ([]seen, error) {
 	var list []rcfake.Message
 	if place != "bot" {
 		room := s.room(place)
-		if !slices.ContainsFunc(s.Rooms(""), func(r rcfake.Room) bool { return r.ID == room && slices.Contains(r.Members, who) }) {
+		if !slices.ContainsFunc(s.Rooms(""), func(r rcfake.Room) bool { return r.ID == room && (r.Kind == "l" || slices.Contains(r.Members, who)) }) {
 			return nil, fmt.Errorf("%s is not in #%s", who, place)
 		}
 		list = s.Messages(room)
@@ -318,6 +318,22 @@ func (s *rocketStage) reacts(who string, m seen, emoji string, on bool) error {
 	return s.React(who, m.channel, m.ref, emoji, on)
 }
 
-func (*rocketStage) opens(string, string) error { return nil }
+// opens waits for a customer's room: where nobody was there, Perch tries again
+// every half minute.
+func (s *rocketStage) opens(_, place string) error {
+	if !strings.Contains(place, "@") {
+		return nil
+	}
+	there := func() error {
+		if s.room(place) == "" {
+			return fmt.Errorf("there is no room of %s", place)
+		}
+		return nil
+	}
+	if eventually(there) == nil {
+		return nil
+	}
+	return eventually(there)
+}
 
 func (*rocketStage) shortcut(string, string, *seen) error { return errNone }

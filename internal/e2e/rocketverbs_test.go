@@ -108,6 +108,42 @@ func (s *rocketStage) limited(on bool) {
 	s.Limits(true, 4, 2*time.Second)
 }
 
+// liveCommands are the words for Rocket.Chat's own customer service. A
+// customer's room is the place @handle, post:@handle that of a public post.
+//
+//	omnichannel USER...  before start: they are agents of it, and the configuration names no department
+//	away USER, back USER an agent goes offline, and comes back
+//	forwards USER        the room that is looked at is handed to them
+//	ends                 the agent closes it
+func liveCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+	in := func(n int, fn func(*play, *rocketStage, []string) error) func(ts *testscript.TestScript, neg bool, args []string) {
+		return simple(n, func(p *play, a []string) error {
+			s, ok := p.stage.(*rocketStage)
+			if !ok {
+				return errNone
+			}
+			return fn(p, s, a)
+		})
+	}
+	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		"omnichannel": in(-1, omnichannel),
+		"away":        in(1, func(_ *play, s *rocketStage, a []string) error { s.SetOffline(a[0], true); return nil }),
+		"back":        in(1, func(_ *play, s *rocketStage, a []string) error { s.SetOffline(a[0], false); return nil }),
+		"forwards":    in(1, func(p *play, s *rocketStage, a []string) error { return s.Forward(p.user, s.room(p.channel), a[0], "") }),
+		"ends":        in(0, func(p *play, s *rocketStage, _ []string) error { return s.CloseRoom(p.user, s.room(p.channel), "") }),
+	}
+}
+
+func omnichannel(p *play, s *rocketStage, who []string) error {
+	for _, name := range who {
+		s.AddUser(rcfake.User{Username: name, Name: crew()[name], Agent: true, Roles: []string{"user"}})
+	}
+	delete(p.conf, "departments")
+	delete(p.conf["desk"].(map[string]any), "default_department")
+	delete(p.conf["team"].(map[string]any), "agents")
+	return nil
+}
+
 func rocketMeanwhile(p *play, s *rocketStage, a []string) error {
 	_, err := s.Say(rcfake.Says{Who: a[0], Room: s.room(a[1]), Text: a[2], Thread: p.thread})
 	return err
