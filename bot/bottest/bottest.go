@@ -71,6 +71,10 @@ type Harness struct {
 	// the acknowledgement had been lost.
 	Redeliver func(ctx context.Context) error
 
+	// Cut ends the connection on which the adapter hears the chat, does something
+	// that nobody hears, and lets the adapter connect again.
+	Cut func(ctx context.Context, unheard func() error) error
+
 	// Stall makes the chat take calls and not answer them, until it is told otherwise.
 	Stall func(on bool)
 
@@ -134,12 +138,14 @@ func Run(t *testing.T, open func(t *testing.T) *Harness) {
 		{"channels", testChannels},
 		{"permalinks", testPermalink},
 		{"many at once", testConcurrent},
+		{"long messages are shown whole", testLong},
 		{"what people do arrives", testEvents},
 		{"commands and mentions", testCommands},
 		{"forms", testForms},
 		{"refused events come again", testRefused},
 		{"a repeated delivery keeps its id", testRedelivered},
 		{"events from before the start", testLate},
+		{"what nobody heard is not lost", testGap},
 		{"run ends with its context", testRunEnds},
 		{"refs survive a restart", testRestart},
 		{"pins", testPins},

@@ -198,6 +198,15 @@ func testHistory(t *testing.T, c *chat) {
 	history(time.Time{}, 100, refs...)
 	history(time.Time{}, 2, refs[:2]...)
 	history(first.At, 100, refs[1:]...)
+	if c.Change != nil && c.Cut != nil { // where nothing is ever missed, an edit is not told again
+		last := c.wait(t, bot.EventMessage, c.People[0], func(e bot.Event) bool { return e.Message == refs[2] })
+		must(t, "edit", c.Change(t.Context(), c.People[0], refs[0], "number one"))
+		edit := c.wait(t, bot.EventMessageEdited, c.People[0], func(e bot.Event) bool { return e.Message == refs[0] })
+		events, err := hi.History(t.Context(), root, last.At, 100)
+		if err != nil || len(events) != 1 || events[0].ID != edit.ID || events[0].Kind != bot.EventMessageEdited || events[0].Text != "number one" || events[0].Thread != root {
+			t.Errorf("History after an edit = %+v, %v, want the edit that was delivered, %q", events, err, edit.ID)
+		}
+	}
 	_, err := hi.History(t.Context(), c.NoMessage, time.Time{}, 100)
 	definite(t, "History of nothing", err)
 }

@@ -109,6 +109,18 @@ func TestConformance(t *testing.T) {
 		h.Change = func(_ context.Context, who bot.UserRef, m bot.MessageRef, text string) error {
 			return w.Edit(name(who), w.room, last(m), text)
 		}
+		h.Remove = func(_ context.Context, who bot.UserRef, m bot.MessageRef) error {
+			return w.Delete(name(who), w.room, last(m))
+		}
+		h.Cut = func(ctx context.Context, unheard func() error) error {
+			w.AddFault(rcfake.Fault{Route: "GET websocket", Times: -1})
+			defer w.ClearFaults()
+			w.DropAll()
+			if err := w.Wait(ctx, func() bool { return w.Sessions() == 0 }); err != nil {
+				return err
+			}
+			return unheard()
+		}
 		h.React = func(_ context.Context, who bot.UserRef, m bot.MessageRef, emoji string, on bool) error {
 			return w.React(name(who), w.room, last(m), emoji, on)
 		}

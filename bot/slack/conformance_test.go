@@ -161,6 +161,15 @@ func conform(t *testing.T, prefix string, open func(t *testing.T, w *workspace) 
 			w.Redeliver(all[len(all)-1])
 			return nil
 		}
+		h.Cut = func(ctx context.Context, unheard func() error) error {
+			w.AddFault(slackfake.Fault{Method: "apps.connections.open", Times: -1})
+			defer w.ClearFaults()
+			w.Drop()
+			if err := w.Wait(ctx, func() bool { return len(w.Connections()) == 0 }); err != nil {
+				return err
+			}
+			return unheard()
+		}
 		h.Stall = func(on bool) {
 			if on {
 				w.AddFault(slackfake.Fault{Method: "chat.postMessage", Times: -1, Delay: time.Second})
