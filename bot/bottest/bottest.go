@@ -156,6 +156,7 @@ func Run(t *testing.T, open func(t *testing.T) *Harness) {
 		{"a topic", testTopic},
 		{"read a message as it is", testRead},
 		{"what was said in a thread", testHistory},
+		{"what became of messages", testReread},
 		{"files from people", testDownload},
 		{"files from the bot", testUpload},
 	} {

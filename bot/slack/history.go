@@ -47,7 +47,7 @@ func (a *Adapter) History(ctx context.Context, thread bot.MessageRef, after time
 		return nil, err
 	}
 	var out []bot.Event
-	_, err = a.each(ctx, at, since(after), func(m message) bool { //nolint:contextcheck // the decoder has it
+	_, err = a.each(ctx, at, since(after), func(m message) bool {
 		out = append(out, d.past(at.channel, m, after)...)
 		return len(out) < limit
 	})

@@ -47,7 +47,7 @@ func (a *Adapter) Reread(ctx context.Context, h bot.History, limit int) ([]bot.E
 		return nil, err
 	}
 	r := &rereading{decoder: d, h: h, limit: limit, channel: at.channel, oldest: since(h.After), there: map[bot.MessageRef]bool{}}
-	all, err := a.each(ctx, at, r.oldest, r.message) //nolint:contextcheck // the decoder has it
+	all, err := a.each(ctx, at, r.oldest, r.message)
 	switch code(err) {
 	case "thread_not_found", "message_not_found":
 		if all = true; len(h.Known) == 0 {
