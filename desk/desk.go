@@ -73,6 +73,9 @@ type Options struct {
 	// Attention tells whoever runs Perch what needs them, once a key, and
 	// reports whether there is a place for it. It is part of tx; nil: there is none.
 	Attention func(tx store.Tx, key string, m bot.Message) (told bool, err error)
+
+	// OnSetting is called once a changed setting counts; nil: nobody asks.
+	OnSetting func()
 }
 
 // Emoji are the reactions that do what buttons do, as names without colons. An

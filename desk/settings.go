@@ -297,6 +297,9 @@ func (d *Desk) Set(tx store.Tx, key, value, by string) (Settings, error) {
 	if err := settings().Put(tx, setting{Key: key, Value: s.Value(key), By: by, At: at}); err != nil {
 		return was, err
 	}
+	if d.opt.OnSetting != nil {
+		tx.OnCommit(d.opt.OnSetting)
+	}
 	err = settingChanges().Put(tx, SettingChange{ID: id.New(), Key: key, Was: was.Value(key), Now: s.Value(key), By: by, At: at})
 	return s, err
 }

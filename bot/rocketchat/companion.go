@@ -49,11 +49,16 @@ type companion struct {
 	blocks map[string]bool      // by message of ours: whether it is drawn with blocks
 	seen   map[string]time.Time // goodbyes that came, by ID
 
-	patched []appMessage // that were given other buttons
+	// Nothing newer is shown while something older is, see catchUpApp.
+	order sync.RWMutex
+
+	// What the app is to show once it is back, by message: they were given other
+	// buttons, or changed, beside their blocks.
+	behind map[string]map[string]any
 }
 
 func newCompanion() *companion {
-	return &companion{wake: make(chan struct{}, 1), blocks: map[string]bool{}, seen: map[string]time.Time{}}
+	return &companion{wake: make(chan struct{}, 1), blocks: map[string]bool{}, seen: map[string]time.Time{}, behind: map[string]map[string]any{}}
 }
 
 // AppAnswers reports whether the companion app is in the workspace and answers.

@@ -140,7 +140,7 @@ func (p *perchSide) do(ctx context.Context, what string, in map[string]any) (out
 			buttons = nil
 			for _, m := range p.ws.Messages(p.ws.room) {
 				for _, b := range m.Buttons {
-					if m.ID == str("message") {
+					if m.ID == str("message") && b.Value == "" {
 						buttons = append(buttons, b.Text)
 					}
 				}

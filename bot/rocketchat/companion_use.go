@@ -63,27 +63,45 @@ func (a *Adapter) editDrawn(ctx context.Context, rid, id string, c content, m bo
 	if err != nil || !blocks {
 		return c, false, err
 	}
+	what := map[string]any{
+		"type": "edit", "bot": a.o.UserID, "room": rid, "message": id, "text": said(c, m), "blocks": a.blocks(rid, c), "attachments": []any{},
+	}
 	if a.AppAnswers() {
-		err := a.askApp(ctx, map[string]any{
-			"type": "edit", "bot": a.o.UserID, "room": rid, "message": id, "text": said(c, m), "blocks": a.blocks(rid, c), "attachments": []any{},
-		}, nil)
+		a.app.order.RLock()
+		err := a.askApp(ctx, what, nil)
+		if err == nil {
+			a.app.caughtUp(id)
+		}
+		a.app.order.RUnlock()
 		if c := code(err); err == nil || c == "" || c == "no_message" {
 			return content{}, true, err
 		}
 		a.log.WarnContext(ctx, "the companion app does not change a message; it is shown beside what stands there", "message", id, "err", err)
 	}
 	// What the blocks say can't be taken back without the app.
+	a.app.later(id, what)
 	standing := []attachment{{Text: "_" + standingWords + "_"}, {Text: said(c, m)}}
 	return content{msg: said(c, m), attachments: append(standing, c.attachments...)}, false, nil
 }
 
 // standingWords stand over a message whose blocks nobody can change any more.
-const standingWords = "The Twitter app is not there any more. This is how it stands now:"
+const standingWords = "What stands above can't be changed at the moment. This is how it stands now:"
 
 // hasBlocks reports whether a message is drawn with blocks.
 func (m message) hasBlocks() bool {
 	var list []json.RawMessage
 	return json.Unmarshal(m.Blocks, &list) == nil && len(list) > 0
+}
+
+// later notes what the app is to show in a message once it is back, where
+// nothing newer was noted.
+func (c *companion) later(id string, what map[string]any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old, ok := c.behind[id]
+	if _, whole := what["blocks"]; !ok && len(c.behind) < sweepMost || ok && (whole || old["blocks"] == nil) {
+		c.behind[id] = what
+	}
 }
 
 // sweepApp sees to it that no button is dead for longer than it takes to notice
@@ -92,20 +110,10 @@ func (a *Adapter) sweepApp(ctx context.Context) {
 	c := a.app
 	c.mu.Lock()
 	gone, due := !c.there && c.misses >= appMisses, !c.swept
-	back := c.there && len(c.patched) > 0
-	var list []appMessage
-	if back {
-		list, c.patched = c.patched, nil
-	}
+	back := c.there
 	c.mu.Unlock()
-	for i, m := range list {
-		what := map[string]any{"type": "edit", "bot": a.o.UserID, "room": m.Room, "message": m.ID, "attachments": []any{}}
-		if err := a.askApp(ctx, what, nil); err != nil && code(err) != "no_message" {
-			c.mu.Lock()
-			c.patched = append(c.patched, list[i:]...)
-			c.mu.Unlock()
-			return
-		}
+	for back && ctx.Err() == nil && a.catchUpApp(ctx) {
+		continue
 	}
 	if gone && due {
 		a.replaceButtons(ctx)
@@ -113,6 +121,37 @@ func (a *Adapter) sweepApp(ctx context.Context) {
 		c.swept = ctx.Err() == nil && !c.there
 		c.mu.Unlock()
 	}
+}
+
+// catchUpApp has the app show one of what it is behind with. It reports whether
+// there may be more.
+func (a *Adapter) catchUpApp(ctx context.Context) bool {
+	c := a.app
+	c.order.Lock()
+	defer c.order.Unlock()
+	c.mu.Lock()
+	id, what := "", map[string]any(nil)
+	for id, what = range c.behind {
+		break
+	}
+	delete(c.behind, id)
+	c.mu.Unlock()
+	if what == nil {
+		return false
+	}
+	err := a.askApp(ctx, what, nil)
+	if err != nil && !a.AppAnswers() { // what it refuses, it will refuse again
+		c.later(id, what)
+		return false
+	}
+	return true
+}
+
+// caughtUp notes that a message shows the newest.
+func (c *companion) caughtUp(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.behind, id)
 }
 
 // replaceButtons gives the messages with buttons of the app others beside them,
@@ -150,9 +189,7 @@ func (a *Adapter) replaceButtons(ctx context.Context) (done []appMessage) {
 				continue
 			}
 			done = append(done, appMessage{rid, m.ID})
-			a.app.mu.Lock()
-			a.app.patched = append(a.app.patched, appMessage{rid, m.ID})
-			a.app.mu.Unlock()
+			a.app.later(m.ID, map[string]any{"type": "edit", "bot": a.o.UserID, "room": rid, "message": m.ID, "attachments": []any{}})
 		}
 	}
 	if len(done) > 0 {

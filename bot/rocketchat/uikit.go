@@ -218,4 +218,5 @@ func withoutApp(raw json.RawMessage) []attachment {
 }
 
 // goneWords stand over the buttons that replace those of an app that is gone.
-const goneWords = "The Twitter app is not there any more. These buttons work:"
+// They may stay for a while after it came back.
+const goneWords = "The buttons above do not work at the moment. These do:"

@@ -217,7 +217,7 @@ func (a *App) assemble(ctx context.Context, sealer *accounts.Sealer) error {
 	a.Desk = desk.New(a.Outbox, desk.Options{
 		Log: a.log.With("part", "desk"), Roles: a.Roles, Accounts: a.Accounts, Settings: deskSettings(a.withLive(c)),
 		Remind: time.Duration(c.Desk.Remind), Emoji: desk.Emoji(c.Desk.Emoji),
-		PublicChannels: c.Desk.PublicChannels, Can: a.chatCan, Attention: a.tellAdmins,
+		PublicChannels: c.Desk.PublicChannels, Can: a.chatCan, Attention: a.tellAdmins, OnSetting: a.settingsChanged,
 	})
 	a.typist = newTypist(a)
 	a.poll = newPoller(a.xs(), a.DB, a.Inbox, time.Duration(c.X.PollInterval), a.log.With("part", "poll"))

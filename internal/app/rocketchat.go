@@ -86,6 +86,15 @@ func (a *App) appSettings(ctx context.Context, s rocketchat.AppSettings) (map[st
 	return all, nil
 }
 
+// settingsChanged has the pages that chats have for settings show what counts now.
+func (a *App) settingsChanged() {
+	for _, p := range a.o.Platforms {
+		if s, ok := p.(interface{ SettingsChanged() }); ok {
+			s.SettingsChanged()
+		}
+	}
+}
+
 // appSettingsChanged writes into the log what the app changed; it was done when
 // the item came in.
 func (a *App) appSettingsChanged(tx store.Tx, it inbox.Item) error {

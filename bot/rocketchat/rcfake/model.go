@@ -50,6 +50,7 @@ type room struct {
 	open       bool
 	hold       bool
 	closedBy   string
+	source     string   // the label of the app that made it
 	typing     []string // who was shown to write
 }
 

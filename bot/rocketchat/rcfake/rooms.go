@@ -40,6 +40,9 @@ func (r *room) json() obj {
 	delete(o, "name")
 	o["v"] = obj{"_id": r.visitor.id, "token": r.visitor.token, "username": r.visitor.username, "status": "online"}
 	o["source"] = obj{"type": "api"}
+	if r.source != "" {
+		o["source"] = obj{"type": "app", "label": r.source, "alias": r.source}
+	}
 	if r.department != "" {
 		o["departmentId"] = r.department
 	}

@@ -1,6 +1,7 @@
 package rcfake
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -24,8 +25,9 @@ type Message struct {
 	At               time.Time
 }
 
-// Button is a button of a message.
-type Button struct{ Text, Msg, URL string }
+// Button is a button of a message: one with Msg writes that, one with URL opens
+// it, and one with Value is the app's, see Companion.
+type Button struct{ Text, Msg, URL, Value string }
 
 func str(o map[string]any, key string) string { s, _ := o[key].(string); return s }
 
@@ -48,7 +50,15 @@ func (m *message) shown() Message {
 			out.Plain = append(out.Plain, s)
 		}
 	}
-	add(m.msg)
+	if len(m.blocks) > 0 { // clients show these in the text's place
+		add(m.uiText())
+	} else {
+		add(m.msg)
+	}
+	for _, b := range m.uiButtons() {
+		t, _ := b["text"].(map[string]any)
+		out.Buttons = append(out.Buttons, Button{Text: str(t, "text"), Value: str(b, "value"), URL: str(b, "url")})
+	}
 	for _, a := range m.attachments {
 		o, _ := a.(map[string]any)
 		bare(str(o, "author_name"))
@@ -122,6 +132,7 @@ type Room struct {
 	// Of a customer's room.
 	Open, OnHold        bool
 	Visitor, Department string
+	Source              string // what agents read as its channel
 	Agent, ClosedBy     string // usernames
 }
 
@@ -133,7 +144,7 @@ func (s *Server) shownRoom(r *room) Room {
 		}
 	}
 	if r.visitor != nil {
-		out.Visitor = r.visitor.name
+		out.Visitor, out.Source = r.visitor.name, cmp.Or(r.source, "API")
 	}
 	for _, d := range s.st.departments {
 		if d.id == r.department {
