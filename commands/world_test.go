@@ -231,6 +231,7 @@ func (w *world) handle(ev bot.Event) (told []bot.Message) {
 	w.out.mu.Lock()
 	defer w.out.mu.Unlock()
 	for _, s := range w.out.chat[before:] {
+		w.known(s.Message)
 		if s.Only == ev.User.Ref {
 			told = append(told, s.Message)
 		} else if s.Only != "" && !strings.HasPrefix(s.key, "commands:told:") {
@@ -238,6 +239,21 @@ func (w *world) handle(ev bot.Event) (told []bot.Message) {
 		}
 	}
 	return told
+}
+
+// known finds buttons that are shown and that nobody would handle.
+func (w *world) known(m bot.Message) {
+	w.t.Helper()
+	for _, b := range m.Blocks {
+		for _, x := range b.Buttons {
+			if w.r.buttons[x.ID] == nil && !strings.HasPrefix(x.ID, "desk.") && x.URL == "" {
+				w.t.Errorf("the button %q has the unknown ID %q", x.Label, x.ID)
+			}
+			if x.Label == "" || len([]rune(x.Label)) > 75 || strings.ContainsAny(x.ID, " \n") {
+				w.t.Errorf("the button %+v does not fit into every chat", x)
+			}
+		}
+	}
 }
 
 // say has a person write a command, "/twitter help", and returns the answer.

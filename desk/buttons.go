@@ -213,6 +213,11 @@ func (d *Desk) keep(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
+	if m.Author != ev.User.Ref {
+		if err := d.mayDecide(tx, ev, c); err != nil {
+			return err
+		}
+	}
 	if m.Delivery != Unsent {
 		return problem(CodeTooLate, "This was already decided.")
 	}

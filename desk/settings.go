@@ -172,7 +172,8 @@ func (s Settings) With(key, value string) (Settings, error) {
 		}
 		s.ReplyMode = value
 	default:
-		return invalid("There is no such setting. The settings are: %s.", strings.Join(SettingKeys(), ", "))
+		names := slices.DeleteFunc(SettingKeys(), func(k string) bool { return k == "reply_mode" }) // it takes one value
+		return invalid("There is no such setting. The settings are: %s.", strings.Join(names, ", "))
 	}
 	return s, nil
 }

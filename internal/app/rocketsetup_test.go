@@ -174,7 +174,7 @@ func TestOmnichannelDoctor(t *testing.T) {
 		look("team", doctor.OK, "Rocket.Chat's Omnichannel serves customers")
 		look("rocketchat roles", doctor.OK, "livechat-manager")
 		look("rocketchat permissions", doctor.OK, "may do what Perch needs")
-		look("rocketchat rate limiter", doctor.Warn, "10 messages", "API Rate Limiter")
+		look("rocketchat rate limiter", doctor.OK, "does not limit the bot")
 		look("rocketchat agents", doctor.OK, "1 of 1")
 		if all := b.doctor(); len(all["duty"]) == 1 && all["duty"][0].State == doctor.Warn {
 			t.Errorf("duty: %+v", all["duty"])
@@ -185,7 +185,7 @@ func TestOmnichannelDoctor(t *testing.T) {
 	b.rc.AddDepartment("Trains")
 	alone := b.tells("ada", "twitter settings default_department Tranis")
 	b.reads(alone, "Changed default_department to: tranis")
-	b.reads(b.setupRoom(), "⚠ Department Tranis: Rocket.Chat has no such department")
+	b.reads(b.setupRoom(), "Chat has no such department, so customers")
 	look("rocketchat department Tranis", doctor.Fail, "no such department", "There are: Trains.")
 	b.tells("ada", "twitter settings default_department Trains")
 	b.reads(b.setupRoom(), "⚠ Department Trains: It has no agents")
@@ -198,4 +198,48 @@ func TestOmnichannelDoctor(t *testing.T) {
 	if all := b.doctor(); len(all["rocketchat department Tranis"]) > 0 {
 		t.Errorf("a department that is not used is looked at: %+v", all)
 	}
+}
+
+// TestOmnichannelSettings: what an admin changes in chat holds at once, also
+// after a restart, whichever way the command is written.
+func TestOmnichannelSettings(t *testing.T) {
+	b := newBureau(t, withAda)
+	setup := b.setupRoom()
+	b.reads(setup, "Connect X (Twitter)")
+	for _, order := range []struct{ text, says string }{
+		{"!twitter settings welcome Moin!", "Changed welcome to: Moin!"},
+		{"@twitter.bot settings finished -", "Changed finished to: off"},
+		{"@twitter.bot: twitter settings agents_display_name name", "Changed agents_display_name to: name"},
+		{"/twitter settings max_upload 1KB", "Changed max_upload to: 1 KB"},
+		{"!twitter settings media_types image/png", "Changed media_types to: image/png"},
+	} {
+		if _, err := b.rc.Say(rcfake.Says{Who: "ada", Room: setup, Text: order.text}); err != nil {
+			t.Fatal(err)
+		}
+		b.until(order.says, func() bool {
+			for _, m := range b.rc.Messages(b.rc.DirectRoom("ada")) {
+				if strings.Contains(plain(m.Text), order.says) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	b.writes("1002", "Hello?")
+	rid := b.room(1)
+	b.gets("Moin!")
+	b.answers(rid, "Hi Casey.")
+	b.gets("Moin!", "Hi Casey.\n^Sam Lee")
+	b.answers(rid, "", rcfake.Attached{Name: "long.png", Type: "image/png", Data: make([]byte, 2000)})
+	b.reads(rid, "long.png has 2 KB; up to 1 KB are allowed here")
+	b.answers(rid, "", rcfake.Attached{Name: "film.mp4", Type: "video/mp4", Data: make([]byte, 20)})
+	b.reads(rid, "film.mp4: video/mp4 is not accepted here")
+	b.stop()
+	b.start()
+	if err := b.rc.CloseRoom("sam", rid, ""); err != nil {
+		t.Fatal(err)
+	}
+	b.writes("1002", "Me again")
+	b.answers(b.room(2), "Yes?")
+	b.gets("Moin!", "Hi Casey.\n^Sam Lee", "Yes?\n^Sam Lee")
 }
