@@ -3,7 +3,10 @@
 // which for work of some microseconds costs as much as the work.
 package crew
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Crew is goroutines that work, or wait for work. Use [New]. It is safe for
 // concurrent use.
@@ -72,3 +75,20 @@ func (c *Crew) End() {
 
 // Wait waits for all to be gone. Without End they never are.
 func (c *Crew) Wait() { c.wg.Wait() }
+
+// WaitFor is Wait that gives up after d: it reports whether all are gone.
+func (c *Crew) WaitFor(d time.Duration) bool {
+	done := make(chan struct{})
+	go func() {
+		c.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

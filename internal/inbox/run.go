@@ -38,13 +38,15 @@ func (in *Inbox) Run(ctx context.Context) error {
 	in.works.Store(true)
 	stopQuick := context.AfterFunc(ctx, func() { in.works.Store(false) })
 	defer stopQuick()
-	r.dispatch(ctx, work)
+	crew.Dispatch(ctx, r.wakes, r.opt.Poll, func() (time.Time, error) { return r.pass(ctx, work) }, func(err error) {
+		r.log.Error("look for items", "err", err)
+	})
 	in.works.Store(false)
 	r.crew.End()
-	if !r.ended(in.opt.Drain) {
+	if !r.crew.WaitFor(in.opt.Drain) {
 		in.log.Warn("handlers at work at the end of the drain")
 		stop()
-		r.ended(time.Second)
+		r.crew.WaitFor(time.Second)
 	}
 	return nil
 }
@@ -90,48 +92,6 @@ type runner struct {
 	mu      sync.Mutex
 	busy    map[string]bool      // by the item's place in the store
 	delayed map[string]time.Time // items that the store refused
-}
-
-// ended waits for the goroutines, at most for d.
-func (r *runner) ended(d time.Duration) bool {
-	done := make(chan struct{})
-	go func() {
-		r.crew.Wait()
-		close(done)
-	}()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-func (r *runner) dispatch(ctx, work context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.wakes:
-		case <-timer.C:
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		next, err := r.pass(ctx, work)
-		if err != nil && ctx.Err() == nil {
-			r.log.Error("look for items", "err", err)
-		}
-		d := r.opt.Poll
-		if !next.IsZero() {
-			d = min(d, max(time.Until(next), time.Millisecond))
-		}
-		timer.Reset(d)
-	}
 }
 
 // pass begins what is due and returns when to look again at the latest.

@@ -45,17 +45,19 @@ func (o *Outbox) Run(ctx context.Context) error {
 	defer stopTending()
 	r.sc = scope{run: ctx, calls: calls, writes: writes}
 	o.runner.Store(r)
-	r.dispatch(ctx, r.sc)
+	crew.Dispatch(ctx, r.wakes, r.opt.Poll, func() (time.Time, error) { return r.pass(ctx, r.sc) }, func(err error) {
+		r.log.Error("look for work", "err", err)
+	})
 	o.runner.Store(nil)
 	r.mu.Lock()
 	r.ended = true // nothing boards any more
 	r.mu.Unlock()
 	r.crew.End()
 
-	if !r.wait(o.opt.Drain) {
+	if !r.crew.WaitFor(o.opt.Drain) {
 		o.log.Warn("attempts under way at the end of the drain", "count", r.flying())
 		stopCalls()
-		if !r.wait(storeGrace) {
+		if !r.crew.WaitFor(storeGrace) {
 			stopWrites()
 			o.log.Error("attempts that don't end were left; they are looked up at the next start", "count", r.flying())
 		}
@@ -119,49 +121,6 @@ func newRunner(o *Outbox) *runner {
 		delayed: map[string]time.Time{},
 		busy:    map[string]int{},
 		budgets: map[string]budget{},
-	}
-}
-
-// wait reports whether all work ended within d.
-func (r *runner) wait(d time.Duration) bool {
-	done := make(chan struct{})
-	go func() {
-		r.crew.Wait()
-		close(done)
-	}()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-// dispatch begins work as it becomes due.
-func (r *runner) dispatch(ctx context.Context, sc scope) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.wakes:
-		case <-timer.C:
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		next, err := r.pass(ctx, sc)
-		if err != nil && ctx.Err() == nil {
-			r.log.Error("look for work", "err", err)
-		}
-		d := r.opt.Poll
-		if !next.IsZero() {
-			d = min(d, max(time.Until(next), time.Millisecond))
-		}
-		timer.Reset(d)
 	}
 }
 
