@@ -336,8 +336,12 @@ func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
 			return nil
 		case err != nil:
 			return err
-		case m.Token != "":
-			return errors.Join(a.drop(ctx, rid, id, m.Token), a.dropParts(ctx, rid, id, m.Token))
+		case m.User.ID != a.o.UserID:
+			_, token, err := a.asCustomer(ctx, liveRef(rid), bot.Message{Author: &bot.Author{}})
+			if err != nil {
+				return err
+			}
+			return errors.Join(a.drop(ctx, rid, id, token), a.dropParts(ctx, rid, id, token))
 		}
 	}
 	return a.rest.call(ctx, request{route: "POST chat.delete", body: map[string]any{"roomId": rid, "msgId": id}}, nil)

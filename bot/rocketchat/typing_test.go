@@ -11,7 +11,7 @@ func TestTyping(t *testing.T) {
 	s := newService(t)
 	room, rid := s.enter(t, s.customer(1))
 	other, otherID := s.enter(t, s.customer(2))
-	if err := s.Adapter.Typing(t.Context(), room, "Casey"); err != nil {
+	if err := s.Typing(t.Context(), room, "Casey"); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Typed(rid); !slices.Equal(got, []string{"Casey"}) || len(s.Typed(otherID)) != 0 {
@@ -25,7 +25,7 @@ func TestTyping(t *testing.T) {
 	if got := s.sink.of("message", "edited", "command", "action"); len(got) != n {
 		t.Errorf("events of typing: %+v", got)
 	}
-	if err := s.Adapter.Typing(t.Context(), "rocketchat:elsewhere:live", "Casey"); errorCode(err) == "" {
+	if err := s.Typing(t.Context(), "rocketchat:elsewhere:live", "Casey"); errorCode(err) == "" {
 		t.Errorf("a room that is none: %v", err)
 	}
 }
