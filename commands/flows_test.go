@@ -277,7 +277,7 @@ func TestDeadItem(t *testing.T) {
 }
 
 func TestHolds(t *testing.T) {
-	_, rio, _, _ := people()
+	ada, rio, _, _ := people()
 	scene(t, func(t *testing.T, w *world) {
 		hold := func(code string) {
 			w.update(func(tx store.Tx) error {
@@ -293,6 +293,17 @@ func TestHolds(t *testing.T) {
 		hold("no_credits")
 		has(t, "setup", w.last(setup), "Wait for no_credits.", "[Try again now]")
 		has(t, "not allowed", w.press(rio, btnRelease), "Only an admin")
+
+		// A chat's pace is over soon; that nobody serves customers is for people to see to.
+		for _, code := range []string{"rate_limited", bot.CodeNoAgent} {
+			w.update(func(tx store.Tx) error {
+				return w.ob.Hold(tx, outbox.Hold{Lane: "live:" + code, Code: code, Message: "The chat says " + code + ".", Since: time.Now(), Until: time.Now().Add(time.Minute)})
+			})
+		}
+		synctest.Wait()
+		support := w.say(ada, "/twitter support")
+		has(t, "support", support, "Wait for no_credits.", "The chat says "+bot.CodeNoAgent+".")
+		hasNot(t, "support", support, "The chat says rate_limited.")
 	})
 }
 

@@ -261,7 +261,7 @@ func entryMessage(e incident.Entry) bot.Message {
 	if e.Starred() {
 		foot = "★ " + foot
 	}
-	if e.AddedByName != "" {
+	if e.AddedByName != "" && e.AddedBy != e.Author {
 		foot += " · added by " + e.AddedByName
 	}
 	small := []bot.Span{bot.Plain(foot)}

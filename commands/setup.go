@@ -229,7 +229,7 @@ func (r *Router) setupMessage(tx store.Tx) (bot.Message, error) {
 			bot.Header("Connect X (Twitter)"),
 			bot.Para(bot.Plain("Perch runs your company's X account from here: incident updates become posts, customers' messages reach your agents.")),
 			bot.Steps(
-				[]bot.Span{bot.Plain("Press "), bot.Bold("Start Authentication"), bot.Plain(". Perch answers you alone with a link.")},
+				[]bot.Span{bot.Plain("Press "), bot.Bold("Start Authentication"), bot.Plain(". Perch sends you a link, here or as a direct message.")},
 				[]bot.Span{bot.Plain("Sign in to X with the account Perch shall use and press "), bot.Bold("Authorize app"), bot.Plain(".")},
 				[]bot.Span{bot.Plain("Come back here: Perch tells what it may do with the account.")},
 			),

@@ -236,7 +236,7 @@ func support(c *call) error {
 		return err
 	}
 	for _, h := range holds {
-		if !strings.HasPrefix(h.Lane, "x:") && !h.Until.IsZero() {
+		if !strings.HasPrefix(h.Lane, "x:") && !h.Until.IsZero() && h.Code != bot.CodeNoAgent {
 			continue // a chat's pace: over in seconds, and nobody can do anything
 		}
 		m.Blocks = append(m.Blocks, bot.Para(bot.Plain("⏳ "+h.Message)))

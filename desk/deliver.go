@@ -400,7 +400,7 @@ func (d *Desk) failed(tx store.Tx, c *Conversation, m *Message, a outbox.Action)
 	if told, err := d.toldOfWhole(tx, *m); err != nil || told {
 		return err
 	}
-	text := "⚠ Not sent: “" + m.said() + "”. " + m.Reason
+	text := "⚠ Not sent: " + quotation(m.said()) + " " + m.Reason
 	err := d.notice(tx, *c, m, text,
 		bot.Button{ID: "desk.retry", Label: "Retry", Value: m.ID, Style: bot.ButtonPrimary},
 		bot.Button{ID: "desk.discard", Label: "Discard", Value: m.ID})
@@ -428,7 +428,7 @@ func (d *Desk) stuck(tx store.Tx, c *Conversation, m *Message, a outbox.Action) 
 	if err != nil {
 		return err
 	}
-	text := "⚠ X did not say whether this arrived: “" + m.said() + "”. Look at the conversation on X, then choose."
+	text := "⚠ X did not say whether this arrived: " + quotation(m.said()) + " Look at the conversation on X, then choose."
 	return d.notice(tx, *c, m, text,
 		bot.Button{ID: "desk.settle", Label: "It arrived", Value: m.ID, Style: bot.ButtonPrimary},
 		bot.Button{ID: "desk.retry", Label: "Retry", Value: m.ID, Confirm: "If it did arrive, the customer gets it twice. Send it again?"},

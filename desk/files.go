@@ -392,6 +392,14 @@ func (m Message) said() string {
 	return short(m.Text)
 }
 
+// quotation is what somebody said, at the end of a sentence.
+func quotation(s string) string {
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") || strings.HasSuffix(s, "…") {
+		return "“" + s + "”"
+	}
+	return "“" + s + "”."
+}
+
 func fileNames(files []File) string {
 	names := make([]string, 0, len(files))
 	for _, f := range files {

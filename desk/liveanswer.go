@@ -47,7 +47,7 @@ func (d *Desk) refuse(tx store.Tx, c Conversation, m *Message, why string) error
 		return err
 	}
 	m.Delivery, m.Reason = Refused, why
-	if err := d.notice(tx, c, m, "⚠ Not sent: “"+m.said()+"”. "+why); err != nil {
+	if err := d.notice(tx, c, m, "⚠ Not sent: "+quotation(m.said())+" "+why); err != nil {
 		return err
 	}
 	return messages().Put(tx, *m)

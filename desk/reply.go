@@ -316,7 +316,7 @@ func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 		if err := messages().Put(tx, m); err != nil {
 			return true, err
 		}
-		return true, d.tell(tx, ev, "The customer still sees your first text: “"+short(m.Text)+"”. "+
+		return true, d.tell(tx, ev, "The customer still sees your first text: "+quotation(short(m.Text))+" "+
 			"X can't change a message that was sent. Write a new one to correct it.")
 	case Withdrawn:
 	}
@@ -423,10 +423,10 @@ func (d *Desk) onDeleted(tx store.Tx, ev bot.Event) (bool, error) {
 
 func customerHasIt(m Message) string {
 	if m.Kind == Mention {
-		return "The answer is still on X: “" + m.said() + "”. Delete it there."
+		return "The answer is still on X: " + quotation(m.said()) + " Delete it there."
 	}
 	if m.Delivery == Stuck {
-		return "The customer may have this message: “" + m.said() + "”. X did not say whether it arrived."
+		return "The customer may have this message: " + quotation(m.said()) + " X did not say whether it arrived."
 	}
-	return "The customer still has this message: “" + m.said() + "”. X has no way to take it back from them."
+	return "The customer still has this message: " + quotation(m.said()) + " X has no way to take it back from them."
 }

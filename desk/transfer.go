@@ -190,7 +190,7 @@ func recap(msgs []Message, who Contact) string {
 }
 
 // errNobody is the answer where a conversation can go to nobody.
-var errNobody = problem(CodeInvalid, "There is nobody to transfer it to: no other department, and nobody else is on duty.")
+var errNobody = problem(CodeInvalid, "There is nobody to transfer it to: no other department, and nobody else is on duty. A colleague goes on duty with /duty on.")
 
 // targets are where a conversation can go: to the other departments, and to
 // those who are on duty. target reads their values.

@@ -37,6 +37,7 @@ func newAlbum(t *testing.T, prepare func(p *play)) *album {
 	}
 	t.Cleanup(end)
 	prepare(p)
+	p.stage.(*rocketStage).Set("Message_AllowUnrecognizedSlashCommand", false) // as a workspace comes
 	a := &album{t: t, w: newWindow(t), p: p, dir: filepath.Join("..", "..", "artifacts", "rocketchat")}
 	page := httptest.NewServer(rocketPage{p.stage.(*rocketStage)})
 	t.Cleanup(page.Close)
@@ -152,7 +153,7 @@ func TestRocketChatPictures(t *testing.T) {
 	a.at("ada", "bot")
 	a.must(say(p, []string{"help"}), p.reads("Connect X accounts"))
 	a.shot("words-bot")
-	a.must(say(p, []string{"incident help"}), p.reads("/incident new"), say(p, []string{"timeline help"}), p.reads("/timeline add"), say(p, []string{"twitter unauthorise"}), p.reads("Did you mean"))
+	a.must(say(p, []string{"incident help"}), p.reads("incident new ["), say(p, []string{"timeline help"}), p.reads("timeline add ["), say(p, []string{"twitter unauthorise"}), p.reads("Did you mean"))
 	a.shot("words-more")
 
 	a.must(p.world.dm("casey_r", "Is the 8:15 to Oakham running *today*? I have a _tight_ connection :)"))
@@ -170,7 +171,7 @@ func TestRocketChatPictures(t *testing.T) {
 	a.at("rio", "bot")
 	a.shot("conversation-other-bot")
 	a.at("ada", "support")
-	a.must(say(p, []string{"/duty on"}), p.reads("on duty"))
+	a.must(say(p, []string{"!duty on"}), p.reads("on duty"))
 	a.at("sam", "support", "Casey Rivera")
 	a.must(click(p, []string{"Transfer"}))
 	a.browse("form-transfer", a.formLink())
@@ -180,7 +181,7 @@ func TestRocketChatPictures(t *testing.T) {
 	a.shot("mention")
 
 	a.at("rio", "incidents")
-	a.must(say(p, []string{"/incident new"}))
+	a.must(say(p, []string{"!incident new"}))
 	form := a.formLink()
 	a.browse("form-declare", form)
 	a.at("rio", "bot")
@@ -197,9 +198,61 @@ func TestRocketChatPictures(t *testing.T) {
 	a.must(click(p, []string{"Post to X"}), p.reads("Posted on X as @larkspur_hq"))
 	a.shot("posted")
 	a.at("rio", "incidents")
-	a.must(say(p, []string{"/incident list"}), p.reads("INC-1"))
+	a.must(say(p, []string{"!incident list"}), p.reads("INC-1"))
 	a.shot("incidents")
 	a.at("rio", "bot")
 	a.shot("incidents-bot")
+	a.must(p.stop())
+}
+
+// TestOmnichannelPictures plays a customer's way through Rocket.Chat's own
+// customer service.
+func TestOmnichannelPictures(t *testing.T) {
+	a := newAlbum(t, func(p *play) {
+		s := p.stage.(*rocketStage)
+		if err := omnichannel(p, s, []string{"sam", "rio"}); err != nil {
+			t.Fatal(err)
+		}
+		s.SetOffline("rio", true)
+	})
+	p := a.p
+	s := p.stage.(*rocketStage)
+	a.at("ada", "setup")
+	a.must(click(p, []string{"Start Authentication"}), p.connect(company), p.reads("Connected @larkspur_hq"))
+	a.must(p.world.dm("casey_r", "Is the 8:15 to Oakham running today?"))
+	a.at("sam", "@casey_r")
+	a.must(p.reads("The customer was welcomed"))
+	a.must(say(p, []string{"Hi Casey, it is: 8:15 from **platform 2**, on time."}), dms(p, []string{"casey_r", "1", "platform 2"}))
+	file, err := p.file("ticket.png")
+	a.must(err, p.world.dm("casey_r", "Great, thank you! Is my ticket valid?", file), p.reads("{photo"))
+	a.must(say(p, []string{"// ask Rio about the tariff"}), say(p, []string{"It is, on all trains today."}), dms(p, []string{"casey_r", "1", "on all trains"}))
+	a.guide("rocketchat-omnichannel")
+	a.must(edit(p, []string{"on all trains", "It is, on *most* trains today."}), p.reads("still sees your first text"))
+	doc, err := p.file("tariff.pdf")
+	a.must(err, s.says("sam", "@casey_r", "", "Here is the tariff", doc), p.reads("tariff.pdf can't go to X"))
+	a.must(say(p, []string{"@twitter.bot help"}), p.reads("More: "))
+	a.shot("omnichannel-told")
+	x := p.world.(fakeX)
+	a.must(x.SetDMsClosed(account("casey_r"), true), say(p, []string{"Anything else?"}), p.reads("⚠ Not sent: “Anything"))
+	a.shot("omnichannel-refused")
+	a.must(x.SetDMsClosed(account("casey_r"), false), click(p, []string{"Retry"}), dms(p, []string{"casey_r", "1", "Anything else?"}))
+	s.SetOffline("rio", false)
+	a.must(s.Forward("sam", s.room("@casey_r"), "rio", ""), s.Hold("rio", s.room("@casey_r")), p.world.dm("casey_r", "No, thanks!"), p.reads("No, thanks!"))
+	a.must(s.CloseRoom("rio", s.room("@casey_r"), "solved"), dms(p, []string{"casey_r", "1", "We closed this conversation"}))
+	a.shot("omnichannel-closed")
+	s.SetOffline("rio", true)
+	a.must(p.world.mention("noor_writes", "@larkspur_hq why are you late again?"))
+	a.at("sam", "post:@noor_writes")
+	a.must(p.reads("late again?"), say(p, []string{"Sorry about that: a tree fell on the line. We are clearing it now."}), p.reads("Everybody will see this answer"))
+	a.shot("omnichannel-mention")
+	a.must(click(p, []string{"Post on X"}), posts(p, []string{"1"}), p.reads("Posted"))
+	a.shot("omnichannel-posted")
+	s.SetOffline("sam", true)
+	a.must(p.world.dm("noor_writes", "Hello?"), dms(p, []string{"noor_writes", "1", "Nobody is here"}))
+	a.at("ada", "setup")
+	a.must(say(p, []string{"!twitter support"}), p.reads("perch doctor"))
+	a.shot("omnichannel-setup")
+	a.at("ada", "bot")
+	a.shot("omnichannel-support")
 	a.must(p.stop())
 }
