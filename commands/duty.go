@@ -88,7 +88,7 @@ func (c *call) somebody(words string) (who bot.User, rest string, err error) {
 		}
 		return bot.User{Ref: n.User, Name: name}, strings.TrimSpace(before + " " + after), nil
 	}
-	for _, w := range strings.Fields(words) {
+	for w := range strings.FieldsSeq(words) {
 		if strings.HasPrefix(w, "@") {
 			return who, "", refuse("I don't know who %s is. Choose the person from the list that the chat shows behind the @.", clip(w))
 		}

@@ -164,6 +164,11 @@ func (a *Adapter) appEvent(ctx context.Context, t told) error {
 		ev.Thread, ev.Alone = a.threadOf(short, ev.Message), a.kind(short, t.Room.ID) == "d"
 		cancel()
 	}
+	if ev.Kind == bot.EventCommand {
+		short, cancel := context.WithTimeout(ctx, appLook)
+		ev.Names = a.namesIn(short, ev.Text)
+		cancel()
+	}
 	if err := (*sink).Deliver(ctx, ev); err != nil {
 		a.log.ErrorContext(ctx, "what the companion app sent is not stored", "event", ev.ID, "err", err)
 		return notStored()

@@ -98,7 +98,9 @@ func TestDecodeNames(t *testing.T) {
 			{"_id":"all","username":"all"},{"_id":"T1","type":"team","username":"crew"},{"_id":"bad id","username":"x"}],
 		"channels":[{"_id":"R2","name":"ops"}]}`
 	want := []bot.Named{
-		{Text: "@rio", Name: "Rio", User: "rocketchat:Urio"}, {Text: "@all", Group: "rocketchat:all"}, {Text: "@crew", Group: "rocketchat:T1"},
+		{Text: "@rio", Name: "Rio", User: "rocketchat:Urio"},
+		{Text: "@all", Group: "rocketchat:all"},
+		{Text: "@crew", Group: "rocketchat:T1"},
 		{Text: "#ops", Channel: "rocketchat:R2"},
 	}
 	for _, kind := range []string{"p", "l"} {

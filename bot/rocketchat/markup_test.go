@@ -95,8 +95,11 @@ func FuzzEscape(f *testing.F) {
 
 func TestButtonsAreReadBack(t *testing.T) {
 	for _, b := range []bot.Button{
-		{ID: "desk.claim", Value: "0198c"}, {ID: "a b", Value: "x y\n`*%+"}, {ID: "twitter.start"},
-		{ID: "desk.retry", Value: "m ? 1", Confirm: "Send it again? Really?"}, {ID: "a", Confirm: "Sure?"},
+		{ID: "desk.claim", Value: "0198c"},
+		{ID: "a b", Value: "x y\n`*%+"},
+		{ID: "twitter.start"},
+		{ID: "desk.retry", Value: "m ? 1", Confirm: "Send it again? Really?"},
+		{ID: "a", Confirm: "Sure?"},
 	} {
 		p, ok := press(pressed(b, "m1"))
 		if !ok || p.button != b.ID || p.value != b.Value || p.message != "m1" || p.ask != b.Confirm {
