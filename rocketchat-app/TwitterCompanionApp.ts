@@ -99,6 +99,9 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
         context: UIKitBlockInteractionContext, read: IRead, http: IHttp, _: IPersistence, modify: IModify,
     ): Promise<IUIKitResponse> {
         const { user, room, message, actionId, triggerId, value, threadId } = context.getInteractionData();
+        if (actionId.startsWith('link.')) { // the client has opened it
+            return { success: true };
+        }
         const where = room || (message && message.room);
         const outcome = await tell(http, read.getEnvironmentReader(), {
             type: 'action',

@@ -45,7 +45,6 @@ type companion struct {
 	left   bool // it said goodbye, or is surely not there: only its own word brings it back at once
 	misses int
 	swept  bool                 // its buttons were replaced since it went
-	words  string               // why it is not used, for people
 	blocks map[string]bool      // by message of ours: whether it is drawn with blocks
 	seen   map[string]time.Time // goodbyes that came, by ID
 
@@ -235,7 +234,7 @@ func (c *companion) heard(err error) (fresh bool) {
 	if err == nil {
 		fresh = !c.there && !c.left
 		if !c.left {
-			c.there, c.misses, c.swept, c.words = true, 0, false, ""
+			c.there, c.misses, c.swept = true, 0, false
 		}
 		return fresh
 	}
@@ -245,13 +244,6 @@ func (c *companion) heard(err error) (fresh bool) {
 		c.misses = appMisses
 	}
 	c.left = c.left && code(err) != codeNoApp // gone for good: whoever answers next is another
-	if r, ok := errors.AsType[*appRefusal](err); ok {
-		c.words = "The companion app refuses what Perch says: " + r.message
-	} else if e, ok := errors.AsType[*bot.Error](err); ok {
-		c.words = e.Message
-	} else {
-		c.words = "The companion app does not answer."
-	}
 	return false
 }
 

@@ -58,6 +58,20 @@ func card(text string, buttons ...bot.Button) bot.Message {
 	return bot.Message{Text: text, Blocks: []bot.Block{bot.Para(bot.Plain(text)), bot.Quote("It *burns*."), bot.Actions(buttons...)}}
 }
 
+// everyBlock is a message of all that there is.
+func everyBlock(ch bot.ChannelRef) bot.Message {
+	return bot.Message{Channel: ch, Key: "every", Text: "Everything", Author: &bot.Author{Name: "Jane", Handle: "jane", AvatarURL: "https://example.com/a.png"}, Blocks: []bot.Block{
+		bot.Header("A header"), bot.Para(bot.Plain("Words "), bot.Bold("bold"), bot.Link("a link", "https://example.com")), bot.Quote("Theirs\nin two lines"),
+		bot.Steps([]bot.Span{bot.Plain("one")}, []bot.Span{bot.Plain("two")}), bot.Fields(bot.Field{Label: "Status", Value: []bot.Span{bot.Plain("open")}}),
+		bot.Context(bot.Plain("small print")), {Kind: bot.BlockImage, Image: &bot.Image{URL: "https://example.com/i.png", Alt: "a parcel"}},
+		{Kind: bot.BlockPreview, Preview: &bot.Preview{Account: "larkspur", Name: "Larkspur", Parts: []string{"A post"}, Counts: []int{6}, Limit: 280}},
+		{Kind: bot.BlockDivider}, bot.Actions(
+			bot.Button{ID: "claim", Label: "Claim", Style: bot.ButtonPrimary}, bot.Button{ID: "drop", Label: "Drop", Style: bot.ButtonDanger, Confirm: "Sure?"},
+			bot.Button{ID: "see", Label: "See", URL: "https://example.com"},
+		),
+	}}
+}
+
 func (p *perchSide) do(ctx context.Context, what string, in map[string]any) (out any, err error) {
 	str := func(k string) string { s, _ := in[k].(string); return s }
 	list := func(k string) []any { l, _ := in[k].([]any); return l }
@@ -90,6 +104,17 @@ func (p *perchSide) do(ctx context.Context, what string, in map[string]any) (out
 			if raw["_id"] == last(ref) {
 				raw["bot"], _ = p.ws.Bot()
 				return raw, nil
+			}
+		}
+		return nil, errors.New("what was posted is not there")
+	case "every":
+		ref, err := p.adapter.Post(ctx, everyBlock(bot.ChannelRef(prefix+p.ws.room)))
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range p.ws.Raw(p.ws.room) {
+			if raw["_id"] == last(ref) {
+				return map[string]any{"blocks": raw["blocks"]}, p.adapter.Delete(ctx, ref)
 			}
 		}
 		return nil, errors.New("what was posted is not there")
@@ -199,7 +224,7 @@ func TestCompanionApp(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	nodetest.Run(t, nodetest.Suite{
-		Folder: "rocketchat-app", Script: "test/appmanager.mjs", Cases: 27,
+		Folder: "rocketchat-app", Script: "test/appmanager.mjs", Cases: 29,
 		Packages: []string{"@rocket.chat/apps-cli", "@rocket.chat/apps-engine", "apps-engine-1.42", "typescript"},
 		Env:      []string{"PERCH_URL=" + srv.URL, "PERCH_SECRET=" + appSecret},
 	})

@@ -45,7 +45,12 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	if !slices.ContainsFunc(lacking, func(f bot.Finding) bool { return f.Serious }) {
 		out = append(out, a.examineRights(ctx, me.Roles, customers)...)
 	}
+	app, answers := a.examineApp(ctx)
+	if answers && set != nil { // the commands are its then
+		set["Message_AllowUnrecognizedSlashCommand"] = "true"
+	}
 	out = append(out, workspaceSettings(set)...)
+	out = append(out, app...)
 	if customers {
 		out = append(out, a.examineLimiter())
 	}

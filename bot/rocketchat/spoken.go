@@ -26,7 +26,7 @@ type speech struct {
 
 // slashes reports whether /twitter works in the workspace.
 func (a *Adapter) slashes(ctx context.Context) bool {
-	if a.o.AppSecret != "" {
+	if a.AppAnswers() {
 		return true // the companion app brings them
 	}
 	s := &a.speech

@@ -144,6 +144,10 @@ func (d *uiDrawing) fields(list []field) {
 	d.add(b)
 }
 
+// linkMark begins the IDs of buttons that open an address: the app keeps clicks
+// on them to itself.
+const linkMark = "link."
+
 // actions are buttons. One that is pressed says the same as one that writes a
 // message: what it said is read by press.
 func (d *uiDrawing) actions(list []actionItem) {
@@ -158,6 +162,8 @@ func (d *uiDrawing) actions(list []actionItem) {
 		}
 		if a.Msg != "" {
 			e.Value = d.press(a.Msg)
+		} else { // the client opens it, and tells the app too
+			e.ActionID = linkMark + e.ActionID
 		}
 		switch a.style {
 		case bot.ButtonPrimary:

@@ -15,6 +15,7 @@ const require = createRequire(import.meta.url);
 const { SlashCommandContext } = require('apps-engine-1.42/definition/slashcommands');
 const { AppInterface } = require('apps-engine-1.42/definition/metadata');
 const { bundleLegacyApp } = require('@rocket.chat/apps-engine/server/runtime/deno/bundler');
+const { buildSync } = require('esbuild');
 const { PERCH_URL, PERCH_SECRET } = process.env;
 
 console.log('TAP version 13');
@@ -144,6 +145,28 @@ await ok('a command that the server hands over twice has the same ID', async () 
     assert.equal(ids[0], ids[1]);
 });
 
+// odd are the parts of a block that @rocket.chat/ui-kit does not know.
+const kit = (() => {
+    const { outputFiles } = buildSync({ stdin: { contents: "export * from '@rocket.chat/ui-kit'", resolveDir: dirname(fileURLToPath(import.meta.url)) }, bundle: true, format: 'cjs', platform: 'node', write: false });
+    const module = { exports: {} };
+    new Function('module', 'exports', 'require', outputFiles[0].text)(module, module.exports, require);
+    return module.exports;
+})();
+function odd(block, Surface = kit.UiKitParserMessage) {
+    class Parser extends Surface {}
+    for (const name of ['plain_text', 'mrkdwn', 'button', 'image', 'section', 'actions', 'context', 'divider', 'input', 'plain_text_input', 'static_select']) {
+        Parser.prototype[name] = (part) => ({ name, part });
+    }
+    const parser = new Parser();
+    const found = parser.render([block], { engine: 'rocket.chat' }).length === 1 ? [] : [block.type];
+    const parts = [
+        ...(block.elements || []).map((e, n) => [e, block.type === 'actions' ? parser.renderActionsBlockElement(e, n) : parser.renderContextBlockElement(e, n)]),
+        ...(block.element ? [[block.element, parser.renderInputBlockElement(block.element, 0)]] : []),
+        ...[block.text, block.label, block.hint, ...(block.fields || [])].filter(Boolean).map((t, n) => [t, parser.renderTextObject(t, n)]),
+    ];
+    return found.concat(parts.filter(([, drawn]) => !drawn).map(([part]) => part.type));
+}
+
 const press = (message, button, payload = {}) => manager.getListenerManager().executeListener(AppInterface.IUIKitInteractionHandler, {
     type: 'blockAction', appId: id, actionId: button.actionId, user: ada, triggerId: payload.trigger || `trigger${++triggers}`,
     room: { ...support, id: message.room.id }, message, payload: { value: button.value, blockId: button.blockId }, container: { type: 'message', id: message.id },
@@ -157,6 +180,17 @@ const posted = async () => {
     return message;
 };
 let card;
+
+await ok("the vendor's own parser takes every block of Perch's messages and forms", async () => {
+    await perch('answers');
+    const { blocks } = await perch('every');
+    for (const b of blocks) {
+        assert.deepEqual(odd(b), [], JSON.stringify(b));
+    }
+    assert.deepEqual(odd({ type: 'actions', elements: [{ type: 'knob' }] }), ['knob']); // it can say no
+    assert.deepEqual(odd({ type: 'shelf' }), ['shelf']);
+    assert.ok(blocks.length > 8);
+});
 
 await ok('once Perch knows that the app is there, its buttons are blocks that the app hears', async () => {
     await perch('answers');
@@ -175,6 +209,12 @@ await ok('a button that is not one of Perch\'s is refused, and the person is tol
     const result = await press({ ...card, room: { ...support, id: 'anotheranotherano' } }, buttons(card)[0]);
     assert.equal(result.success, false);
     whispered();
+});
+
+await ok('a click on a button that opens an address is nobody\'s business', async () => {
+    const before = seen.requests.length;
+    const result = await press(card, { actionId: 'link.b2.1', blockId: 'b2' });
+    assert.deepEqual([result.success, whispered(), seen.requests.length], [true, [], before]);
 });
 
 await ok('Perch changes its message through the app', async () => {
@@ -206,6 +246,9 @@ await ok('a form is a window, and what is filled in reaches Perch', async () => 
     assert.deepEqual(view.blocks.map((b) => [b.blockId, b.element.type, b.element.initialValue, b.optional]), [
         ['title', 'plain_text_input', 'Checkout', undefined], ['impact', 'static_select', undefined, true],
     ]);
+    for (const b of view.blocks) {
+        assert.deepEqual(odd(b, kit.UiKitParserModal), [], JSON.stringify(b));
+    }
     const submit = (state) => manager.getListenerManager().executeListener(AppInterface.IUIKitInteractionHandler, {
         type: 'viewSubmit', appId: id, user: ada, triggerId: `trigger${++triggers}`, payload: { view: { ...view, state } },
     });
