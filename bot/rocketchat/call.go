@@ -35,6 +35,7 @@ type client struct {
 	base   string // https://chat.example.com, without a slash at its end
 	auth   credentials
 	limits *limiter
+	most   int64 // bytes read of an answer
 }
 
 // newClient returns a client that follows no redirect: one would carry the
@@ -53,7 +54,7 @@ func newClient(h *http.Client, base string, auth credentials) client {
 		own.Timeout = callTimeout
 	}
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return client{http: &own, base: strings.TrimSuffix(base, "/"), auth: auth, limits: newLimiter()}
+	return client{http: &own, base: strings.TrimSuffix(base, "/"), auth: auth, limits: newLimiter(), most: maxAnswer}
 }
 
 // request is one call. Route is its name with no IDs in it: limits are counted
@@ -68,6 +69,9 @@ type request struct {
 	content string    // of a body that is no JSON: its media type
 	stream  io.Reader // that body
 }
+
+// errLong is an answer of which only a part could be read.
+var errLong = errors.New("the answer is too long")
 
 // call makes a call and decodes the answer into out, which may be nil. Its
 // error is a *bot.Error if the call surely had no effect.
@@ -95,7 +99,7 @@ func (c client) call(ctx context.Context, r request, out any) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.limits.heard(r.route, resp.Header, resp.StatusCode == http.StatusTooManyRequests)
-	most := int64(maxAnswer + 1)
+	most := c.most + 1
 	if resp.StatusCode >= 400 {
 		most = maxRefusal // its beginning does
 	}
@@ -103,8 +107,8 @@ func (c client) call(ctx context.Context, r request, out any) error {
 	if err != nil {
 		return fmt.Errorf("rocketchat: %s: read answer: %w", r.route, err)
 	}
-	if len(raw) > maxAnswer {
-		return fmt.Errorf("rocketchat: %s: the answer is too long", r.route)
+	if int64(len(raw)) > c.most {
+		return fmt.Errorf("rocketchat: %s: %w", r.route, errLong)
 	}
 	return c.answer(r, resp, raw, out)
 }

@@ -3,8 +3,10 @@ package rocketchat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -56,16 +58,30 @@ func (a *Adapter) catchUp(ctx context.Context, rt *realtime, sink bot.Sink, sinc
 	}
 	for _, r := range rooms {
 		err := a.patiently(ctx, rt, func() error { return a.readPlain(ctx, sink, r, since) })
-		if code(err) != "" {
-			a.log.WarnContext(ctx, "a room can't be read", "room", r.ID, "err", err)
-		} else if err != nil {
+		if err != nil && code(err) == "" && a.unreadable(r.ID) < tries {
 			return err
+		}
+		if err != nil {
+			a.log.WarnContext(ctx, "a room can't be read", "room", r.ID, "err", err)
 		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	clear(a.failing)
 	a.since, a.looked = since, since
 	return nil
+}
+
+// tries is how often a room is tried to be read, each time on a connection of
+// its own, before Perch goes on without it: the server may stumble over it alone.
+const tries = 4
+
+// unreadable counts how often a room could not be read, one time after the other.
+func (a *Adapter) unreadable(rid string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.failing[rid]++
+	return a.failing[rid]
 }
 
 // lookRooms reads the rooms in which something happened since the last look.
@@ -161,11 +177,66 @@ func (a *Adapter) sync(ctx context.Context, rid string, since time.Time) (update
 		Result changed `json:"result"`
 	}
 	q := url.Values{"roomId": {rid}, "lastUpdate": {stamp(since)}}
-	if err := a.rest.call(ctx, request{route: "GET chat.syncMessages", query: q}, &out); err != nil {
+	err = a.rest.call(ctx, request{route: syncRoute, query: q}, &out)
+	if errors.Is(err, errLong) {
+		out.Result, err = a.syncPages(ctx, rid, since)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	updated, deleted = a.read(ctx, rid, out.Result)
 	return updated, deleted, nil
+}
+
+const (
+	syncRoute = "GET chat.syncMessages"
+	syncPage  = 50
+	syncMost  = 200 // pages
+)
+
+// syncPages reads in pages what is too much for one answer. A page begins a
+// millisecond before the one before it ended: of those that changed at the same
+// time none is left out, and none comes twice.
+func (a *Adapter) syncPages(ctx context.Context, rid string, since time.Time) (all changed, err error) {
+	for _, kind := range []string{"UPDATED", "DELETED"} {
+		had := map[string]bool{}
+		from := since.UnixMilli()
+		for range syncMost {
+			var out struct {
+				Result struct {
+					changed
+					Cursor struct {
+						Next string `json:"next"`
+					} `json:"cursor"`
+				} `json:"result"`
+			}
+			q := url.Values{"roomId": {rid}, "type": {kind}, "next": {strconv.FormatInt(from, 10)}, "count": {strconv.Itoa(syncPage)}}
+			if err := a.rest.call(ctx, request{route: syncRoute, query: q}, &out); err != nil {
+				return changed{}, err
+			}
+			for _, raw := range out.Result.Updated {
+				var m struct {
+					ID string `json:"_id"`
+				}
+				if json.Unmarshal(raw, &m) != nil || !had[m.ID] {
+					had[m.ID] = true
+					all.Updated = append(all.Updated, raw)
+				}
+			}
+			for _, g := range out.Result.Deleted {
+				if !had[g.ID] {
+					had[g.ID] = true
+					all.Deleted = append(all.Deleted, g)
+				}
+			}
+			next, err := strconv.ParseInt(out.Result.Cursor.Next, 10, 64)
+			if err != nil {
+				break
+			}
+			from = max(next-1, from+1)
+		}
+	}
+	return all, nil
 }
 
 // stamp is a time as the server reads it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -145,6 +146,33 @@ func TestRealtimeKeepsWhatItCannotRead(t *testing.T) {
 	}
 	if _, err := r.method(t.Context(), "livechat:setUpConnection"); err != nil {
 		t.Errorf("the connection ended: %v", err)
+	}
+}
+
+// Changes of messages are counted whatever the bot may do. One that is refused
+// for it is to be made again.
+func TestManyEdits(t *testing.T) {
+	w := newTeam(t)
+	w.DDPLimits(true, 200*time.Millisecond)
+	a := w.adapter(t)
+	m := bot.Message{Channel: roomRef(w.room), Key: "k", Text: "0"}
+	ref, err := a.Post(t.Context(), m)
+	must(t, err)
+	refused := 0
+	for i := 1; i <= 15; {
+		m.Text = fmt.Sprint(i)
+		switch err := a.Edit(t.Context(), ref, m); {
+		case err == nil:
+			i++
+		case code(err) != codeLimited:
+			t.Fatalf("edit %d: %v", i, err)
+		default:
+			refused++
+			pause(t.Context(), 20*time.Millisecond)
+		}
+	}
+	if all := w.Messages(w.room); refused == 0 || all[0].Text != "15" {
+		t.Errorf("%d refused, the message reads %q", refused, all[0].Text)
 	}
 }
 

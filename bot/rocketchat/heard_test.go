@@ -269,6 +269,49 @@ func TestOneBadRoom(t *testing.T) {
 	}
 }
 
+// A room over which the server stumbles each time is given up in the end.
+func TestServerStumblesOverRoom(t *testing.T) {
+	w := newTeam(t)
+	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Times: -1, Status: http.StatusInternalServerError})
+	c, _ := w.start(t, w.adapter(t))
+	w.say(t, "ada", w.room, "heard")
+	c.want(t, "message ada heard")
+	if n := len(w.Calls("GET me")); n != tries {
+		t.Errorf("connected %d times, want %d", n, tries)
+	}
+}
+
+// What is too much for one answer is read in pages: else Perch would read it in
+// vain, and never start.
+func TestLongRoomsAreReadInPages(t *testing.T) {
+	w := newTeam(t)
+	var want []string
+	for i := range 120 {
+		id := w.say(t, "ada", w.room, fmt.Sprint(i))
+		if i%60 == 7 {
+			must(t, w.Delete("ada", w.room, id))
+			continue
+		}
+		want = append(want, fmt.Sprint(i))
+	}
+	a := w.adapter(t)
+	a.rest.most = 32 << 10 // fifty such messages, but not all
+	c, _ := w.start(t, a)
+	var got []string
+	deleted := 0
+	for _, e := range c.got {
+		switch e.Kind {
+		case bot.EventMessage:
+			got = append(got, e.Text)
+		case bot.EventMessageDeleted:
+			deleted++
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || deleted != 2 {
+		t.Errorf("%d deletions, want 2; messages (-want +got):\n%s", deleted, diff)
+	}
+}
+
 // A bot without its role may read a few rooms a minute. It starts all the same.
 func TestStartWithFewCalls(t *testing.T) {
 	w := newTeam(t)

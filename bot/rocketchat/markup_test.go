@@ -167,7 +167,7 @@ func TestNamedOnce(t *testing.T) {
 	if err != nil || len(got.attachments) != 1 {
 		t.Fatalf("attachments = %+v, %v", got.attachments, err)
 	}
-	if a := got.attachments[0]; a.Author != "Casey *R* (@casey_r)" || a.Text != "### Another\nHello" {
+	if a := got.attachments[0]; a.Author != "Casey *R* (@casey_r)" || a.Text != "### Another  \nHello" {
 		t.Errorf("attachment = %+v", a)
 	}
 }

@@ -1,7 +1,10 @@
 package rcfake
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -41,6 +44,9 @@ func syncMessages(c *call) (obj, *failure) {
 	if f != nil {
 		return nil, f
 	}
+	if c.q.Get("type") != "" {
+		return syncPage(c, r)
+	}
 	since, err := time.Parse(time.RFC3339, c.q.Get("lastUpdate"))
 	if err != nil {
 		return nil, meteor("error-lastUpdate-param-invalid", "The \"lastUpdate\" query parameter must be a valid date.")
@@ -52,6 +58,50 @@ func syncMessages(c *call) (obj, *failure) {
 		}
 	}
 	return obj{"result": obj{"updated": updated, "deleted": r.goneSince(since, "")}}, nil
+}
+
+// syncPage tells a page of what changed, or of what is gone, the oldest first.
+func syncPage(c *call, r *room) (obj, *failure) {
+	after, err := strconv.ParseInt(c.q.Get("next"), 10, 64)
+	if err != nil || c.q.Get("lastUpdate") != "" {
+		return nil, meteor("error-cursor-and-lastUpdate-conflict", "The attributes \"next\", \"previous\" and \"lastUpdate\" cannot be used together")
+	}
+	most, err := strconv.Atoi(c.q.Get("count"))
+	if err != nil {
+		most = 20
+	}
+	type change struct {
+		at  int64
+		obj obj
+	}
+	var all []change
+	switch c.q.Get("type") {
+	case "UPDATED":
+		for _, m := range r.msgs {
+			all = append(all, change{m.updated.UnixMilli(), m.json(false)})
+		}
+	case "DELETED":
+		for _, g := range r.gone {
+			at, _ := time.Parse(time.RFC3339, str(g, "_deletedAt")) // drop wrote it
+			all = append(all, change{at.UnixMilli(), obj{"_id": g["_id"], "_deletedAt": g["_deletedAt"]}})
+		}
+	default:
+		return nil, meteor("error-type-param-not-supported", "The \"type\" parameter must be either \"UPDATED\" or \"DELETED\"")
+	}
+	all = slices.DeleteFunc(all, func(x change) bool { return x.at <= after })
+	slices.SortStableFunc(all, func(x, y change) int { return cmp.Compare(x.at, y.at) })
+	var next any
+	if len(all) > most {
+		all = all[:most]
+		next = strconv.FormatInt(all[most-1].at, 10)
+	}
+	out := obj{"updated": []any{}, "deleted": []any{}, "cursor": obj{"next": next, "previous": nil}}
+	list := []any{}
+	for _, x := range all {
+		list = append(list, x.obj)
+	}
+	out[strings.ToLower(c.q.Get("type"))] = list
+	return obj{"result": out}, nil
 }
 
 func threadMessages(c *call) (obj, *failure) {
