@@ -114,7 +114,11 @@ func TestRoomTopic(t *testing.T) {
 		}
 		w.say(rio, "/incident new Slow")
 		topics("🔴 started · severity not known · INC-1: Slow")
-		w.say(rio, "/timeline add It is the cache", inChannel("webchat:R_inc-1-slow"))
+		w.update(func(tx store.Tx) error {
+			summary := "It is the cache"
+			_, err := w.inc.Update(tx, "INC-1", incident.Person{}, incident.Change{Summary: &summary})
+			return err
+		})
 		topics("🔴 started · severity not known · INC-1: Slow") // nothing of it has changed
 		w.update(func(tx store.Tx) error {                     // both at once are one change
 			if _, err := w.inc.SetSeverity(tx, "INC-1", incident.Sev2, incident.Person{}); err != nil {
