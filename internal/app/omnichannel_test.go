@@ -125,3 +125,21 @@ func TestOmnichannelTyping(t *testing.T) {
 	b.writes("1002", "Anybody?")
 	b.until("more words in the room", func() bool { return slices.Equal(b.customers(rid), []string{"Hello?", "Anybody?"}) })
 }
+
+// TestOmnichannelColleagues: who calls a colleague in the room is asked before the
+// customer reads it.
+func TestOmnichannelColleagues(t *testing.T) {
+	b := newBureau(t)
+	b.rc.AddUser(rcfake.User{Username: "lee", Name: "Lee", Agent: true})
+	b.writes("1002", "Hello?")
+	rid := b.room(1)
+	b.until("words in the room", func() bool { return slices.Equal(b.customers(rid), []string{"Hello?"}) })
+	b.answers(rid, "@lee can you look?")
+	asked := b.reads(rid, "the customer would read that")
+	b.answers(rid, "One moment.")
+	b.gets("Welcome!", "One moment.")
+	if _, err := b.rc.Press("sam", rid, asked.ID, "Send anyway"); err != nil {
+		t.Fatal(err)
+	}
+	b.gets("Welcome!", "One moment.", "@lee can you look?")
+}
