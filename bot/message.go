@@ -12,6 +12,10 @@ type Message struct {
 	Only    UserRef `json:"only,omitempty"`
 	Respond string  `json:"respond,omitempty"`
 
+	// Secret is for Only alone, also where the chat would show such a message to
+	// a few others: all who serve the customer in whose room it was asked for.
+	Secret bool `json:"secret,omitempty"`
+
 	// Trigger is the event's Trigger, for an answer to one person: where the
 	// chat has a form under way for it, the answer is shown there.
 	Trigger string `json:"trigger,omitempty"`

@@ -50,7 +50,7 @@ func authorize(c *call) error {
 		return err
 	}
 	return c.reply(bot.Message{
-		Text: "Click here to authorize: " + url,
+		Text: "Click here to authorize: " + url, Secret: true,
 		Blocks: []bot.Block{
 			bot.Para(bot.Plain("Sign in to X with the account that Perch shall use, then press "), bot.Bold("Authorize app"), bot.Plain(".")),
 			bot.Actions(bot.Button{ID: "twitter.link", Label: "Click here to authorize", URL: url, Style: bot.ButtonPrimary}),

@@ -28,7 +28,7 @@ func messageKey(key string) string {
 // person may see goes into the room that they have with the bot alone:
 // Rocket.Chat lets nobody but its own apps whisper.
 func (a *Adapter) where(ctx context.Context, m bot.Message) (rid, thread string, err error) {
-	if rid, live := liveRoom(m.Thread); live {
+	if rid, live := liveRoom(m.Thread); live && (m.Only == "" || !m.Secret) {
 		// In a customer's room all are agents. The channel is the department that
 		// it came from, and the room is no thread of its own.
 		return rid, "", nil
