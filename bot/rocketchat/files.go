@@ -56,7 +56,7 @@ func (a *Adapter) Stage(ctx context.Context, u bot.Upload) (string, error) {
 			return "", err
 		}
 		id, err := a.tellFile(ctx, rid, token, u)
-		return toldMark + id, err
+		return toldMark + id, a.shut(ctx, rid, err)
 	}
 	body, content := form(ctx, u, nil)
 	defer func() { _ = body.Close() }()

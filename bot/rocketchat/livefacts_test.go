@@ -143,3 +143,36 @@ func TestWhoServes(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
+
+// TestShutIsReadFirst: before a customer is led out of a room that was closed
+// unheard, what was said in it is told.
+func TestShutIsReadFirst(t *testing.T) {
+	for _, way := range []string{"words", "a file"} {
+		t.Run(way, func(t *testing.T) {
+			s := newService(t)
+			v := s.customer(1)
+			room, rid := s.enter(t, v)
+			s.tell(t, v, room, "k1", "Hello?")
+			s.Lose(10)
+			if _, err := s.Say(rcfake.Says{Who: "sam", Room: rid, Text: "Yes?"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.CloseRoom("sam", rid, ""); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if way == "words" {
+				_, err = s.Post(t.Context(), words(v, room, "k2", "Bye"))
+			} else {
+				_, err = s.Upload(t.Context(), picture(v, room, "k2", "pixels"))
+			}
+			if errorCode(err) != "room-closed" {
+				t.Fatalf("it was said in a closed room: %v", err)
+			}
+			said, closed := s.sink.of(bot.EventMessage), s.sink.of(bot.EventClosed)
+			if len(said) != 1 || said[0].Text != "Yes?" || len(closed) != 1 {
+				t.Errorf("told is %+v and %+v", said, closed)
+			}
+		})
+	}
+}

@@ -193,6 +193,19 @@ func (a *Adapter) tellOne(ctx context.Context, rid, token, id, text string) erro
 	return err
 }
 
+// shut stores what agents said in a room that turns out to be closed: the customer
+// is led to another one now, and what is said there is not to overtake it.
+func (a *Adapter) shut(ctx context.Context, rid string, err error) error {
+	sink := a.sink.Load()
+	if sink == nil || code(err) != "room-closed" {
+		return err
+	}
+	if rerr := a.readRoom(ctx, *sink, rid, longAgo); rerr != nil {
+		return unsent(rerr) // the same again is harmless
+	}
+	return err
+}
+
 func temporary(err error) bool {
 	e, ok := errors.AsType[*bot.Error](err)
 	return ok && e.Temporary

@@ -139,7 +139,8 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	if rid, token, err := a.asCustomer(ctx, m.Thread, m); err != nil {
 		return "", err
 	} else if token != "" {
-		return a.tell(ctx, rid, token, m)
+		ref, err := a.tell(ctx, rid, token, m)
+		return ref, a.shut(ctx, rid, err)
 	}
 	rid, thread, err := a.where(ctx, m)
 	if err != nil {
