@@ -21,7 +21,8 @@ func TestFilesOfMessages(t *testing.T) {
 		{
 			"a picture and the smaller one that the server made of it",
 			`{"msg":"","file":{"_id":"F1","name":"a b.png","type":"image/png","size":5},"files":[{"_id":"F1","name":"a b.png","type":"image/png","size":5},{"_id":"F1t","name":"thumb-a b.png","type":"image/png","size":2}],` + pic + `}`,
-			"", []bot.File{one},
+			"",
+			[]bot.File{one},
 		},
 		{"of an older server", `{"msg":"x","file":{"_id":"F1","name":"a b.png","type":"image/png","size":5},` + pic + `}`, "x", []bot.File{one}},
 		{"nobody says where it is", `{"msg":"x","files":[{"_id":"F1","name":"a b.png","type":"image/png","size":5}]}`, "x", []bot.File{one}},

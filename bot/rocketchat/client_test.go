@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -309,9 +310,7 @@ func TestOddAnswers(t *testing.T) {
 		{"broken", 502, "<html>", nil, ""},
 	} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			for k, v := range c.header {
-				w.Header()[k] = v
-			}
+			maps.Copy(w.Header(), c.header)
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))
 		}))

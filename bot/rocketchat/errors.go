@@ -84,10 +84,10 @@ func (a answer) method(route string) error {
 		return nil
 	}
 	var m methodAnswer
-	if json.Unmarshal([]byte(frame), &m) != nil || m.Error == nil {
-		return nil
+	if err := json.Unmarshal([]byte(frame), &m); err == nil && m.Error != nil {
+		return m.Error.err(route)
 	}
-	return m.Error.err(route)
+	return nil
 }
 
 // ddpError is a refusal of a method or a subscription: its code is a number or

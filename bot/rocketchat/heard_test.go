@@ -300,10 +300,10 @@ func TestLongRoomsAreReadInPages(t *testing.T) {
 	var got []string
 	deleted := 0
 	for _, e := range c.got {
-		switch e.Kind {
-		case bot.EventMessage:
+		if e.Kind == bot.EventMessage {
 			got = append(got, e.Text)
-		case bot.EventMessageDeleted:
+		}
+		if e.Kind == bot.EventMessageDeleted {
 			deleted++
 		}
 	}
@@ -316,7 +316,7 @@ func TestLongRoomsAreReadInPages(t *testing.T) {
 func TestStartWithFewCalls(t *testing.T) {
 	w := newTeam(t)
 	w.SetRoles("twitter.bot", "user")
-	for _, n := range strings.Fields("a b c d e f") {
+	for n := range strings.FieldsSeq("a b c d e f") {
 		rid := w.AddRoom(n, true, "ada", "twitter.bot")
 		w.say(t, "ada", rid, n)
 	}

@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -185,10 +186,8 @@ func span(s bot.Span, who func(bot.UserRef) string, room func(bot.ChannelRef) st
 func within(s string) (out string, ok bool) {
 	s = strings.ReplaceAll(s, `\#`, "#"+joiner)
 	out = escapeRE.ReplaceAllString(s, "")
-	for _, address := range addressRE.FindAllString(s, -1) {
-		if edgeRE.MatchString(address) {
-			return out, false
-		}
+	if slices.ContainsFunc(addressRE.FindAllString(s, -1), edgeRE.MatchString) {
+		return out, false
 	}
 	return out, out == s
 }
