@@ -194,7 +194,7 @@ func TestRocketChatPictures(t *testing.T) {
 	own, err := p.own("fuse")
 	a.must(err, s.reacts("rio", own, "pushpin", true), p.reads(":pushpin:"), p.reads("gone. A team is on its way. :"))
 	a.must(say(p, []string{`@twitter.bot timeline add --visibility "status page + twitter" Trains near Oakham are about 10 minutes late: signals fail there. We are on it.`}), p.reads("Preview – not public yet"))
-	a.guide("rocketchat-incident")
+	a.shot("incident")
 	a.must(click(p, []string{"Post to X"}), p.reads("Posted on X as @larkspur_hq"))
 	a.shot("posted")
 	a.at("rio", "incidents")

@@ -80,6 +80,7 @@ function system(m) {
   switch (m.t) {
     case 'livechat-started': return 'started the conversation';
     case 'au': return 'added ' + m.msg + ' to the room';
+    case 'ul': return 'left the channel';
     case 'uj': return 'joined the channel';
     case 'livechat-close': return 'closed the conversation' + (m.msg ? ': ' + m.msg : '');
     case 'livechat_transfer_history': {
