@@ -128,6 +128,36 @@ func TestPrivatePreviewsFollow(t *testing.T) {
 		has(t, "refused", told, "approve")
 		has(t, "the preview", w.show(at.Message), "⏳ Waits for approval", "[Approve and post]")
 	})
+	scene(t, func(t *testing.T, w *world) { // each of two accounts has its own
+		w.connect(acme, "acme")
+		w.connect(beta, "beta")
+		w.say(rio, "/incident new Slow")
+		var e incident.Entry
+		w.update(func(tx store.Tx) (err error) {
+			e, err = w.inc.Add(tx, "INC-1", incident.NewEntry{Text: "From both", Visibility: incident.Twitter, Accounts: []string{acme, beta}, Source: incident.FromAPI})
+			return err
+		})
+		w.openHome(rio)
+		w.pressHome(rio, "Preview")
+		w.update(func(tx store.Tx) error {
+			_, err := w.inc.SetText(tx, e.ID, "As both", incident.Person{})
+			return err
+		})
+		<-time.After(time.Second)
+		w.out.mu.Lock()
+		defer w.out.mu.Unlock()
+		shown := map[string]int{}
+		for _, m := range w.out.chat {
+			for _, handle := range []string{"acme", "beta"} {
+				if m.Only == rio.Ref && strings.Contains(w.show(m.Message), "| @"+handle+": As both") {
+					shown[handle]++
+				}
+			}
+		}
+		if shown["acme"] != 1 || shown["beta"] != 1 {
+			t.Errorf("the previews are as %v, want one as each account", shown)
+		}
+	})
 	scene(t, func(t *testing.T, w *world) { // of the time before previews were followed
 		begin(w)
 		at := preview(w)
