@@ -18,6 +18,7 @@ func elsewhere() map[string]map[string]string {
 	return map[string]map[string]string{
 		"buttons":       {"webchat": "what it is about is markup, which the built-in chat's own tests show"},
 		"conversations": {"webchat": noForms},
+		"duty_others":   {"webchat": "it does not say whom words name"},
 		"incident_ways": {"webchat": noForms},
 		"sending":       {"webchat": oneMind},
 		"transport":     {"webchat": oneMind},
