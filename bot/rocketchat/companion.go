@@ -28,8 +28,9 @@ const AppID = "31b9154f-956e-434c-9f17-09b2da996be4"
 // be told what it said itself.
 const (
 	appPath    = "/api/apps/public/" + AppID + "/perch"
-	appEvery   = time.Minute // how often it is asked whether it is there
-	appSoon    = time.Second // between two such questions, at least
+	appEvery   = time.Minute     // how often it is asked whether it is there
+	appSoon    = time.Second     // between two such questions, at least
+	appAgain   = 5 * time.Second // until the next, where one had no answer
 	appPatient = 8 * time.Second
 	appMisses  = 3 // questions without an answer, after which its buttons count as dead
 )
@@ -196,7 +197,7 @@ func (a *Adapter) watchApp(ctx context.Context) {
 	for ctx.Err() == nil {
 		a.greetApp(ctx)
 		pause(ctx, appSoon)
-		t := time.NewTimer(appEvery)
+		t := time.NewTimer(a.app.wait())
 		select {
 		case <-ctx.Done():
 		case <-t.C:
@@ -204,6 +205,16 @@ func (a *Adapter) watchApp(ctx context.Context) {
 		}
 		t.Stop()
 	}
+}
+
+// wait is how long the next question has time.
+func (c *companion) wait() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.there && c.misses < appMisses {
+		return appAgain
+	}
+	return appEvery
 }
 
 // greetApp asks the app once whether it is there.
@@ -277,7 +288,7 @@ func (a *Adapter) appBye(ctx context.Context, id string) []appMessage {
 	a.log.InfoContext(ctx, "the companion app goes away")
 	short, cancel := context.WithTimeout(ctx, byeWithin)
 	defer cancel()
-	list := a.replaceButtons(short)
+	list, _ := a.replaceButtons(short)
 	c.poke() // the rest
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -44,14 +45,8 @@ func (p *perchSide) set(_ context.Context, s rocketchat.AppSettings) (map[string
 	if s.Changes["media_types"] == "nonsense" {
 		return nil, &bot.Error{Code: "invalid", Message: `"nonsense" is no media type.`}
 	}
-	for k, v := range s.Changes {
-		p.settings[k] = v
-	}
-	now := map[string]string{}
-	for k, v := range p.settings {
-		now[k] = v
-	}
-	return now, nil
+	maps.Copy(p.settings, s.Changes)
+	return maps.Clone(p.settings), nil
 }
 
 func card(text string, buttons ...bot.Button) bot.Message {
@@ -63,9 +58,11 @@ func everyBlock(ch bot.ChannelRef) bot.Message {
 	return bot.Message{Channel: ch, Key: "every", Text: "Everything", Author: &bot.Author{Name: "Jane", Handle: "jane", AvatarURL: "https://example.com/a.png"}, Blocks: []bot.Block{
 		bot.Header("A header"), bot.Para(bot.Plain("Words "), bot.Bold("bold"), bot.Link("a link", "https://example.com")), bot.Quote("Theirs\nin two lines"),
 		bot.Steps([]bot.Span{bot.Plain("one")}, []bot.Span{bot.Plain("two")}), bot.Fields(bot.Field{Label: "Status", Value: []bot.Span{bot.Plain("open")}}),
-		bot.Context(bot.Plain("small print")), {Kind: bot.BlockImage, Image: &bot.Image{URL: "https://example.com/i.png", Alt: "a parcel"}},
+		bot.Context(bot.Plain("small print")),
+		{Kind: bot.BlockImage, Image: &bot.Image{URL: "https://example.com/i.png", Alt: "a parcel"}},
 		{Kind: bot.BlockPreview, Preview: &bot.Preview{Account: "larkspur", Name: "Larkspur", Parts: []string{"A post"}, Counts: []int{6}, Limit: 280}},
-		{Kind: bot.BlockDivider}, bot.Actions(
+		{Kind: bot.BlockDivider},
+		bot.Actions(
 			bot.Button{ID: "claim", Label: "Claim", Style: bot.ButtonPrimary}, bot.Button{ID: "drop", Label: "Drop", Style: bot.ButtonDanger, Confirm: "Sure?"},
 			bot.Button{ID: "see", Label: "See", URL: "https://example.com"},
 		),

@@ -16,6 +16,7 @@ import (
 const (
 	byeWithin = 4 * time.Second
 	sweepBack = 7 * 24 * time.Hour
+	sweepLess = 24 * time.Hour
 	sweepMost = 500
 )
 
@@ -116,9 +117,9 @@ func (a *Adapter) sweepApp(ctx context.Context) {
 		continue
 	}
 	if gone && due {
-		a.replaceButtons(ctx)
+		_, all := a.replaceButtons(ctx)
 		c.mu.Lock()
-		c.swept = ctx.Err() == nil && !c.there
+		c.swept = all && !c.there
 		c.mu.Unlock()
 	}
 }
@@ -155,12 +156,13 @@ func (c *companion) caughtUp(id string) {
 }
 
 // replaceButtons gives the messages with buttons of the app others beside them,
-// that work without it. It returns those messages, and goes as far as ctx lets it.
-func (a *Adapter) replaceButtons(ctx context.Context) (done []appMessage) {
+// that work without it. It returns those messages, and whether these are all:
+// it goes as far as ctx and the server let it.
+func (a *Adapter) replaceButtons(ctx context.Context) (done []appMessage, all bool) {
 	rooms, err := a.joined(ctx)
 	if err != nil {
 		a.log.WarnContext(ctx, "the rooms whose buttons are to be replaced can't be listed", "err", err)
-		return nil
+		return nil, false
 	}
 	ids := make([]string, 0, len(rooms))
 	for _, r := range rooms {
@@ -171,6 +173,9 @@ func (a *Adapter) replaceButtons(ctx context.Context) (done []appMessage) {
 	}
 	for _, rid := range ids {
 		updated, _, err := a.sync(ctx, rid, time.Now().Add(-sweepBack))
+		if err != nil { // a busy room's week may be too long to read
+			updated, _, err = a.sync(ctx, rid, time.Now().Add(-sweepLess))
+		}
 		if err != nil {
 			a.log.WarnContext(ctx, "buttons in a room are not replaced", "room", rid, "err", err)
 			continue
@@ -182,7 +187,7 @@ func (a *Adapter) replaceButtons(ctx context.Context) (done []appMessage) {
 				continue
 			}
 			if len(done) == sweepMost || ctx.Err() != nil {
-				return done
+				return done, ctx.Err() == nil
 			}
 			if err := a.update(ctx, rid, m.ID, content{msg: m.Text, attachments: with}); err != nil {
 				a.log.WarnContext(ctx, "a button is not replaced", "room", rid, "message", m.ID, "err", err)
@@ -195,7 +200,7 @@ func (a *Adapter) replaceButtons(ctx context.Context) (done []appMessage) {
 	if len(done) > 0 {
 		a.log.InfoContext(ctx, "buttons of the companion app were replaced", "messages", len(done))
 	}
-	return done
+	return done, ctx.Err() == nil
 }
 
 // hasButtons reports whether a message has buttons that work without the app.

@@ -165,11 +165,8 @@ func (d *uiDrawing) actions(list []actionItem) {
 		} else { // the client opens it, and tells the app too
 			e.ActionID = linkMark + e.ActionID
 		}
-		switch a.style {
-		case bot.ButtonPrimary:
-			e.Style = "primary"
-		case bot.ButtonDanger:
-			e.Style = "danger"
+		if a.style == bot.ButtonPrimary || a.style == bot.ButtonDanger {
+			e.Style = string(a.style) // the words are the same
 		}
 		b.Parts = append(b.Parts, e)
 	}

@@ -24,6 +24,7 @@ import (
 type Companion struct {
 	s             *Server
 	secret, perch string
+	http          *http.Client
 
 	mu       sync.Mutex
 	deaf     bool // see Deaf
@@ -42,7 +43,7 @@ type View struct {
 // InstallCompanion installs and enables the app, with the secret that it shares
 // with the Perch at an address. It says hello.
 func (s *Server) InstallCompanion(ctx context.Context, secret, perch string) (*Companion, error) {
-	c := &Companion{s: s, secret: secret, perch: perch, settings: map[string]string{}}
+	c := &Companion{s: s, secret: secret, perch: perch, http: &http.Client{}, settings: map[string]string{}}
 	s.SetApps(c)
 	return c, c.Hello(ctx)
 }
@@ -211,7 +212,7 @@ func (c *Companion) tell(ctx context.Context, what obj, out any) error {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Perch-Timestamp", stamp)
 	req.Header.Set("X-Perch-Signature", c.sign("v1:"+stamp+":"+string(body)))
-	res, err := http.DefaultClient.Do(req)
+	res, err := c.http.Do(req)
 	if err != nil {
 		return fmt.Errorf("rcfake: %w", err)
 	}
