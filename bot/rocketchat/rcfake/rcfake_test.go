@@ -285,7 +285,7 @@ func TestRealtime(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := w.Rooms("l")[0]
-	if diff := cmp.Diff(Room{ID: rid, Kind: "l", Visitor: "Casey", Agent: "sam", ClosedBy: "sam"}, got); diff != "" {
+	if diff := cmp.Diff(Room{ID: rid, Kind: "l", Visitor: "Casey", Source: "API", Agent: "sam", ClosedBy: "sam"}, got); diff != "" {
 		t.Errorf("the room (-want +got):\n%s", diff)
 	}
 }
