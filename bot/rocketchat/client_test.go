@@ -357,3 +357,21 @@ func TestLimiterGivesUpWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// TestClockOfTheServer shows that rooms are read by the server's clock: by
+// another's, what was just said could be in the future, or long ago.
+func TestClockOfTheServer(t *testing.T) {
+	for _, off := range []time.Duration{0, 2 * time.Second, 3 * time.Hour, -3 * time.Hour} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
+			_, _ = w.Write([]byte(`{"success":true,"_id":"u","username":"b"}`))
+		}))
+		a, err := New(Options{URL: srv.URL, UserID: "u", Token: "t"})
+		must(t, err)
+		must(t, a.meet(t.Context()))
+		if d := time.Until(a.now()) - off; d.Abs() > clocksDiffer {
+			t.Errorf("a clock that is off by %s: %s away from it", off, d)
+		}
+		srv.Close()
+	}
+}

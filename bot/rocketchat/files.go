@@ -146,7 +146,7 @@ const goneFile = "file_not_found"
 
 // shown finds the message with a file.
 func (a *Adapter) shown(ctx context.Context, rid, fileID string) (bot.MessageRef, error) {
-	updated, _, err := a.sync(ctx, rid, time.Now().Add(-stagedLife-time.Hour))
+	updated, _, err := a.sync(ctx, rid, a.now().Add(-stagedLife-time.Hour))
 	if err != nil {
 		return "", err
 	}

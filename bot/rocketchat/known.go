@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"time"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -31,6 +32,9 @@ func (a *Adapter) meet(ctx context.Context) error {
 	a.me = me
 	return nil
 }
+
+// now is the time by the server's clock, by which rooms are read.
+func (a *Adapter) now() time.Time { return time.Now().Add(a.rest.limits.clock()) }
 
 func (a *Adapter) self() person {
 	a.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -32,7 +33,12 @@ const turn = 50 * time.Millisecond
 type limiter struct {
 	mu     sync.Mutex
 	routes map[string]*allowance
+	off    atomic.Int64 // see clock
 }
+
+// clock is how much later it is by the server's clock than by ours, where they
+// differ.
+func (l *limiter) clock() time.Duration { return time.Duration(l.off.Load()) }
 
 type allowance struct {
 	limit int // calls a window, 0 if the server did not say
@@ -93,6 +99,13 @@ func (l *limiter) reserve(route string) time.Duration {
 
 // heard learns from an answer's headers. Times are milliseconds since 1970.
 func (l *limiter) heard(route string, h http.Header, refused bool) {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		off := time.Until(date)
+		if off.Abs() <= clocksDiffer {
+			off = 0
+		}
+		l.off.Store(int64(off))
+	}
 	left, err := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
 	ms, err2 := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
 	l.mu.Lock()
@@ -108,13 +121,9 @@ func (l *limiter) heard(route string, h http.Header, refused bool) {
 		return
 	}
 	reset := time.UnixMilli(ms)
-	// The end is one by the server's clock, and so is the time of the answer: a
-	// clock that is off here or there must not let calls through or hold them up.
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		if off := time.Until(date); off.Abs() > clocksDiffer {
-			reset = reset.Add(-off)
-		}
-	}
+	// The end is one by the server's clock: one that is off, here or there, must
+	// not let calls through or hold them up.
+	reset = reset.Add(-l.clock())
 	if d := time.Until(reset); d > time.Hour {
 		reset = time.Now().Add(time.Hour) // a clock that is wrong must not stop us for good
 	}

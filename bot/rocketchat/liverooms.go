@@ -133,7 +133,7 @@ const longAgo = 24 * time.Hour
 // readRoom stores what agents did in a customer's room of late. What is known
 // has the same ID again.
 func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string, back time.Duration) error {
-	updated, deleted, err := a.sync(ctx, rid, time.Now().Add(-back))
+	updated, deleted, err := a.sync(ctx, rid, a.now().Add(-back))
 	switch c := code(err); c {
 	case "":
 	case codeLimited: // the next look is soon

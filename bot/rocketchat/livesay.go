@@ -11,7 +11,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -313,7 +312,7 @@ func (a *Adapter) tellFile(ctx context.Context, rid, token string, u bot.Upload)
 
 // toldFile finds the message with a file of a customer.
 func (a *Adapter) toldFile(ctx context.Context, rid, name string) (string, error) {
-	updated, _, err := a.sync(ctx, rid, time.Now().Add(-longAgo))
+	updated, _, err := a.sync(ctx, rid, a.now().Add(-longAgo))
 	if err != nil {
 		return "", unsent(err)
 	}

@@ -110,7 +110,7 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink) (up bool, err erro
 		return false, err
 	}
 	if since.IsZero() {
-		since = time.Now().Add(-before)
+		since = a.now().Add(-before)
 	}
 	if err := a.catchUp(ctx, rt, sink, since); err != nil {
 		return false, err
