@@ -50,19 +50,17 @@ type drawnRoom struct {
 
 // data is what one person has before them.
 func (p rocketPage) data(who, place string) any {
-	people := map[string]string{"twitter.bot": "Twitter"}
-	for name, real := range crew() {
-		people[name] = real
-	}
+	people := crew()
+	people["twitter.bot"] = "Twitter"
 	id := p.s.place(who, place)
 	var rooms []drawnRoom
 	var here drawnRoom
 	for _, r := range p.s.Rooms("") {
 		d := drawnRoom{ID: r.ID, Name: r.Name, Kind: r.Kind, Topic: r.Topic}
-		switch {
-		case r.Kind == "d":
+		switch r.Kind {
+		case "d":
 			d.Name = "Twitter"
-		case r.Kind == "l":
+		case "l":
 			d.Name = r.Visitor
 		}
 		if r.ID == id {

@@ -145,7 +145,11 @@ func omnichannel(p *play, s *rocketStage, who []string) error {
 }
 
 func rocketMeanwhile(p *play, s *rocketStage, a []string) error {
-	_, err := s.Say(rcfake.Says{Who: a[0], Room: s.room(a[1]), Text: a[2], Thread: p.thread})
+	m := rcfake.Says{Who: a[0], Room: s.room(a[1]), Text: a[2]}
+	if a[1] == p.channel {
+		m.Thread = p.thread
+	}
+	_, err := s.Say(m)
 	return err
 }
 
