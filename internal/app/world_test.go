@@ -197,6 +197,9 @@ func (w *world) wait(d time.Duration) {
 	synctest.Wait()
 }
 
+// settle lets what can be done now be done, and be stored.
+func (w *world) settle() { w.wait(2 * linger) }
+
 // connect has the account's owner connect it.
 func (w *world) connect() accounts.Account {
 	w.t.Helper()
@@ -222,7 +225,7 @@ func (w *world) connect() accounts.Account {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	synctest.Wait()
+	w.settle()
 	return acc
 }
 
@@ -256,7 +259,7 @@ func (w *world) add(a outbox.Action, payload any) string {
 		a, _, err = w.app.Outbox.Add(tx, a)
 		return err
 	})
-	synctest.Wait()
+	w.settle()
 	return a.ID
 }
 

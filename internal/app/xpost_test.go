@@ -25,8 +25,9 @@ func equal(t *testing.T, what string, got, want []string) {
 func TestPost(t *testing.T) {
 	play(t, func(t *testing.T, w *world) {
 		w.begin()
+		began := time.Now()
 		p := w.posted(w.post(accounts.XPost{Text: "All trains run."}))
-		if p.ID == "" || p.URL != "http://x.test/acme/status/"+p.ID || p.InReplyTo != "" || !p.At.Equal(time.Now()) {
+		if p.ID == "" || p.URL != "http://x.test/acme/status/"+p.ID || p.InReplyTo != "" || !p.At.Equal(began) {
 			t.Errorf("result = %+v", p)
 		}
 		r := w.posted(w.post(accounts.XPost{Text: "They still do.", ReplyTo: p.ID}))
