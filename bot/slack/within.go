@@ -19,11 +19,11 @@ func within(ctx context.Context, d time.Duration) (context.Context, context.Canc
 
 // lateTimer is what within returns.
 type lateTimer struct {
-	context.Context
-	at time.Time
+	context.Context //nolint:containedctx // it is a context itself
+	at              time.Time
 
 	mu    sync.Mutex
-	timer context.Context
+	timer context.Context //nolint:containedctx // it is a context itself
 	stop  context.CancelFunc
 	over  bool
 }

@@ -94,7 +94,9 @@ func TestDoneWhilePerchIsAway(t *testing.T) {
 	o.shown(o.support, card.TS, "Sam is on it")
 	opens := o.slack.Opens()
 	o.slack.Drop()
-	await(o, "connection", func() (struct{}, bool) { return struct{}{}, o.slack.Opens() >= opens+2 && len(o.slack.Connections()) == 2 })
+	await(o, "connection", func() (struct{}, bool) {
+		return struct{}{}, o.slack.Opens() >= opens+2 && len(o.slack.Connections()) == 2
+	})
 	after := o.says("sam", card.TS, "On platform 1.")
 	o.gets("Yes, on platform 3.", "On platform 1.")
 	o.shown(o.support, card.TS, "waiting for the customer")

@@ -49,7 +49,7 @@ func (in *Inbox) putQuick(ctx context.Context, it Item) (added int, done bool, e
 	})
 	if failed != nil {
 		in.log.Debug("item is stored for another attempt", "kind", it.Kind, "err", failed)
-		return 0, false, nil
+		return 0, false, nil //nolint:nilerr // the handler's error is met again when the item is handled
 	}
 	if err == nil && handled {
 		in.tally(1, 0)

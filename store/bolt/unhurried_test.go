@@ -84,8 +84,8 @@ func TestUnhurriedComesDuringACommit(t *testing.T) {
 		go func() { done <- s.Update(store.Unhurried(t.Context(), soon), put("late")) }()
 		time.Sleep(5 * soon)
 		select {
-		case <-done:
-			t.Fatal("somebody else had the turn")
+		case err := <-done:
+			t.Fatalf("somebody else had the turn (err %v)", err)
 		default:
 		}
 		s.commit(nil) // its end

@@ -34,8 +34,12 @@ func TestMustJSONOfOurTypes(t *testing.T) {
 		many[string(r)] = string(r) + "\n"
 	}
 	for _, v := range []any{
-		many, []obj{{"a": 1}, nil}, []obj(nil), []any(nil), obj(nil), map[string]string(nil), int64(7), []string{"x"},
-		json.RawMessage(`{"raw": true}`), obj{"list": []obj{}, "text": "\x7f\xff"},
+		many,
+		[]obj{{"a": 1}, nil},
+		[]obj(nil), []any(nil), obj(nil), map[string]string(nil), int64(7),
+		[]string{"x"},
+		json.RawMessage(`{"raw": true}`),
+		obj{"list": []obj{}, "text": "\x7f\xff"},
 	} {
 		want, err := json.Marshal(v)
 		if err != nil {
