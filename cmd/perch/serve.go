@@ -21,6 +21,10 @@ import (
 	"github.com/perch-chat/perch/internal/config"
 )
 
+// startOver is how long after it is ready a Perch has connected and caught up,
+// as a rule.
+const startOver = 2 * time.Second
+
 // fileFlag names the configuration.
 type fileFlag struct {
 	Config string `help:"The configuration file. Every key can also come from the environment (see: perch config example)." placeholder:"FILE" env:"PERCH_CONFIG"`
@@ -105,6 +109,7 @@ func (c serveCmd) Run(e *env) error {
 		Ready: func() {
 			log.InfoContext(e.ctx, "perch is ready", "address", ln.Addr().String(), "version", buildVersion())
 			_, _ = fmt.Fprintf(e.out, "ready http://%s\n", ln.Addr()) // somebody may wait for it
+			time.AfterFunc(startOver, releaseStart)
 		},
 	})
 	if err != nil {

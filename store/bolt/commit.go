@@ -41,6 +41,10 @@ type batch struct {
 	stuck   bool  // the transaction could not even be ended
 }
 
+// fill is how full a page stays that is split. Most keys begin with a time, so
+// what comes goes to the end, and a half empty page would stay so.
+const fill = 0.9
+
 // putOffAgain is how long what may wait is put off after a batch that it came
 // too late for.
 const putOffAgain = time.Millisecond
@@ -219,6 +223,7 @@ func (b *batch) apply(o *overlay) error {
 			}
 			b.buckets[tab.name] = bk
 		}
+		bk.FillPercent = fill
 		for _, e := range tab.entries {
 			var err error
 			if e.deleted {
