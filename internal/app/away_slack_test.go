@@ -78,7 +78,7 @@ func TestDoneWhilePerchIsAway(t *testing.T) {
 	}
 	signed(said, 1)
 
-	o.slack.FailOpens(4)
+	o.slack.FailOpens(2)
 	o.slack.Drop()
 	if err := o.slack.PersonDeletes("sam", o.support, sent); err != nil {
 		t.Fatal(err)
@@ -92,6 +92,7 @@ func TestDoneWhilePerchIsAway(t *testing.T) {
 	// What was heard is not done again.
 	o.writes("And back?")
 	o.shown(o.support, card.TS, "Sam is on it")
+	await(o, "both connections", func() (struct{}, bool) { return struct{}{}, len(o.slack.Connections()) == 2 })
 	opens := o.slack.Opens()
 	o.slack.Drop()
 	await(o, "connection", func() (struct{}, bool) {

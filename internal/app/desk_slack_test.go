@@ -62,6 +62,19 @@ func quiet(_ *office, c *config.Config) {
 	c.Desk.Welcome, c.Desk.Finished, c.Desk.ServiceUnavailable = "", "", ""
 }
 
+// ticked waits until an agent's answer is marked as delivered.
+func (o *office) ticked(ts string) {
+	o.t.Helper()
+	await(o, "tick on the answer", func() (struct{}, bool) {
+		for _, m := range o.slack.Messages(o.support) {
+			if m.TS == ts && len(m.Reactions["white_check_mark"]) == 1 && len(m.Reactions["hourglass_flowing_sand"]) == 0 {
+				return struct{}{}, true
+			}
+		}
+		return struct{}{}, false
+	})
+}
+
 // shown waits until a message reads text.
 func (o *office) shown(channel, ts, text string) slackfake.Message {
 	o.t.Helper()
@@ -147,6 +160,7 @@ func TestConversationOverSlack(t *testing.T) {
 	// What was sent can't be changed, and the agent learns what the customer has.
 	ts := o.says("sam", card.TS, "Platform 4, that is.")
 	o.gets("Yes, on platform 3.", "Also from 3.", "Platform 4, that is.")
+	o.ticked(ts)
 	if err := o.slack.PersonEdits("sam", o.support, ts, "Platform 3, that is."); err != nil {
 		t.Fatal(err)
 	}

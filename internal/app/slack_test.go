@@ -230,14 +230,7 @@ func TestOverSlack(t *testing.T) {
 		}
 		return struct{}{}, false
 	})
-	await(o, "tick on the answer", func() (struct{}, bool) {
-		for _, m := range o.slack.Messages(o.support) {
-			if m.TS == ts && len(m.Reactions["white_check_mark"]) == 1 && len(m.Reactions["hourglass_flowing_sand"]) == 0 {
-				return struct{}{}, true
-			}
-		}
-		return struct{}{}, false
-	})
+	o.ticked(ts)
 
 	// An incident, and its update on X.
 	o.slack.Command("rio", o.incidents, "/incident", "new Signals fail near Oakham --severity sev2")

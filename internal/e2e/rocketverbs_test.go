@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -199,6 +200,13 @@ func rocketFault(_ *play, s *rocketStage, a []string) error {
 		f.Times, f.Status = -1, http.StatusForbidden
 		f.Header = http.Header{"Content-Type": {"application/json"}}
 		f.Body = `{"success":false,"error":"User does not have the permissions required for this action [error-forbidden]"}`
+	case "seen":
+		return eventually(func() error {
+			if s.Struck(f.Route) == 0 {
+				return errors.New("no " + a[0] + " was refused")
+			}
+			return nil
+		})
 	case "ok":
 		s.ClearFaults()
 		return nil

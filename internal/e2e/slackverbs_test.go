@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,7 +24,7 @@ import (
 //	odd                  Slack delivers an event that nobody can decode, and one of an unknown kind
 //	acked                everything was acknowledged in time but what nobody was there to take
 //	meanwhile USER CHANNEL TEXT  somebody writes at once, in the thread that is looked at; nobody waits for it
-//	chat CALL WHAT       makes calls (post, react) fail: lost (the answer), busy (429), down (503, twice), refused, ok again
+//	chat CALL WHAT       makes calls (post, react) fail: lost (the answer), busy (429), down (503, twice), refused, seen (one was refused), ok again
 //	limits on|off        Slack's rate limits, which are off at first
 //	calls METHOD N [T]   Perch has made that many such calls that worked (with T in them)
 //	channel NAME         there is such a channel
@@ -146,6 +147,15 @@ func chatFault(_ *play, s *slackStage, a []string) error {
 		f.Times = 2
 	case "refused":
 		f.Times, f.Body = -1, `{"ok":false,"error":"missing_scope","needed":"reactions:write","provided":"chat:write"}`
+	case "seen":
+		return eventually(func() error {
+			for _, c := range s.Calls(f.Method) {
+				if c.Faulted {
+					return nil
+				}
+			}
+			return errors.New("no " + a[0] + " was refused")
+		})
 	case "ok":
 		s.ClearFaults()
 		return nil

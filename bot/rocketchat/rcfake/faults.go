@@ -34,6 +34,7 @@ type Fault struct {
 type fault struct {
 	Fault
 	left int
+	hits int
 }
 
 // AddFault orders a fault; the first that matches strikes.
@@ -45,6 +46,18 @@ func (s *Server) AddFault(f Fault) {
 		s.faults = append(s.faults, &fault{Fault: f, left: max(f.Times, 1)})
 		return nil
 	})
+}
+
+// Struck is how often the faults of a route that are still in force struck.
+func (s *Server) Struck(route string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.faults {
+		if f.Route == route {
+			n += f.hits
+		}
+	}
+	return n
 }
 
 // ClearFaults ends all faults.
@@ -60,6 +73,7 @@ func (s *Server) takeFault(route string) *fault {
 			f.Skip--
 			continue
 		}
+		f.hits++
 		if f.Times >= 0 {
 			if f.left--; f.left == 0 {
 				s.faults = slices.Delete(s.faults, i, i+1)
