@@ -30,6 +30,7 @@ func TestPrivateQuestionOverSlack(t *testing.T) {
 		return struct{}{}, ok
 	})
 	o.says("sam", card.TS, "@perch release")
+	o.shown(o.support, card.TS, "Waiting for an agent") // Slack keeps no order between its two sockets
 	o.says("sam", card.TS, "He is a regular.")
 	asked = o.reads("", "sam", "Not sent. Claim this conversation")
 	o.click("sam", asked, "Keep internal")
