@@ -3,6 +3,8 @@ package rocketchat
 import (
 	"regexp"
 	"strings"
+
+	"github.com/perch-chat/perch/bot"
 )
 
 // shortcodeRE finds the names that Rocket.Chat's picker of emoji writes in place
@@ -39,37 +41,22 @@ func emojify(s string) string {
 }
 
 // emoji is the character of a usual emoji, by the names that Rocket.Chat has for
-// them: those of JoyPixels.
+// them: those of JoyPixels, of which many are every chat's.
 func emoji(name string) string {
+	if e := bot.Emoji(name); e != "" {
+		return e
+	}
 	switch name {
-	case "grinning":
-		return "😀"
-	case "smiley":
-		return "😃"
-	case "smile":
-		return "😄"
-	case "grin":
-		return "😁"
 	case "laughing", "satisfied":
 		return "😆"
-	case "sweat_smile":
-		return "😅"
-	case "joy":
-		return "😂"
 	case "rofl", "rolling_on_the_floor_laughing":
 		return "🤣"
-	case "slight_smile", "slightly_smiling_face":
+	case "slight_smile":
 		return "🙂"
 	case "upside_down", "upside_down_face":
 		return "🙃"
-	case "wink":
-		return "😉"
-	case "blush":
-		return "😊"
 	case "innocent":
 		return "😇"
-	case "heart_eyes":
-		return "😍"
 	case "star_struck":
 		return "🤩"
 	case "kissing_heart":
@@ -78,7 +65,7 @@ func emoji(name string) string {
 		return "😋"
 	case "hugging", "hugging_face":
 		return "🤗"
-	case "thinking", "thinking_face":
+	case "thinking":
 		return "🤔"
 	case "neutral_face":
 		return "😐"
@@ -100,12 +87,6 @@ func emoji(name string) string {
 		return "😮"
 	case "pleading_face":
 		return "🥺"
-	case "disappointed":
-		return "😞"
-	case "cry":
-		return "😢"
-	case "sob":
-		return "😭"
 	case "sweat":
 		return "😓"
 	case "scream":
@@ -119,26 +100,8 @@ func emoji(name string) string {
 // sign is the character of a usual emoji that is no face.
 func sign(name string) string {
 	switch name {
-	case "thumbsup", "+1":
-		return "👍"
-	case "thumbsdown", "-1":
-		return "👎"
-	case "ok_hand":
-		return "👌"
-	case "wave":
-		return "👋"
-	case "clap":
-		return "👏"
-	case "pray":
-		return "🙏"
-	case "raised_hands":
-		return "🙌"
-	case "muscle":
-		return "💪"
 	case "handshake":
 		return "🤝"
-	case "point_right":
-		return "👉"
 	case "point_left":
 		return "👈"
 	case "point_up":
@@ -153,8 +116,6 @@ func sign(name string) string {
 		return "🤷‍♂️"
 	case "woman_shrugging":
 		return "🤷‍♀️"
-	case "heart":
-		return "❤️"
 	case "blue_heart":
 		return "💙"
 	case "green_heart":
@@ -163,48 +124,16 @@ func sign(name string) string {
 		return "💛"
 	case "broken_heart":
 		return "💔"
-	case "100":
-		return "💯"
-	case "fire":
-		return "🔥"
-	case "sparkles":
-		return "✨"
-	case "star":
-		return "⭐"
-	case "tada":
-		return "🎉"
 	case "birthday":
 		return "🎂"
 	case "gift":
 		return "🎁"
-	case "rocket":
-		return "🚀"
-	case "eyes":
-		return "👀"
-	case "bulb":
-		return "💡"
-	case "bug":
-		return "🐛"
-	case "warning":
-		return "⚠️"
-	case "rotating_light":
-		return "🚨"
-	case "white_check_mark":
-		return "✅"
-	case "heavy_check_mark":
-		return "✔️"
-	case "x":
-		return "❌"
 	case "question":
 		return "❓"
 	case "exclamation":
 		return "❗"
-	case "information_source":
-		return "ℹ️"
-	case "hourglass", "hourglass_flowing_sand":
+	case "hourglass":
 		return "⏳"
-	case "lock":
-		return "🔒"
 	case "package":
 		return "📦"
 	case "phone", "telephone":
