@@ -128,6 +128,11 @@ func (a *Adapter) readPlain(ctx context.Context, sink bot.Sink, r room, since ti
 	if err != nil {
 		return err
 	}
+	return a.storeRead(ctx, sink, r, updated, deleted)
+}
+
+// storeRead stores what was read of a room.
+func (a *Adapter) storeRead(ctx context.Context, sink bot.Sink, r room, updated []message, deleted []string) error {
 	for _, m := range updated {
 		if err := a.said(ctx, sink, m, r.Kind); err != nil {
 			return err

@@ -38,8 +38,8 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	if err != nil {
 		out = append(out, bot.Finding{About: "settings", Text: "The workspace's settings can't be read.", Do: connecting(err)})
 	}
-	customers, files, err := a.service(ctx)
-	known := err == nil
+	service, err := a.service(ctx)
+	customers, known := service.Enabled, err == nil
 	lacking := roles(me.Roles, customers)
 	out = append(out, lacking...)
 	if !slices.ContainsFunc(lacking, func(f bot.Finding) bool { return f.Serious }) {
@@ -60,7 +60,7 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	case !customers:
 		out = append(out, bot.Finding{About: "omnichannel", Text: "Omnichannel is off: customers are served in the rooms of departments[].channel. To have Rocket.Chat route them to agents, switch on Omnichannel (Workspace, Settings, Omnichannel)."})
 	default:
-		if !files {
+		if !service.files() {
 			out = append(out, bot.Finding{About: "files", Text: "Files are switched off for customers: their pictures are not shown to agents.", Do: "Switch on Workspace, Settings, Omnichannel, Livechat, \"File Uploads Enabled\", if they are wanted."})
 		}
 		out = append(out, a.examineDepartments(ctx)...)

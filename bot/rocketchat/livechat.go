@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/url"
@@ -285,23 +286,27 @@ func (a *Adapter) departmentID(ctx context.Context, department string) (string, 
 // Omnichannel reports whether the workspace has the customer service switched
 // on, and whether the bot may use it.
 func (a *Adapter) Omnichannel(ctx context.Context) (bool, error) {
-	on, _, err := a.service(ctx)
-	return on, err
+	c, err := a.service(ctx)
+	return c.Enabled, err
 }
 
-// service is whether the customer service is on, and takes files.
-func (a *Adapter) service(ctx context.Context) (on, files bool, err error) {
-	var out struct {
-		Config struct {
-			Enabled  bool
-			Settings struct {
-				FileUpload *bool `json:"fileUpload"`
-			} `json:"settings"`
-		}
-	}
-	err = a.rest.call(ctx, request{route: publicCall}, &out)
-	f := out.Config.Settings.FileUpload
-	return out.Config.Enabled, f == nil || *f, err
+// service is how the customer service is set up.
+type service struct {
+	Enabled  bool
+	Settings struct {
+		FileUpload *bool           `json:"fileUpload"`
+		Limit      json.RawMessage `json:"limitTextLength"` // a number, or false
+	} `json:"settings"`
+}
+
+// files reports whether customers' files are taken.
+func (s service) files() bool { return s.Settings.FileUpload == nil || *s.Settings.FileUpload }
+
+// service asks how the customer service is set up.
+func (a *Adapter) service(ctx context.Context) (service, error) {
+	var out struct{ Config service }
+	err := a.rest.call(ctx, request{route: publicCall}, &out)
+	return out.Config, err
 }
 
 // publicCall is a call that is limited as those of customers are, and harmless.

@@ -150,17 +150,7 @@ func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string, back 
 	if err != nil {
 		return err
 	}
-	for _, m := range updated {
-		if err := a.said(ctx, sink, m, "l"); err != nil {
-			return err
-		}
-	}
-	for _, id := range deleted {
-		if err := a.removed(ctx, sink, rid, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.storeRead(ctx, sink, room{ID: rid, Kind: "l"}, updated, deleted)
 }
 
 // live reads a message of a customer's room: what an agent wrote, or did.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -133,17 +132,11 @@ func tooLong(err error) bool {
 
 // textLimit asks how long what customers write may be.
 func (a *Adapter) textLimit(ctx context.Context) (int, error) {
-	var out struct {
-		Config struct {
-			Settings struct {
-				Limit json.RawMessage `json:"limitTextLength"` // a number, or false
-			}
-		}
-	}
-	if err := a.rest.call(ctx, request{route: "GET livechat/config"}, &out); err != nil {
+	c, err := a.service(ctx)
+	if err != nil {
 		return 0, unsent(err)
 	}
-	most, err := strconv.Atoi(strings.Trim(string(out.Config.Settings.Limit), `"`))
+	most, err := strconv.Atoi(strings.Trim(string(c.Settings.Limit), `"`))
 	if err != nil || most <= 0 {
 		most = usualLength
 	}
