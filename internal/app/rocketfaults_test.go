@@ -227,3 +227,20 @@ func limited(t *testing.T, o rcfake.Options, customers, each int, window time.Du
 		b.until("answer to "+who, func() bool { return slices.Equal(b.has(who), []string{text}) })
 	}
 }
+
+// TestClosedWhileAway: an agent answers and closes while Perch is away, and the
+// customer does not write again.
+func TestClosedWhileAway(t *testing.T) {
+	b := newBureau(t)
+	b.writes("1002", "Hello?")
+	rid := b.room(1)
+	b.answers(rid, "one")
+	b.gets("Welcome!", "one")
+	b.stop()
+	b.answers(rid, "two")
+	if err := b.rc.CloseRoom("sam", rid, ""); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	b.gets("Welcome!", "one", "two", "Goodbye!")
+}
