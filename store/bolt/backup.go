@@ -15,10 +15,10 @@ import (
 // Backup writes the store, as of one moment, to w. The result is a file that
 // [Open] opens. The store goes on serving meanwhile.
 func (s *Store) Backup(ctx context.Context, w io.Writer, progress Progress) error {
-	if err := s.enter(); err != nil {
+	if err := s.calls.Begin(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.End()
 	t, err := s.db.Begin(false)
 	if err != nil {
 		return fmt.Errorf("back up store %s: %w", s.path, err)

@@ -32,13 +32,11 @@ const lockWait = 2 * time.Second
 
 // Store is a [store.Store] in one file.
 type Store struct {
-	db   *bolt.DB
-	path string
+	db    *bolt.DB
+	path  string
+	calls store.Calls
 
 	mu     sync.Mutex
-	idle   *sync.Cond // users became 0
-	users  int        // calls of View and Update that have not returned
-	closed bool
 	failed error // why no update is taken any more; written with the turn
 	stuck  bool  // a broken transaction holds bbolt's lock for ever
 
@@ -78,9 +76,7 @@ func open(path string, o *bolt.Options) (*Store, error) {
 	if err := mark(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), db.Close())
 	}
-	s := &Store{db: db, path: path}
-	s.idle = sync.NewCond(&s.mu)
-	return s, nil
+	return &Store{db: db, path: path}, nil
 }
 
 // openFile is bolt.Open that returns an error where that panics or faults on a
@@ -104,34 +100,15 @@ func initialMap() int {
 	return 1 << 30
 }
 
-// enter counts a user in, unless the store is closed.
-func (s *Store) enter() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return store.ErrClosed
-	}
-	s.users++
-	return nil
-}
-
-func (s *Store) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.users--; s.users == 0 {
-		s.idle.Broadcast()
-	}
-}
-
 // View implements [store.Store].
 func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.enter(); err != nil {
+	if err := s.calls.Begin(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.End()
 	t, err := s.db.Begin(false)
 	if err != nil {
 		return fmt.Errorf("view: %w", err)
@@ -146,11 +123,8 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 
 // Close implements [store.Store].
 func (s *Store) Close() error {
+	s.calls.Close()
 	s.mu.Lock()
-	s.closed = true
-	for s.users > 0 {
-		s.idle.Wait()
-	}
 	stuck := s.stuck
 	s.mu.Unlock()
 	if stuck {

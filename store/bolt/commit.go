@@ -67,12 +67,15 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := s.calls.Begin(); err != nil {
+		return err
+	}
+	defer s.calls.End()
 	w := &waiter{ch: make(chan signal, 1)}
 	mine, err := s.join(w, store.Hurry(ctx))
 	if err != nil {
 		return err
 	}
-	defer s.leave()
 	if !mine {
 		select {
 		case <-w.ch:
@@ -91,13 +94,9 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 func (s *Store) join(w *waiter, later time.Duration) (mine bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return false, store.ErrClosed
-	case s.failed != nil:
+	if s.failed != nil {
 		return false, s.failed
 	}
-	s.users++
 	if later > 0 {
 		s.putOff = append(s.putOff, w)
 		s.rouse(later)

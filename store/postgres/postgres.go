@@ -66,11 +66,10 @@ type Store struct {
 	pool    *pgxpool.Pool
 	writers *semaphore.Weighted // an update takes 1, one that must run alone all
 
-	mu     sync.Mutex
-	idle   *sync.Cond // users became 0
-	users  int
-	closed bool
-	stats  store.Stats
+	calls store.Calls
+
+	mu    sync.Mutex
+	stats store.Stats
 }
 
 // Open connects to url, such as postgres://user:password@host/database, and
@@ -96,9 +95,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open postgres store: %w", err)
 	}
-	s := &Store{pool: pool, writers: semaphore.NewWeighted(maxWriters)}
-	s.idle = sync.NewCond(&s.mu)
-	return s, nil
+	return &Store{pool: pool, writers: semaphore.NewWeighted(maxWriters)}, nil
 }
 
 // prepare checks the server and creates the table.
@@ -125,34 +122,15 @@ func prepare(ctx context.Context, pool *pgxpool.Pool) error {
 	})
 }
 
-// enter counts a user in, unless the store is closed.
-func (s *Store) enter() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return store.ErrClosed
-	}
-	s.users++
-	return nil
-}
-
-func (s *Store) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.users--; s.users == 0 {
-		s.idle.Broadcast()
-	}
-}
-
 // View implements [store.Store].
 func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.enter(); err != nil {
+	if err := s.calls.Begin(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.End()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("view: %w", err)
@@ -168,10 +146,10 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.enter(); err != nil {
+	if err := s.calls.Begin(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.calls.End()
 	var err error
 	for n := 1; n <= maxAttempts; n++ {
 		if n > 1 {
@@ -275,12 +253,7 @@ func retryable(err error) bool {
 
 // Close implements [store.Store].
 func (s *Store) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	for s.users > 0 {
-		s.idle.Wait()
-	}
-	s.mu.Unlock()
+	s.calls.Close()
 	s.pool.Close() // harmless when repeated
 	return nil
 }
