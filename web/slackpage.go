@@ -5,10 +5,8 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/installs"
 )
 
@@ -17,10 +15,6 @@ var slackHTML string
 
 //go:embed pages/slack.css
 var slackCSS string
-
-// slackCookie is the name of the cookie that binds an installation to the
-// browser that began it.
-const slackCookie = "perch_slack_install"
 
 // Slack carries an installation in a Slack workspace through the browser.
 type Slack interface {
@@ -51,45 +45,39 @@ type slackPage struct {
 	Named     bool // the configuration names places of the workspace
 }
 
-func (s *server) slackRoutes(mux *http.ServeMux) {
-	p := newPages(slackHTML, pageCSS+slackCSS)
-	mux.Handle("GET /slack/install", s.slackPage(p, func(http.ResponseWriter, *http.Request, *pages) error {
-		return &installs.Error{Code: installs.CodeUnknownLink, Message: "Perch is installed with a link that works once. Ask whoever runs this Perch for one (perch slack install-link)."}
-	}))
-	mux.Handle("GET /slack/install/{ticket}", s.slackPage(p, s.askSlack))
-	mux.Handle("GET /slack/install/{ticket}/start", s.slackPage(p, s.startSlack))
-	mux.Handle("GET /slack/oauth", s.slackPage(p, s.finishSlack))
+// slackConsent installs Perch in a Slack workspace.
+type slackConsent struct {
+	consent
+	slack  Slack
+	scopes []SlackScope
+	named  func(team string) bool
 }
 
-// slackPage makes errors a page for people.
-func (s *server) slackPage(p *pages, h func(http.ResponseWriter, *http.Request, *pages) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := h(w, r, p)
-		if err == nil {
-			return
-		}
-		status, res := http.StatusBadRequest, slackPage{Title: "That did not work"}
-		var e *installs.Error
-		switch {
-		case errors.As(err, &e):
-			if e.Err != nil {
-				s.Log.Warn("installation refused", "code", string(e.Code), "err", e.Err)
-			}
-			res.Title, res.Message = slackTitle(e.Code), e.Message
-			if e.Code == installs.CodeUnknownLink {
-				status = http.StatusForbidden
-			}
-		case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
-			return
-		default:
-			ref := id.New()
-			s.Log.Error("page failed", "page", "slack", "ref", ref, "err", err)
-			status, res.Message = http.StatusInternalServerError, "Something went wrong inside Perch. Open the link again; the log has more under "+ref+"."
-		}
-		if err := p.write(w, status, res); err != nil {
-			s.Log.Error("page failed", "page", "slack", "err", err)
-		}
-	})
+func (s *server) slackRoutes(mux *http.ServeMux) {
+	c := &slackConsent{slack: s.Slack, scopes: s.SlackScopes, named: s.SlackNamed, consent: consent{
+		pages: newPages(slackHTML, pageCSS+slackCSS), log: s.Log, name: "slack", cookie: "perch_slack_install", path: "/slack/", tls: s.hasTLS(),
+		view:    func(title, message string) any { return slackPage{Title: title, Message: message} },
+		explain: explainSlack,
+		again:   "Open the link again",
+	}}
+	mux.Handle("GET /slack/install", c.handle(func(http.ResponseWriter, *http.Request) error {
+		return &installs.Error{Code: installs.CodeUnknownLink, Message: "Perch is installed with a link that works once. Ask whoever runs this Perch for one (perch slack install-link)."}
+	}))
+	mux.Handle("GET /slack/install/{ticket}", c.handle(c.ask))
+	mux.Handle("GET /slack/install/{ticket}/start", c.handle(c.start))
+	mux.Handle("GET /slack/oauth", c.handle(c.callback))
+}
+
+func explainSlack(err error) (explanation, bool) {
+	e, ok := errors.AsType[*installs.Error](err)
+	if !ok {
+		return explanation{}, false
+	}
+	status := http.StatusBadRequest
+	if e.Code == installs.CodeUnknownLink {
+		status = http.StatusForbidden
+	}
+	return explanation{status: status, title: slackTitle(e.Code), message: e.Message, cause: e.Err}, true
 }
 
 func slackTitle(c installs.Code) string {
@@ -109,51 +97,34 @@ func slackTitle(c installs.Code) string {
 	}
 }
 
-// askSlack shows what Perch asks for and why.
-func (s *server) askSlack(w http.ResponseWriter, r *http.Request, p *pages) error {
+// ask shows what Perch asks for and why.
+func (c *slackConsent) ask(w http.ResponseWriter, r *http.Request) error {
 	ticket := r.PathValue("ticket")
-	until, err := s.Slack.Look(r.Context(), ticket)
+	until, err := c.slack.Look(r.Context(), ticket)
 	if err != nil {
 		return err
 	}
-	return p.write(w, http.StatusOK, slackPage{
-		Ask: true, Title: "Add Perch to Slack", Link: "/slack/install/" + ticket + "/start", Until: until.UTC().Format("2 January 15:04 UTC"), Scopes: s.SlackScopes,
+	return c.write(w, http.StatusOK, slackPage{
+		Ask: true, Title: "Add Perch to Slack", Link: "/slack/install/" + ticket + "/start", Until: until.UTC().Format("2 January 15:04 UTC"), Scopes: c.scopes,
 	})
 }
 
-// startSlack sends the person's browser to Slack's authorize page.
-func (s *server) startSlack(w http.ResponseWriter, r *http.Request, p *pages) error {
-	to, cookie, err := s.Slack.Start(r.Context(), r.PathValue("ticket"))
+// start sends the person's browser to Slack's authorize page.
+func (c *slackConsent) start(w http.ResponseWriter, r *http.Request) error {
+	to, cookie, err := c.slack.Start(r.Context(), r.PathValue("ticket"))
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, s.slackCookie(cookie, 600))
-	p.secure(w.Header())
-	w.Header().Set("Location", to) // http.Redirect would write a body with the address in it
-	w.WriteHeader(http.StatusFound)
+	c.leave(w, to, cookie)
 	return nil
 }
 
-func (s *server) slackCookie(value string, seconds int) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure where there is TLS: a stand-in on loopback has none
-		Name: slackCookie, Value: value, Path: "/slack/", MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: strings.HasPrefix(s.PublicURL, "https://"),
-	}
-}
-
-// finishSlack takes what Slack sent the browser back with.
-func (s *server) finishSlack(w http.ResponseWriter, r *http.Request, p *pages) error {
-	q := r.URL.Query()
-	cookie := ""
-	if c, err := r.Cookie(slackCookie); err == nil {
-		cookie = c.Value
-	}
-	ws, err := s.Slack.Finish(r.Context(), cookie, q.Get("state"), q.Get("code"), q.Get("error"))
+// callback takes what Slack sent the browser back with.
+func (c *slackConsent) callback(w http.ResponseWriter, r *http.Request) error {
+	b := c.returned(r)
+	ws, err := c.slack.Finish(r.Context(), b.cookie, b.state, b.code, b.refused)
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, s.slackCookie("", -1))
-	return p.write(w, http.StatusOK, slackPage{
-		OK: true, Title: "Perch is in " + ws.Name, Workspace: ws, Named: s.SlackNamed != nil && s.SlackNamed(ws.Team),
-	})
+	return c.finish(w, slackPage{OK: true, Title: "Perch is in " + ws.Name, Workspace: ws, Named: c.named != nil && c.named(ws.Team)})
 }

@@ -96,9 +96,7 @@ func New(d Deps) http.Handler {
 	public := newPages(incidentHTML, incidentCSS)
 	mux.Handle("GET /incidents/{ref...}", s.publicPage(public))
 	if d.Accounts != nil {
-		p := newPages(pageHTML, pageCSS)
-		mux.Handle("GET /x/start/{ticket}", s.page(p, s.startX))
-		mux.Handle("GET /x/callback", s.page(p, s.finishX))
+		s.xRoutes(mux)
 	}
 	if d.Slack != nil {
 		s.slackRoutes(mux)
@@ -146,11 +144,19 @@ func (s *server) recovered(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler { //nolint:errorlint,err113 // that is how net/http compares it
 				panic(v)
 			}
-			s.Log.Error("handler panicked", "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+			s.Log.Error("handler panicked", "path", loggable(r), "panic", v, "stack", string(debug.Stack()))
 			(&fail{code: codeInternal}).write(w)
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// loggable is a request's path, unless there is a ticket in it.
+func loggable(r *http.Request) string {
+	if r.PathValue("ticket") != "" {
+		return r.Pattern
+	}
+	return r.URL.Path
 }
 
 // jsonErrors has the mux's own answers, 404 and 405, in the API's form.
