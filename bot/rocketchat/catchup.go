@@ -67,7 +67,6 @@ func (a *Adapter) catchUp(ctx context.Context, rt *realtime, sink bot.Sink, sinc
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	clear(a.failing)
 	a.since, a.looked = since, since
 	return nil
 }
@@ -82,6 +81,14 @@ func (a *Adapter) unreadable(rid string) int {
 	defer a.mu.Unlock()
 	a.failing[rid]++
 	return a.failing[rid]
+}
+
+// readable notes that a connection has come about: what was not readable was
+// left out, or is readable again.
+func (a *Adapter) readable() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.failing)
 }
 
 // lookRooms reads the rooms in which something happened since the last look.

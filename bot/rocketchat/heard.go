@@ -71,9 +71,12 @@ func (a *Adapter) messageCame(ctx context.Context, sink bot.Sink, rid string, ar
 	}
 	if kind == "l" && m.System == systemClose {
 		// Before the end is told all that was said before it is, also what the
-		// stream kept to itself.
+		// stream kept to itself. If that can't be read now, a look reads it later,
+		// and the end with it.
 		if err := a.readRoom(ctx, sink, m.Room, before); err != nil {
-			return err
+			a.log.WarnContext(ctx, "a customer's room is over, and can't be read yet", "room", m.Room, "err", err)
+			a.customers.end(m.Room)
+			return nil
 		}
 	}
 	if err := a.said(ctx, sink, m, kind); err != nil {

@@ -68,10 +68,11 @@ func shownName(v bot.Visitor) string {
 // which department, so that the server is not asked at each message: it takes
 // five such calls a minute.
 type customers struct {
-	mu    sync.Mutex
-	known map[string]string
-	rooms map[string]string // by room: the token
-	most  int               // how long a message of a customer may be; 0 if no limit was met
+	mu     sync.Mutex
+	known  map[string]string
+	rooms  map[string]string // by room: the token
+	ending map[string]bool   // by room: it is over, and that is still to be told
+	most   int               // how long a message of a customer may be; 0 if no limit was met
 }
 
 func (c *customers) is(token, as string) bool {
@@ -114,6 +115,26 @@ func (c *customers) unwatch(rid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.rooms, rid)
+	delete(c.ending, rid)
+}
+
+// end notes that a room is over which has to be read before that is told.
+func (c *customers) end(rid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.rooms[rid]; !ok {
+		return
+	}
+	if c.ending == nil {
+		c.ending = map[string]bool{}
+	}
+	c.ending[rid] = true
+}
+
+func (c *customers) ends(rid string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending[rid]
 }
 
 func (c *customers) watched() map[string]string {

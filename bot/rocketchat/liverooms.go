@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -64,93 +65,154 @@ func (a *Adapter) findRooms(ctx context.Context) error {
 	}
 }
 
+// attended is a customer's room on a connection.
+type attended struct {
+	subs    []string  // what is subscribed to of it; nothing where the server takes no more of these
+	refused bool      // nothing ever will be: the bot's own stream and the looks have to do
+	read    time.Time // when it was last read; zero: not yet
+}
+
 // listen subscribes to the rooms of customers that are not yet listened to on
-// this connection, and reads what each got before.
-func (a *Adapter) listen(ctx context.Context, rt *realtime, sink bot.Sink, on map[string]string) error {
-	limited := false
-	for rid, token := range a.customers.watched() {
-		id, known := on[rid]
-		if id != "" || known && limited {
-			continue
-		}
-		if !limited {
-			var err error
-			id, err = a.listenTo(ctx, rt, rid, token)
-			c := code(err)
-			// A connection may have forty subscriptions of a kind in forty seconds. The
-			// others are tried again at the next look; until then the bot's own stream
-			// tells of these rooms.
-			limited = c == codeLimited
-			if c != "" && !limited {
-				a.log.WarnContext(ctx, "a customer's room is not heard", "room", rid, "err", err)
-				a.customers.unwatch(rid)
-				continue
-			}
-			if c == "" && err != nil {
-				return err
-			}
-		}
-		on[rid] = id
-		if known {
-			continue
-		}
-		if err := a.readRoom(ctx, sink, rid, longAgo); err != nil {
-			return err
-		}
+// this connection, and reads what each got before. What can't be read now is
+// read at a look; until a room has failed most times, it's an error.
+func (a *Adapter) listen(ctx context.Context, rt *realtime, sink bot.Sink, on map[string]*attended, most int) error {
+	if err := a.subscribeRooms(ctx, rt, on); err != nil {
+		return err
 	}
-	for rid, id := range on {
-		if a.customers.watches(rid) {
+	for rid, r := range on {
+		if !r.read.IsZero() {
 			continue
 		}
-		delete(on, rid)
-		if id == "" {
-			continue
+		err := a.readInTurn(ctx, sink, rid, r)
+		if code(err) == codeLimited {
+			return nil // nor can the others be
 		}
-		if err := rt.unsubscribe(ctx, id); err != nil {
+		if err != nil && a.unreadable(rid) < most {
 			return err
+		}
+		if err != nil {
+			a.log.WarnContext(ctx, "a customer's room can't be read now", "room", rid, "err", err)
 		}
 	}
 	return nil
 }
 
-// listenTo subscribes to a customer's room and returns the ID of that.
-func (a *Adapter) listenTo(ctx context.Context, rt *realtime, rid, token string) (string, error) {
+// subscribeRooms subscribes to the rooms of customers, and ends that for those
+// that are over.
+func (a *Adapter) subscribeRooms(ctx context.Context, rt *realtime, on map[string]*attended) error {
+	limited := false
+	for rid, token := range a.customers.watched() {
+		r := on[rid]
+		if r == nil {
+			r = &attended{}
+			on[rid] = r
+		}
+		if len(r.subs) > 0 || r.refused || limited {
+			continue
+		}
+		var err error
+		r.subs, err = a.listenTo(ctx, rt, rid, token)
+		switch c := code(err); {
+		case c == codeLimited:
+			// A connection may have forty subscriptions of a kind in forty seconds. The
+			// others are tried again at the next look; until then the bot's own stream
+			// tells of these rooms.
+			limited = true
+		case c != "":
+			r.refused = true
+			a.log.WarnContext(ctx, "a customer's room is heard late", "room", rid, "err", err)
+		case err != nil:
+			return err
+		}
+	}
+	for rid, r := range on {
+		if a.customers.watches(rid) {
+			continue
+		}
+		delete(on, rid)
+		for _, id := range r.subs {
+			if err := rt.unsubscribe(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// listenTo subscribes to a customer's room and returns the IDs of that.
+func (a *Adapter) listenTo(ctx context.Context, rt *realtime, rid, token string) ([]string, error) {
 	args := map[string]string{"token": token, "visitorToken": token}
-	id, err := rt.subscribe(ctx, "stream-room-messages", rid, args)
+	said, err := rt.subscribe(ctx, "stream-room-messages", rid, args)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if _, err := rt.subscribe(ctx, "stream-notify-room", rid+"/deleteMessage", args); err != nil && code(err) == "" {
-		return "", err
+	deleted, err := rt.subscribe(ctx, "stream-notify-room", rid+"/deleteMessage", args)
+	switch {
+	case err == nil:
+		return []string{said, deleted}, nil
+	case code(err) == "":
+		return nil, err
 	}
-	return id, nil
+	return []string{said}, nil // a look notices deletions, too
 }
 
 // longAgo is how far back a room is read when it begins to be heard: all that
 // was missed has to come in order, before what is said from then on.
 const longAgo = 24 * time.Hour
 
+// readInTurn reads a room that is listened to.
+func (a *Adapter) readInTurn(ctx context.Context, sink bot.Sink, rid string, r *attended) error {
+	back := before
+	if r.read.IsZero() {
+		back = longAgo
+	}
+	err := a.readRoom(ctx, sink, rid, back)
+	if err == nil {
+		r.read = a.now()
+	}
+	return err
+}
+
+// lookCustomers reads the rooms of customers: first those whose end waits to be
+// told, then whichever was not read for longest, for the server may not take as
+// many calls as there are rooms.
+func (a *Adapter) lookCustomers(ctx context.Context, sink bot.Sink, on map[string]*attended) error {
+	for _, rid := range slices.SortedFunc(maps.Keys(on), func(x, y string) int {
+		if ends := a.customers.ends(x); ends != a.customers.ends(y) {
+			if ends {
+				return -1
+			}
+			return 1
+		}
+		return on[x].read.Compare(on[y].read)
+	}) {
+		if !a.customers.watches(rid) {
+			continue
+		}
+		if err := a.readInTurn(ctx, sink, rid, on[rid]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readRoom stores what agents did in a customer's room of late. What is known
-// has the same ID again.
+// has the same ID again. An error means that it can't be read now; one that can't
+// be read at all is none.
 func (a *Adapter) readRoom(ctx context.Context, sink bot.Sink, rid string, back time.Duration) error {
 	updated, deleted, err := a.sync(ctx, rid, a.now().Add(-back))
-	switch c := code(err); c {
-	case "":
-	case codeLimited: // the next look is soon
-		return nil
-	case "error-not-allowed", "error-invalid-room", "error-room-not-found", "forbidden":
+	switch c := code(err); {
+	case err == nil:
+		return a.storeRead(ctx, sink, room{ID: rid, Kind: "l"}, updated, deleted)
+	case c == "", c == codeLimited:
+		return err
+	case slices.Contains([]string{"error-not-allowed", "error-invalid-room", "error-room-not-found", "forbidden"}, c):
 		// It was deleted, or the bot may not see it any more: one that is open is
 		// found again.
 		a.customers.unwatch(rid)
-		fallthrough
-	default:
-		a.log.WarnContext(ctx, "a customer's room can't be read", "room", rid, "err", err)
-		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return a.storeRead(ctx, sink, room{ID: rid, Kind: "l"}, updated, deleted)
+	a.log.WarnContext(ctx, "a customer's room can't be read", "room", rid, "err", err)
+	return nil
 }
 
 // live reads a message of a customer's room: what an agent wrote, or did.

@@ -118,10 +118,11 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink) (up bool, err erro
 	if err := a.patiently(ctx, rt, func() error { return a.findRooms(ctx) }); err != nil {
 		return false, err
 	}
-	heard := map[string]string{} // the subscription of each customer's room
-	if err := a.listen(ctx, rt, sink, heard); err != nil {
+	heard := map[string]*attended{}
+	if err := a.listen(ctx, rt, sink, heard, tries); err != nil {
 		return false, err
 	}
+	a.readable()
 	a.once.Do(func() { close(a.started) })
 	a.health.worked()
 	a.log.InfoContext(ctx, "rocket.chat is connected")
@@ -129,7 +130,7 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink) (up bool, err erro
 }
 
 // attend takes what comes on a connection until it ends.
-func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard map[string]string) error {
+func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard map[string]*attended) error {
 	look := time.NewTicker(a.o.live.look)
 	defer look.Stop()
 	for {
@@ -137,7 +138,7 @@ func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard
 		case <-ctx.Done():
 			return nil
 		case <-a.wakeRooms:
-			if err := a.listen(ctx, rt, sink, heard); err != nil {
+			if err := a.listen(ctx, rt, sink, heard, 0); err != nil {
 				return err
 			}
 		case <-look.C:
@@ -157,21 +158,19 @@ func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard
 
 // look reads besides listening: a stream that fell silent without a word is
 // noticed by it. What can't be read now is read at the next look.
-func (a *Adapter) look(ctx context.Context, rt *realtime, sink bot.Sink, heard map[string]string) error {
+func (a *Adapter) look(ctx context.Context, rt *realtime, sink bot.Sink, heard map[string]*attended) error {
 	// Another replica may have brought a customer in, and be gone.
 	err := a.findRooms(ctx)
 	if err == nil {
 		err = a.lookRooms(ctx, sink)
 	}
-	for rid := range a.customers.watched() {
-		if err == nil {
-			err = a.readRoom(ctx, sink, rid, before)
-		}
+	if err == nil {
+		err = a.lookCustomers(ctx, sink, heard)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.WarnContext(ctx, "rooms could not be looked at; the next look is soon", "err", err)
 	}
-	return a.listen(ctx, rt, sink, heard)
+	return a.listen(ctx, rt, sink, heard, 0)
 }
 
 // patiently makes a call again while the server takes no more of its kind, as

@@ -12,7 +12,7 @@ func TestUnmark(t *testing.T) {
 		"[docs](https://x.com/a_b) https://x.com/_a_":  "docs (https://x.com/a_b) https://x.com/_a_",
 		"![pic](https://x.com/p.png)":                  "pic (https://x.com/p.png)",
 		"<https://x.com|here>":                         "here (https://x.com)",
-		"# Head\n> said\nok":                           "Head\nsaid\nok",
+		"# Head\n> said\nok":                           "Head\n> said\nok",
 		"\\*not\\* it":                                 "*not* it",
 		"[ ](https://chat/x?msg=1) yes":                "yes",
 		":smile: 5 * 3 * 2":                            "😄 5 * 3 * 2",
@@ -20,6 +20,17 @@ func TestUnmark(t *testing.T) {
 		"at 10:30:00, `:smile:`, http://a:80:b/":       "at 10:30:00, :smile:, http://a:80:b/",
 		"*:tada: all* done :heart:":                    "🎉 all done ❤️",
 		"a@\u2060all":                                  "a@all",
+		"```restart```":                                "restart",
+		"type ```reboot now``` first":                  "type reboot now first",
+		"```c++\na*b*\n```":                            "a*b*",
+		"```\n\n  two\n```":                            "two",
+		"[ ](https://chat/x?msg=1)\n[ ](https://chat/x?msg=2)\nboth, yes": "both, yes",
+		"[ ](https://chat/x?msg=1) [ ](https://chat/x?msg=2) both, yes":   "both, yes",
+		"as said: [ ](https://chat/live/x?msg=1) yes":                     "as said: yes",
+		"[us](mailto:help@acme.com), [call](tel:+4930123)":                "us (help@acme.com), call (+4930123)",
+		"[us](https://x.com/a_(b)) [https://x.com/c](https://x.com/c)":    "us (https://x.com/a_(b)) https://x.com/c",
+		"https://x.com/:smile:/a :smile:":                                 "https://x.com/:smile:/a 😄",
+		"||secret|| and a || b":                                           "secret and a || b",
 	} {
 		if got := unmark(in); got != want {
 			t.Errorf("unmark(%q) = %q, want %q", in, got, want)

@@ -300,7 +300,7 @@ func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessa
 		ses.send(obj{"msg": "nosub", "id": id, "error": o})
 		return
 	}
-	if !s.listens(ses, x) {
+	if !s.listens(ses, x) || s.deafTo == name {
 		ses.send(obj{"msg": "nosub", "id": id, "error": refused("not-allowed", "Not allowed")})
 		return
 	}

@@ -22,6 +22,11 @@ func (s *Server) EndSubscriptions(stream, key string) {
 	})
 }
 
+// RefuseSubscriptions refuses those to a stream from now on.
+func (s *Server) RefuseSubscriptions(stream string) {
+	_ = s.do(func() error { s.deafTo = stream; return nil })
+}
+
 // Babble sends every connection a frame as it is, whatever it says.
 func (s *Server) Babble(frame string) {
 	_ = s.do(func() error {

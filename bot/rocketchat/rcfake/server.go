@@ -37,6 +37,7 @@ type Server struct {
 	faults    []*fault
 	limits    limiter
 	ddp       ddpLimits
+	deafTo    string // the stream of which no more subscriptions are taken
 	sessions  map[*session]bool
 	waiters   map[int]chan struct{}
 	nextWait  int
