@@ -92,6 +92,10 @@ func (c Checked) Workflow() Workflow { return c.wf }
 // the message. It says nothing of the workflow: the caller has to try again.
 var ErrBusy = template.ErrBusy
 
+// ErrChanged is returned by SaveWorkflow when the workflow is no longer the one
+// that was changed and checked: the caller has to begin with what it is now.
+var ErrChanged = errors.New("incident: the workflow was changed meanwhile")
+
 // CheckWorkflow checks a workflow before it is saved. It takes a while, so it
 // must be called outside of any transaction. Its errors are *Error, ErrBusy or
 // ctx's.
@@ -147,7 +151,9 @@ func sentence(err error) string {
 	return msg
 }
 
-// SaveWorkflow stores a checked workflow, a new one if it has no ID.
+// SaveWorkflow stores a checked workflow, a new one if it has no ID. What has
+// become another since it was found is left alone, with [ErrChanged]: one that
+// somebody switched off while its message was checked stays off.
 func (s *Service) SaveWorkflow(tx store.Tx, c Checked, by Person) (Workflow, error) {
 	wf := c.wf
 	now := time.Now().UTC()
@@ -159,6 +165,9 @@ func (s *Service) SaveWorkflow(tx store.Tx, c Checked, by Person) (Workflow, err
 	old, err := s.Workflow(tx, wf.ID)
 	if err != nil {
 		return Workflow{}, err
+	}
+	if !old.Updated.Equal(c.wf.Updated) {
+		return Workflow{}, ErrChanged
 	}
 	wf.CreatedAt, wf.Created = old.CreatedAt, old.Created
 	return wf, workflows.Put(tx, wf)

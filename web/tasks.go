@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +13,8 @@ import (
 const (
 	kindTasks = "workflow_tasks"
 	taskTweet = "tweet_twitter_message"
+
+	taskMessage = "task_params/message" // the attribute
 )
 
 // taskRoutes serves the tasks of workflows. A workflow has at most one, to post
@@ -21,11 +22,12 @@ const (
 // are refused: one that was stored and never done would look like it works.
 func (s *server) taskRoutes(mux *http.ServeMux, base string) {
 	all, one := base+"/workflows/{id}/workflow_tasks", base+"/workflow_tasks/{id}"
-	mux.Handle("POST "+all, s.guard(WorkflowsWrite, s.createTask))
+	mux.Handle("POST "+all, s.guard(WorkflowsWrite, s.edit(newTask())))
 	mux.Handle("GET "+all, s.guard(WorkflowsWrite, s.listTasks))
 	mux.Handle("GET "+one, s.guard(WorkflowsWrite, s.getTask))
-	mux.Handle("PUT "+one, s.guard(WorkflowsWrite, s.updateTask))
-	mux.Handle("PATCH "+one, s.guard(WorkflowsWrite, s.updateTask))
+	change := s.guard(WorkflowsWrite, s.edit(changedTask()))
+	mux.Handle("PUT "+one, change)
+	mux.Handle("PATCH "+one, change)
 	mux.Handle("DELETE "+one, s.guard(WorkflowsWrite, s.deleteTask))
 }
 
@@ -61,7 +63,13 @@ func task(body []byte, wf *incident.Workflow) error {
 	}
 	a.taskParams(wf)
 	a.skipUnset()
-	return a.done()
+	if err := a.done(); err != nil {
+		return err
+	}
+	if strings.TrimSpace(wf.Message) == "" {
+		return taskProblem("message", "Message can't be blank")
+	}
+	return nil
 }
 
 func (a *attributes) taskParams(wf *incident.Workflow) {
@@ -94,84 +102,54 @@ func (a *attributes) taskParams(wf *incident.Workflow) {
 	}
 }
 
-// saveTask checks the message and stores the workflow, unless before has
-// something against it.
-func (s *server) saveTask(w http.ResponseWriter, r *http.Request, t Token, body []byte, status int, wf incident.Workflow, before func(now incident.Workflow) error) error {
-	if strings.TrimSpace(wf.Message) == "" {
-		return taskProblem("message", "Message can't be blank")
-	}
-	checked, err := s.Incidents.CheckWorkflow(r.Context(), wf)
-	if bad, ok := errors.AsType[*incident.Error](err); ok && bad.Field == "message" {
-		return taskProblem("message", strings.TrimSuffix(bad.Message, "."))
-	}
-	if err != nil {
-		return err
-	}
-	return s.change(w, r, t, body, status, func(tx store.Tx) (any, error) {
-		now, err := s.Incidents.Workflow(tx, wf.ID)
-		if err != nil {
-			return nil, err
-		}
-		if err := before(now); err != nil {
-			return nil, err
-		}
-		saved, err := s.Incidents.SaveWorkflow(tx, checked, by(t))
-		return single{Data: taskOf(saved)}, err
-	})
-}
-
 func taskProblem(field, title string) error {
 	return &fail{code: codeInvalid, problems: []problem{{Title: title, Source: &source{Pointer: "/data/attributes/task_params/" + field}}}}
 }
 
-func (s *server) createTask(w http.ResponseWriter, r *http.Request, t Token) error {
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
+// newTask gives a task to a workflow that has none.
+func newTask() edit {
+	return edit{
+		status: http.StatusCreated, show: taskOf, message: taskMessage,
+		apply: func(body []byte, wf *incident.Workflow) error {
+			wf.Message, wf.Task = "", incident.Task{}
+			return task(body, wf)
+		},
+		allowed: func(now incident.Workflow) error {
+			if now.Message != "" {
+				return taskProblem("task_type", "This workflow has its task already: change that, or make another workflow")
+			}
+			return nil
+		},
 	}
-	wf, err := s.findWorkflow(r)
-	if err != nil {
-		return err
+}
+
+// changedTask changes the task that a workflow has.
+func changedTask() edit {
+	return edit{
+		status: http.StatusOK, show: taskOf, message: taskMessage,
+		apply: func(body []byte, wf *incident.Workflow) error {
+			if err := hasTask(*wf); err != nil {
+				return err
+			}
+			return task(body, wf)
+		},
 	}
-	wf.Message, wf.Task = "", incident.Task{}
-	if err := task(body, &wf); err != nil {
-		return err
+}
+
+func hasTask(wf incident.Workflow) error {
+	if wf.Message == "" {
+		return &fail{code: codeNotFound}
 	}
-	return s.saveTask(w, r, t, body, http.StatusCreated, wf, func(now incident.Workflow) error {
-		if now.Message != "" {
-			return taskProblem("task_type", "This workflow has its task already: change that, or make another workflow")
-		}
-		return nil
-	})
+	return nil
 }
 
 // findTask finds a workflow that has a task.
 func (s *server) findTask(r *http.Request) (incident.Workflow, error) {
 	wf, err := s.findWorkflow(r)
-	if err == nil && wf.Message == "" {
-		return wf, &fail{code: codeNotFound}
-	}
-	return wf, err
-}
-
-func (s *server) updateTask(w http.ResponseWriter, r *http.Request, t Token) error {
-	body, err := readBody(w, r)
 	if err != nil {
-		return err
+		return wf, err
 	}
-	wf, err := s.findTask(r)
-	if err != nil {
-		return err
-	}
-	if err := task(body, &wf); err != nil {
-		return err
-	}
-	return s.saveTask(w, r, t, body, http.StatusOK, wf, func(now incident.Workflow) error {
-		if now.Message == "" {
-			return &fail{code: codeNotFound}
-		}
-		return nil
-	})
+	return wf, hasTask(wf)
 }
 
 func (s *server) getTask(w http.ResponseWriter, r *http.Request, _ Token) error {

@@ -14,8 +14,9 @@ func (s *server) workflowRoutes(mux *http.ServeMux, base string) {
 	mux.Handle("POST "+all, s.guard(WorkflowsWrite, s.createWorkflow))
 	mux.Handle("GET "+all, s.guard(WorkflowsWrite, s.listWorkflows))
 	mux.Handle("GET "+one, s.guard(WorkflowsWrite, s.getWorkflow))
-	mux.Handle("PUT "+one, s.guard(WorkflowsWrite, s.updateWorkflow))
-	mux.Handle("PATCH "+one, s.guard(WorkflowsWrite, s.updateWorkflow))
+	change := s.guard(WorkflowsWrite, s.edit(ofWorkflow(http.StatusOK)))
+	mux.Handle("PUT "+one, change)
+	mux.Handle("PATCH "+one, change)
 	mux.Handle("DELETE "+one, s.guard(WorkflowsWrite, s.deleteWorkflow))
 	s.taskRoutes(mux, base)
 	mux.Handle("GET "+base+"/users/me", s.guard(anyScope, s.whoAmI))
@@ -67,20 +68,12 @@ func (s *server) createWorkflow(w http.ResponseWriter, r *http.Request, t Token)
 	if err := workflow(body, &wf); err != nil {
 		return err
 	}
-	return s.saveWorkflow(w, r, t, body, http.StatusCreated, wf)
+	return s.saveWorkflow(w, r, t, body, wf, ofWorkflow(http.StatusCreated))
 }
 
-// saveWorkflow checks the message, which takes a process of its own, and then
-// stores the workflow.
-func (s *server) saveWorkflow(w http.ResponseWriter, r *http.Request, t Token, body []byte, status int, wf incident.Workflow) error {
-	checked, err := s.Incidents.CheckWorkflow(r.Context(), wf)
-	if err != nil {
-		return err
-	}
-	return s.change(w, r, t, body, status, func(tx store.Tx) (any, error) {
-		wf, err := s.Incidents.SaveWorkflow(tx, checked, by(t))
-		return single{Data: workflowOf(wf)}, err
-	})
+// ofWorkflow is a change of a workflow as such.
+func ofWorkflow(status int) edit {
+	return edit{status: status, apply: workflow, show: workflowOf, message: "message"}
 }
 
 func (s *server) findWorkflow(r *http.Request) (wf incident.Workflow, err error) {
@@ -89,21 +82,6 @@ func (s *server) findWorkflow(r *http.Request) (wf incident.Workflow, err error)
 		return err
 	})
 	return wf, err
-}
-
-func (s *server) updateWorkflow(w http.ResponseWriter, r *http.Request, t Token) error {
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	wf, err := s.findWorkflow(r)
-	if err != nil {
-		return err
-	}
-	if err := workflow(body, &wf); err != nil {
-		return err
-	}
-	return s.saveWorkflow(w, r, t, body, http.StatusOK, wf)
 }
 
 func (s *server) getWorkflow(w http.ResponseWriter, r *http.Request, _ Token) error {
@@ -127,13 +105,11 @@ func (s *server) listWorkflows(w http.ResponseWriter, r *http.Request, _ Token) 
 	if err != nil {
 		return err
 	}
-	total := len(wfs)
-	from := min((p.Number-1)*p.Size, total)
-	data := make([]resource, 0, p.Size)
-	for _, wf := range wfs[from:min(from+p.Size, total)] {
-		data = append(data, workflowOf(wf))
+	data := make([]resource, len(wfs))
+	for i, wf := range wfs {
+		data[i] = workflowOf(wf)
 	}
-	return answer(w, http.StatusOK, s.list(r, data, total, p))
+	return answer(w, http.StatusOK, s.list(r, cut(data, p), len(data), p))
 }
 
 func (s *server) deleteWorkflow(w http.ResponseWriter, r *http.Request, t Token) error {
