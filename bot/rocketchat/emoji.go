@@ -20,8 +20,8 @@ func emojify(s string) string {
 	var b strings.Builder
 	from := 0
 	for _, at := range shortcodeRE.FindAllStringSubmatchIndex(s, -1) {
-		// In 10:30:00 and http://a:80:b nothing is an emoji.
-		if at[0] > 0 && isWord(rune(s[at[0]-1])) || at[1] < len(s) && isWord(rune(s[at[1]])) {
+		// In 10:30:00, http://a:80:b and http://a/:b: nothing is an emoji.
+		if at[0] > 0 && (isWord(rune(s[at[0]-1])) || s[at[0]-1] == '/') || at[1] < len(s) && isWord(rune(s[at[1]])) {
 			continue
 		}
 		name, tone, toned := strings.Cut(s[at[2]:at[3]], "_tone")

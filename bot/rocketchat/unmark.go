@@ -8,18 +8,20 @@ import (
 // Marks of Rocket.Chat's messages. Only what the chat shows as a style is
 // taken away: 2*3*4 and a_b stay.
 var (
-	fenceRE  = regexp.MustCompile("(?s)```[a-zA-Z0-9]*\n?(.*?)\n?```")
+	fenceRE  = regexp.MustCompile("(?s)```(?:[a-zA-Z0-9+#.-]*\n)?(.*?)\n?```") // a language stands alone in its line
 	inlineRE = regexp.MustCompile("`([^`\n]+)`")
-	linkRE   = regexp.MustCompile(`!?\[([^\]\n]*)\]\((https?://[^)\s]+)\)`)
+	linkRE   = regexp.MustCompile(`!?\[([^\]\n]*)\]\(((?:https?://|mailto:|tel:)[^)\s]+)\)`)
 	angleRE  = regexp.MustCompile(`<(https?://[^|>\s]+)\|([^>\n]+)>`)
 	headRE   = regexp.MustCompile(`(?m)^#{1,6} +`)
-	quoteRE  = regexp.MustCompile(`(?m)^> ?`)
-	markedRE = regexp.MustCompile(`(^|[\s(\["'>])(\*\*|\*|__|_|~~|~)(\S|\S[^\n]*?\S)(\*\*|\*|__|_|~~|~)($|[\s)\].,;:!?"'<])`)
+	markedRE = regexp.MustCompile(`(^|[\s(\["'>])(\*\*|\*|__|_|~~|~|\|\|)(\S|\S[^\n]*?\S)(\*\*|\*|__|_|~~|~|\|\|)($|[\s)\].,;:!?"'<])`)
 	slashRE  = regexp.MustCompile("\\\\([*_~`#])")
-	permaRE  = regexp.MustCompile(`^\[ \]\(https?://[^)\s]+\)\s*`) // a quoted message, in front of the words
+	permaRE  = regexp.MustCompile(`^(?:\[ \]\(https?://[^)\s]+\)\s*)+`)         // quoted messages, in front of the words
+	unseenRE = regexp.MustCompile(`(^|[^!])(?:\[ *\]\(https?://[^)\s]+\)\s*)+`) // links without a word: nobody sees them
 )
 
 // unmark turns what an agent wrote into plain text: X shows marks as they are.
+// Where a message is quoted, that is a link into the workspace which shows
+// nothing there, and is none of the customer's business.
 func unmark(s string) string {
 	s = permaRE.ReplaceAllString(strings.ReplaceAll(s, joiner, ""), "")
 	var kept []string // code is not looked into
@@ -29,16 +31,17 @@ func unmark(s string) string {
 	}
 	s = fenceRE.ReplaceAllStringFunc(s, func(m string) string { return keep(fenceRE.FindStringSubmatch(m)[1]) })
 	s = inlineRE.ReplaceAllStringFunc(s, func(m string) string { return keep(inlineRE.FindStringSubmatch(m)[1]) })
+	s = unseenRE.ReplaceAllString(s, "$1")
 	s = linkRE.ReplaceAllStringFunc(s, func(m string) string {
 		p := linkRE.FindStringSubmatch(m)
-		if label := strings.TrimSpace(p[1]); label != "" && label != p[2] {
-			return label + " (" + p[2] + ")"
+		to := strings.TrimPrefix(strings.TrimPrefix(p[2], "mailto:"), "tel:")
+		if label := strings.TrimSpace(p[1]); label != "" && label != to {
+			return label + " (" + to + ")"
 		}
-		return p[2]
+		return to
 	})
 	s = angleRE.ReplaceAllString(s, "$2 ($1)")
 	s = headRE.ReplaceAllString(s, "")
-	s = quoteRE.ReplaceAllString(s, "")
 	for range 4 { // styles within styles, and neighbours that share a space
 		was := s
 		s = markedRE.ReplaceAllStringFunc(s, func(m string) string {

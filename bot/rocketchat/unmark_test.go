@@ -26,7 +26,7 @@ func TestUnmark(t *testing.T) {
 		"```\n\n  two\n```":                            "two",
 		"[ ](https://chat/x?msg=1)\n[ ](https://chat/x?msg=2)\nboth, yes": "both, yes",
 		"[ ](https://chat/x?msg=1) [ ](https://chat/x?msg=2) both, yes":   "both, yes",
-		"as said: [ ](https://chat/live/x?msg=1) yes":                     "as said: yes",
+		"as said: [ ](https://chat/live/x?msg=1) [ ](https://chat/2) yes": "as said: yes",
 		"[us](mailto:help@acme.com), [call](tel:+4930123)":                "us (help@acme.com), call (+4930123)",
 		"[us](https://x.com/a_(b)) [https://x.com/c](https://x.com/c)":    "us (https://x.com/a_(b)) https://x.com/c",
 		"https://x.com/:smile:/a :smile:":                                 "https://x.com/:smile:/a 😄",
