@@ -41,11 +41,7 @@ func TestPrivateQuestionOverSlack(t *testing.T) {
 // not heard is noticed when it is heard again, once.
 func TestDoneWhilePerchIsAway(t *testing.T) {
 	o := newOffice(t, quiet)
-	o.connect()
-	o.writes("Is the 8:15 running?")
-	card := o.offers(o.support, "Claim")
-	o.click("sam", card, "Claim")
-	o.shown(o.support, card.TS, "Sam is on it")
+	card := o.claimed("Is the 8:15 running?")
 	sent := o.says("sam", card.TS, "Yes, on platform 3.")
 	o.gets("Yes, on platform 3.")
 	o.slack.Command("ada", o.incidents, "/incident", "new Signals fail")

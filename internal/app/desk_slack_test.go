@@ -30,6 +30,18 @@ func (o *office) writes(text string) {
 	}
 }
 
+// claimed connects the account, has the customer write, and Sam claim the
+// conversation, whose card it returns.
+func (o *office) claimed(text string) slackfake.Message {
+	o.t.Helper()
+	o.connect()
+	o.writes(text)
+	card := o.offers(o.support, "Claim")
+	o.click("sam", card, "Claim")
+	o.shown(o.support, card.TS, "Sam is on it")
+	return card
+}
+
 // says has somebody write in a thread.
 func (o *office) says(who, thread, text string) (ts string) {
 	o.t.Helper()
@@ -185,11 +197,7 @@ func TestConversationOverSlack(t *testing.T) {
 // read when it is heard again, in order, once.
 func TestWrittenWhilePerchIsAway(t *testing.T) {
 	o := newOffice(t, quiet)
-	o.connect()
-	o.writes("Is the 8:15 running?")
-	card := o.offers(o.support, "Claim")
-	o.click("sam", card, "Claim")
-	o.shown(o.support, card.TS, "Sam is on it")
+	card := o.claimed("Is the 8:15 running?")
 	o.says("sam", card.TS, "one")
 	o.gets("one")
 
@@ -348,11 +356,7 @@ func TestEditedOnXOverSlack(t *testing.T) {
 // thread, and goes on under a new card.
 func TestCardDeletedInSlack(t *testing.T) {
 	o := newOffice(t, quiet)
-	o.connect()
-	o.writes("Is the 8:15 running?")
-	card := o.offers(o.support, "Claim")
-	o.click("sam", card, "Claim")
-	o.shown(o.support, card.TS, "Sam is on it")
+	card := o.claimed("Is the 8:15 running?")
 	if err := o.slack.AdminDeletes(o.support, card.TS); err != nil {
 		t.Fatal(err)
 	}
