@@ -74,6 +74,16 @@ type Event struct {
 	Edit string `json:"edit,omitempty"`
 }
 
+// Asked reports whether the event is the answer to something that a person was
+// asked alone. What comes of it takes the question's place, buttons and all.
+func (e Event) Asked() bool {
+	return e.Kind == EventAction && e.Alone && e.Message != ""
+}
+
+// AskedLife is how long after the answer what stands in a question's place is
+// kept current. Slack lets it be changed for half an hour.
+const AskedLife = 25 * time.Minute
+
 // User is a person as the chat knows them.
 type User struct {
 	Ref    UserRef `json:"ref"`

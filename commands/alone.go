@@ -11,12 +11,6 @@ import (
 	"github.com/perch-chat/perch/store"
 )
 
-// asked reports whether the call is the answer to a question that the person
-// alone sees. What comes of it takes the question's place, buttons and all.
-func (c *call) asked() bool {
-	return c.ev.Kind == bot.EventAction && c.ev.Alone && c.ev.Message != ""
-}
-
 // inPlace has a message take the place of the question.
 func (c *call) inPlace(key string, m bot.Message) error {
 	at := string(c.ev.Message)
@@ -27,7 +21,7 @@ func (c *call) inPlace(key string, m bot.Message) error {
 
 // settled takes the buttons off a question that was answered without a word.
 func (c *call) settled(s string) error {
-	if !c.asked() || c.said > 0 {
+	if !c.ev.Asked() || c.said > 0 {
 		return nil
 	}
 	c.ev.Trigger = "" // a form that is under way is not for these words
@@ -59,9 +53,8 @@ var copies = store.Table[copyOf]{
 }
 
 const (
-	maxCopies   = 10                 // previews of one entry that are kept current, the newest
-	copyLife    = 7 * 24 * time.Hour // for how long
-	pressedLife = 25 * time.Minute   // the same where the chat lets it be changed for half an hour only
+	maxCopies = 10                 // previews of one entry that are kept current, the newest
+	copyLife  = 7 * 24 * time.Hour // for how long, where the chat lets them be changed for so long
 )
 
 // copied remembers a preview. The oldest of too many are left as they are.
@@ -95,7 +88,7 @@ func (r *Router) showCopies(tx store.Tx, e incident.Entry, p incident.Publicatio
 		}
 		life := copyLife
 		if k.Ref != "" {
-			life = pressedLife
+			life = bot.AskedLife
 		}
 		if time.Since(k.At) > life {
 			if err := copies.Delete(tx, store.Key(k.ID)); err != nil {

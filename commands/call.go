@@ -112,7 +112,7 @@ func text(s string) bot.Message {
 func (c *call) reply(m bot.Message) error {
 	c.said++
 	m.Channel, m.Thread, m.Only, m.Respond, m.Trigger = c.ev.Channel, c.ev.Thread, c.ev.User.Ref, c.ev.Respond, c.ev.Trigger
-	if c.asked() && !c.beside && c.said == 1 {
+	if c.ev.Asked() && !c.beside && c.said == 1 {
 		return c.inPlace(c.replyKey(), m)
 	}
 	return c.post(c.tx, m, postOptions{

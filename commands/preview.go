@@ -97,7 +97,7 @@ func onPreview(do func(*incident.Service, store.Tx, string, incident.Person) (in
 		if err != nil {
 			return err
 		}
-		if c.asked() {
+		if c.ev.Asked() {
 			return c.pressedCopy(now)
 		}
 		inc, err := c.Incidents.Get(c.tx, e.IncidentID)

@@ -14,10 +14,6 @@ import (
 // makes room for what came of it: buttons that were pressed lead to nothing any
 // more, and words that are over mislead.
 
-// askedLife is how long after the click that is kept current. Slack lets it be
-// changed for half an hour.
-const askedLife = 25 * time.Minute
-
 // Asked is where the author of a message was asked about it, once they have answered.
 type Asked struct {
 	Ref     bot.MessageRef `json:"ref"`
@@ -41,12 +37,6 @@ func inPlace(ref bot.MessageRef, key string, m bot.Message) outbox.Action {
 		Kind: bot.KindEdit, Key: key, Order: "chat:alone:" + string(ref), Slot: "edit:alone:" + string(ref),
 		Payload: encode(bot.Edit{Ref: ref, Message: m}),
 	}
-}
-
-// asked reports whether an event is the answer to something that a person was
-// asked alone.
-func asked(ev bot.Event) bool {
-	return ev.Kind == bot.EventAction && ev.Alone && ev.Message != ""
 }
 
 // done has what a person was asked alone say that what they pressed was done.
@@ -108,7 +98,7 @@ func (d *Desk) settleAsked(tx store.Tx, m *Message, a outbox.Action) error {
 	if text == "" || text == q.Said {
 		return nil
 	}
-	if now().Sub(q.At) > askedLife {
+	if now().Sub(q.At) > bot.AskedLife {
 		m.Asked = nil
 		return nil
 	}

@@ -63,7 +63,7 @@ func (d *Desk) onAction(tx store.Tx, ev bot.Event) (bool, error) {
 	default:
 		return false, nil
 	}
-	if err == nil && asked(ev) {
+	if err == nil && ev.Asked() {
 		err = d.doneAlone(tx, ev)
 	}
 	return true, d.answer(tx, ev, err)

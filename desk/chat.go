@@ -144,7 +144,7 @@ func (d *Desk) tellAt(tx store.Tx, ev bot.Event, at time.Time, text string, butt
 	}
 	key := "desk:tell:" + ev.Platform + ":" + ev.ID
 	a := outbox.Action{Kind: bot.KindPost, Key: key, Payload: encode(bot.Post{Message: m})}
-	if asked(ev) {
+	if ev.Asked() {
 		a = inPlace(ev.Message, key, m)
 	}
 	a.NotBefore = at

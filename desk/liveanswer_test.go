@@ -7,7 +7,6 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/outbox"
-	"github.com/perch-chat/perch/store"
 )
 
 // TestLiveUnserved: the chat lets customers in whom nobody serves. They are told
@@ -121,17 +120,13 @@ func TestLiveCloseWord(t *testing.T) {
 func TestLiveRefusedAtTheEnd(t *testing.T) {
 	service(t, func(t *testing.T, w *world) {
 		_, _, rio := agents()
-		var admins []bot.Message
-		w.d.opt.Attention = func(_ store.Tx, _ string, m bot.Message) (bool, error) {
-			admins = append(admins, m)
-			return true, nil
-		}
+		admins := w.admins()
 		w.in("1", "one")
 		w.shutRoom(w.conv().CardRef)
 		w.write(rio, strings.Repeat("x", MaxText+1))
-		if len(admins) != 1 {
-			t.Fatalf("the admins were told %d times, want 1", len(admins))
+		if len(*admins) != 1 {
+			t.Fatalf("the admins were told %d times, want 1", len(*admins))
 		}
-		contains(t, "the admins", all(admins[0]), "Ana (@ana)", "Not sent", "Shorten it")
+		contains(t, "the admins", all((*admins)[0]), "Ana (@ana)", "Not sent", "Shorten it")
 	})
 }

@@ -62,6 +62,16 @@ func service(t *testing.T, fn func(t *testing.T, w *world)) {
 	})
 }
 
+// admins are what whoever runs Perch is told from now on.
+func (w *world) admins() *[]bot.Message {
+	var told []bot.Message
+	w.d.opt.Attention = func(_ store.Tx, _ string, m bot.Message) (bool, error) {
+		told = append(told, m)
+		return true, nil
+	}
+	return &told
+}
+
 // room is what an agent does in the conversation's room.
 func (w *world) room(kind bot.EventKind, who bot.User, text string) {
 	w.t.Helper()
@@ -239,11 +249,7 @@ func TestLiveNobodyThere(t *testing.T) {
 func TestLiveTrouble(t *testing.T) {
 	service(t, func(t *testing.T, w *world) {
 		_, _, rio := agents()
-		var admins []bot.Message
-		w.d.opt.Attention = func(_ store.Tx, _ string, m bot.Message) (bool, error) {
-			admins = append(admins, m)
-			return true, nil
-		}
+		admins := w.admins()
 		w.in("1", "one")
 		ref := w.write(rio, strings.Repeat("x", MaxText+1))
 		note := w.last()
@@ -275,10 +281,10 @@ func TestLiveTrouble(t *testing.T) {
 		w.room(bot.EventClosed, rio, "")
 		w.chat.shut[w.conv().CardRef] = true
 		w.press(rio, "desk.retry", w.message(ref).ID)
-		if len(admins) != 1 {
-			t.Fatalf("the admins were told %d times", len(admins))
+		if len(*admins) != 1 {
+			t.Fatalf("the admins were told %d times", len(*admins))
 		}
-		contains(t, "the admins", all(admins[0]), "Ana (@ana)", "again", "desk.retry")
+		contains(t, "the admins", all((*admins)[0]), "Ana (@ana)", "again", "desk.retry")
 	})
 }
 
@@ -336,22 +342,18 @@ func TestLiveMention(t *testing.T) {
 func TestLiveRefused(t *testing.T) {
 	service(t, func(t *testing.T, w *world) {
 		sam, _, _ := agents()
-		var admins []bot.Message
-		w.d.opt.Attention = func(_ store.Tx, _ string, m bot.Message) (bool, error) {
-			admins = append(admins, m)
-			return true, nil
-		}
+		admins := w.admins()
 		w.update(func(tx store.Tx) error {
 			return w.d.SetDepartment(tx, Department{ID: "support", Name: "Support", Channel: "webchat:omnichannel:Nowhere"})
 		})
 		w.in("1", "one")
-		if len(admins) == 0 {
+		if len(*admins) == 0 {
 			t.Fatal("nobody was told")
 		}
-		contains(t, "the admins", all(admins[0]), "no such department", "desk.room")
+		contains(t, "the admins", all((*admins)[0]), "no such department", "desk.room")
 		w.event(bot.Event{Kind: bot.EventAction, User: sam, Action: "desk.room", Value: w.conv().ID})
-		if len(admins) != 2 || len(w.shownIn(w.conv().CardRef)) != 0 {
-			t.Errorf("the admins were told %d times, want 2", len(admins))
+		if len(*admins) != 2 || len(w.shownIn(w.conv().CardRef)) != 0 {
+			t.Errorf("the admins were told %d times, want 2", len(*admins))
 		}
 	})
 }

@@ -121,11 +121,7 @@ func TestLiveClosedBeforeTheFile(t *testing.T) {
 // TestLiveNotShown: what the chat refuses to show is said where agents read it.
 func TestLiveNotShown(t *testing.T) {
 	service(t, func(t *testing.T, w *world) {
-		var admins []bot.Message
-		w.d.opt.Attention = func(_ store.Tx, _ string, m bot.Message) (bool, error) {
-			admins = append(admins, m)
-			return true, nil
-		}
+		admins := w.admins()
 		w.in("1", "one")
 		w.chat.mu.Lock()
 		w.chat.refuseNext = 1
@@ -137,9 +133,9 @@ func TestLiveNotShown(t *testing.T) {
 		w.chat.refuseNext = 2
 		w.chat.mu.Unlock()
 		w.in("3", "three")
-		if len(admins) != 1 {
-			t.Fatalf("the admins were told %d times, want 1", len(admins))
+		if len(*admins) != 1 {
+			t.Fatalf("the admins were told %d times, want 1", len(*admins))
 		}
-		contains(t, "the admins", all(admins[0]), "Ana (@ana)", "can't be shown here")
+		contains(t, "the admins", all((*admins)[0]), "Ana (@ana)", "can't be shown here")
 	})
 }
