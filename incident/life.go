@@ -183,10 +183,11 @@ type Change struct {
 }
 
 // Update changes an incident, writes what changed to the timeline and runs the
-// workflows that it triggers.
+// workflows that it triggers. What was to be published of one that becomes
+// private is withdrawn.
 func (s *Service) Update(tx store.Tx, ref string, by Person, c Change) (Incident, error) {
 	var notes []string
-	var changed bool
+	var changed, hidden bool
 	now, err := s.change(tx, ref, func(inc *Incident) error {
 		was := *inc
 		if err := c.apply(inc); err != nil {
@@ -194,6 +195,7 @@ func (s *Service) Update(tx store.Tx, ref string, by Person, c Change) (Incident
 		}
 		changed = was.Status != inc.Status || was.Severity != inc.Severity || was.Title != inc.Title ||
 			was.Summary != inc.Summary || was.Private != inc.Private
+		hidden = !was.Private && inc.Private
 		notes = describe(was, *inc, c.Message)
 		for _, t := range triggersOf(was, *inc) {
 			if err := s.fire(tx, inc, t); err != nil {
@@ -209,6 +211,9 @@ func (s *Service) Update(tx store.Tx, ref string, by Person, c Change) (Incident
 		if err := s.system(tx, now, by, n); err != nil {
 			return Incident{}, err
 		}
+	}
+	if hidden {
+		return now, s.unpublish(tx, now, by)
 	}
 	return now, nil
 }

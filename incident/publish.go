@@ -249,6 +249,7 @@ func (s *Service) Confirm(tx store.Tx, entryID string, by Person) (Entry, error)
 
 func (s *Service) confirm(tx store.Tx, inc Incident, e *Entry, i int, by Person) (bool, error) {
 	p := &e.Posts[i]
+	p.Approval = p.Approval || s.o.Publish.Approval // the policy may have become stricter
 	switch p.State {
 	case PubDraft, PubAwaiting, PubNoAccount, PubTooLong, PubRefused:
 	case PubQueued, PubSending, PubPosted, PubFailed, PubUnknown, PubCancelled, PubDeleted:
@@ -417,7 +418,7 @@ func (s *Service) Discard(tx store.Tx, entryID string, by Person) (Entry, error)
 
 // RetryPost tries again what failed, or what a person says isn't there.
 func (s *Service) RetryPost(tx store.Tx, entryID string, by Person) (Entry, error) {
-	return s.act(tx, entryID, func(e *Entry, _ Incident) (bool, error) {
+	return s.act(tx, entryID, func(e *Entry, inc Incident) (bool, error) {
 		acted := false
 		for i := range e.Posts {
 			p := &e.Posts[i]
@@ -425,6 +426,9 @@ func (s *Service) RetryPost(tx store.Tx, entryID string, by Person) (Entry, erro
 				part := &p.Parts[j]
 				if part.State != outbox.Failed && !part.Stuck {
 					continue
+				}
+				if inc.Private && !p.Override {
+					return false, &Error{Code: CodePrivate, Message: inc.Name() + " is private now, so this isn't sent again: discard it."}
 				}
 				a, err := s.ob.Retry(tx, part.Action, by.Ref)
 				if err != nil {
