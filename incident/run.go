@@ -176,7 +176,7 @@ func (s *Service) runChanged(tx store.Tx, was outbox.State, a outbox.Action) err
 	if err := json.Unmarshal(a.Result, &res); err != nil {
 		return fmt.Errorf("decode the result of %s: %w", a.Kind, err)
 	}
-	if res.Skipped != "" || res.Text == "" {
+	if res.Skipped != "" || res.Text == "" || !wf.Runs() { // somebody may have switched it off meanwhile
 		return nil
 	}
 	return s.publishRun(tx, inc, wf, r, res.Text)

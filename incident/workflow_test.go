@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
 
@@ -144,5 +145,35 @@ func TestCheckWorkflow(t *testing.T) {
 	c, err := w.s.CheckWorkflow(t.Context(), good)
 	if text, n := c.Preview(); err != nil || text != "Payments are slow" || n != 17 {
 		t.Errorf("Preview = %q, %d, %v", text, n, err)
+	}
+}
+
+// TestSwitchedOffWhileItRuns: what was rendered when somebody switches the
+// workflow off isn't posted.
+func TestSwitchedOffWhileItRuns(t *testing.T) {
+	t.Parallel()
+	for _, off := range []bool{false, true} {
+		w := newWorld(t, incident.Policy{Workflow: incident.ModeDirect})
+		wf := w.workflow(incident.Workflow{Trigger: incident.TriggerCreated, Message: "hello"})
+		inc := w.create(incident.New{Title: "T"})
+		w.update(func(tx store.Tx) error {
+			runs, err := w.ob.BySubject(tx, "incident:"+inc.ID)
+			if err != nil || len(runs) != 1 {
+				t.Fatalf("runs = %v, %v", runs, err)
+			}
+			if _, err := w.s.EnableWorkflow(tx, wf.ID, !off); err != nil {
+				return err
+			}
+			done := runs[0]
+			done.State, done.Result = outbox.Done, []byte(`{"text":"hello"}`)
+			return w.s.ActionChanged(tx, outbox.Attempting, done)
+		})
+		posts := 0
+		for _, e := range w.timeline(inc) {
+			posts += len(e.Posts)
+		}
+		if want := map[bool]int{false: 1, true: 0}[off]; posts != want {
+			t.Errorf("off %v: %d publications, want %d", off, posts, want)
+		}
 	}
 }
