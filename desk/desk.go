@@ -24,6 +24,10 @@ type Roles interface {
 	// IsAgent reports whether the person may claim conversations and answer
 	// customers.
 	IsAgent(user bot.UserRef) bool
+
+	// IsAdmin reports whether the person may say what becomes of what the chat's
+	// own agents can't be told.
+	IsAdmin(user bot.UserRef) bool
 }
 
 // Accounts is what the desk asks of the connected accounts.

@@ -83,9 +83,11 @@ func inRoom(ev bot.Event, c Conversation) bool {
 	return live(c) && ev.Thread != "" && (ev.Thread == c.CardRef || slices.Contains(c.OldCards, ev.Thread))
 }
 
-// mayDecide refuses everybody who may not say what becomes of a message.
+// mayDecide refuses everybody who may not say what becomes of a message. Where
+// the chat serves customers Perch knows no agents, and what can't be told in a
+// room is told to the admins.
 func (d *Desk) mayDecide(tx store.Tx, ev bot.Event, c Conversation) error {
-	if inRoom(ev, c) {
+	if inRoom(ev, c) || live(c) && d.opt.Roles != nil && d.opt.Roles.IsAdmin(ev.User.Ref) {
 		return nil
 	}
 	return d.agent(tx, ev.User.Ref)

@@ -280,7 +280,7 @@ func (d *Desk) tryRoom(tx store.Tx, ev bot.Event) error {
 	if err != nil {
 		return err
 	}
-	if err := d.agent(tx, ev.User.Ref); err != nil {
+	if err := d.mayDecide(tx, ev, c); err != nil {
 		return err
 	}
 	if _, err := d.ob.Retry(tx, c.CardID, string(ev.User.Ref)); err != nil {
