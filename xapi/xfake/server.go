@@ -1,6 +1,7 @@
 package xfake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,16 +76,11 @@ type Server struct {
 
 // New returns a Server that knows nobody yet; see AddUser.
 func New(o Options) *Server {
-	def := func(p *string, v string) {
-		if *p == "" {
-			*p = v
-		}
-	}
-	def(&o.ClientID, "client-id")
-	def(&o.ClientSecret, "client-secret")
-	def(&o.ConsumerKey, "consumer-key")
-	def(&o.ConsumerSecret, "consumer-secret")
-	def(&o.Bearer, "app-bearer")
+	o.ClientID = cmp.Or(o.ClientID, "client-id")
+	o.ClientSecret = cmp.Or(o.ClientSecret, "client-secret")
+	o.ConsumerKey = cmp.Or(o.ConsumerKey, "consumer-key")
+	o.ConsumerSecret = cmp.Or(o.ConsumerSecret, "consumer-secret")
+	o.Bearer = cmp.Or(o.Bearer, "app-bearer")
 	if o.Now == nil {
 		o.Now = time.Now
 	}

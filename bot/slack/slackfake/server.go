@@ -1,6 +1,7 @@
 package slackfake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -87,34 +88,23 @@ type Server struct {
 // New returns a Server with one workspace and the bot in it; see AddUser and
 // AddChannel.
 func New(o Options) *Server {
-	def := func(p *string, v string) {
-		if *p == "" {
-			*p = v
-		}
-	}
-	def(&o.AppID, "A0PERCH")
-	def(&o.TeamID, "T0ACME")
-	def(&o.BotUser, "U0PERCHBOT")
-	def(&o.BotID, "B0PERCH")
-	def(&o.BotToken, "xoxb-perch-bot")
-	def(&o.AppToken, "xapp-perch-app")
-	def(&o.SigningSecret, "signing-secret")
-	def(&o.ClientID, "client-id")
-	def(&o.ClientSecret, "client-secret")
+	o.AppID = cmp.Or(o.AppID, "A0PERCH")
+	o.TeamID = cmp.Or(o.TeamID, "T0ACME")
+	o.BotUser = cmp.Or(o.BotUser, "U0PERCHBOT")
+	o.BotID = cmp.Or(o.BotID, "B0PERCH")
+	o.BotToken = cmp.Or(o.BotToken, "xoxb-perch-bot")
+	o.AppToken = cmp.Or(o.AppToken, "xapp-perch-app")
+	o.SigningSecret = cmp.Or(o.SigningSecret, "signing-secret")
+	o.ClientID = cmp.Or(o.ClientID, "client-id")
+	o.ClientSecret = cmp.Or(o.ClientSecret, "client-secret")
+	o.PingEvery = cmp.Or(o.PingEvery, 5*time.Second)
+	o.AckWithin = cmp.Or(o.AckWithin, 3*time.Second)
+	o.MaxConnections = cmp.Or(o.MaxConnections, 10)
 	if o.Scopes == nil {
 		o.Scopes = AllScopes()
 	}
-	if o.PingEvery == 0 {
-		o.PingEvery = 5 * time.Second
-	}
-	if o.AckWithin == 0 {
-		o.AckWithin = 3 * time.Second
-	}
 	if o.Retries == nil {
 		o.Retries = []time.Duration{0, time.Minute, 5 * time.Minute}
-	}
-	if o.MaxConnections == 0 {
-		o.MaxConnections = 10
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
