@@ -35,6 +35,8 @@ func (a *Adapter) notice(ctx context.Context, rt *realtime, sink bot.Sink, n not
 		return a.removed(ctx, sink, rid, gone.ID)
 	case n.stream == "stream-notify-user" && what == "rooms-changed" && len(n.args) > 1:
 		return a.roomChanged(ctx, rt, sink, n.args)
+	case n.stream == loggedStream && n.key == nameChanged && len(n.args) > 0:
+		a.renamed(n.args[0])
 	}
 	return nil
 }

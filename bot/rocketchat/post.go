@@ -58,22 +58,6 @@ func (a *Adapter) where(ctx context.Context, m bot.Message) (rid, thread string,
 	return rid, thread, nil
 }
 
-// direct is the room that a person and the bot have alone.
-func (a *Adapter) direct(ctx context.Context, uid string) (string, error) {
-	p, err := a.person(ctx, uid)
-	if err != nil {
-		return "", err
-	}
-	var out struct{ Room room }
-	if err := a.rest.call(ctx, request{route: "POST im.create", body: map[string]string{"username": p.Username}}, &out); err != nil {
-		return "", err
-	}
-	r := out.Room
-	r.Kind = "d"
-	a.remember(r)
-	return r.ID, nil
-}
-
 // placed adds to an answer for one person where they asked: it comes to the
 // room that they have with the bot alone.
 func (a *Adapter) placed(ctx context.Context, m bot.Message) bot.Message {

@@ -80,22 +80,3 @@ func (a *Adapter) reactionEvent(ctx context.Context, m message, x reaction) bot.
 	}
 	return ev
 }
-
-// named is the person with a username. Somebody who wrote nothing since the
-// start is asked for; of one who can't be found the name is known and no more.
-func (a *Adapter) named(ctx context.Context, username string) person {
-	a.mu.Lock()
-	for _, p := range a.people {
-		if p.Username == username {
-			a.mu.Unlock()
-			return p
-		}
-	}
-	a.mu.Unlock()
-	p, err := a.lookPerson(ctx, "username", username)
-	if err != nil {
-		a.log.WarnContext(ctx, "who set a reaction is not known", "err", err)
-		return person{Username: username}
-	}
-	return p
-}

@@ -20,8 +20,6 @@ var (
 	_ bot.Channeler = (*Adapter)(nil)
 	_ bot.Linker    = (*Adapter)(nil)
 	_ bot.Pinner    = (*Adapter)(nil)
-	_ bot.Directory = (*Adapter)(nil)
-	_ bot.Namer     = (*Adapter)(nil)
 	_ bot.Inspector = (*Adapter)(nil)
 	_ bot.Inviter   = (*Adapter)(nil)
 	_ bot.Archiver  = (*Adapter)(nil)
@@ -174,14 +172,6 @@ func notInvited(names []string, why error) error {
 	return &bot.Error{Code: e.Code, Message: fmt.Sprintf("Not invited: %s%s. %s", strings.Join(names, ", "), more, e.Message), Err: why}
 }
 
-// shownAs is a person's name, as far as it is known.
-func (a *Adapter) shownAs(u bot.UserRef) string {
-	id, _ := userID(u)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return cmp.Or(a.people[id].user().Name, id, string(u))
-}
-
 // Archive closes a room. See [bot.Archiver].
 func (a *Adapter) Archive(ctx context.Context, channel bot.ChannelRef) error {
 	id, ok := roomID(channel)
@@ -196,48 +186,6 @@ func (a *Adapter) Archive(ctx context.Context, channel bot.ChannelRef) error {
 		return nil
 	}
 	return err
-}
-
-// Person tells who somebody is. See [bot.Directory].
-func (a *Adapter) Person(ctx context.Context, user bot.UserRef) (bot.User, error) {
-	id, ok := userID(user)
-	if !ok {
-		return bot.User{}, gone("person")
-	}
-	p, err := a.person(ctx, id)
-	return p.user(), err
-}
-
-func (a *Adapter) person(ctx context.Context, id string) (person, error) {
-	a.mu.Lock()
-	p, ok := a.people[id]
-	a.mu.Unlock()
-	if ok && p.Username != "" {
-		return p, nil
-	}
-	return a.lookPerson(ctx, "userId", id)
-}
-
-// lookPerson asks for a person by a key of theirs.
-func (a *Adapter) lookPerson(ctx context.Context, key, value string) (person, error) {
-	var out struct{ User person }
-	if err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{key: {value}}}, &out); err != nil {
-		return person{}, err
-	}
-	if userRef(out.User.ID) == "" {
-		return person{}, gone("person")
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	bound(a.people)
-	a.people[out.User.ID] = out.User
-	return out.User, nil
-}
-
-// PersonNamed finds a person by username. See [bot.Namer].
-func (a *Adapter) PersonNamed(ctx context.Context, name string) (bot.User, error) {
-	p, err := a.lookPerson(ctx, "username", name)
-	return p.user(), err
 }
 
 // Permalink is the address of a message. See [bot.Linker].

@@ -101,6 +101,9 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink) (up bool, err erro
 	if err := rt.require(ctx, "stream-notify-user", a.o.UserID+"/rooms-changed"); err != nil {
 		return false, err
 	}
+	if err := a.watchNames(ctx, rt); err != nil {
+		return false, err
+	}
 	if err := a.watchRooms(ctx, rt); err != nil {
 		return false, err
 	}

@@ -292,7 +292,7 @@ func (s *Server) subscribe(ses *session, id, name string, params []json.RawMessa
 	if len(opts.Args) > 0 {
 		x.token, x.visitor = opts.Args[0].Token, opts.Args[0].VisitorToken
 	}
-	if !slices.Contains([]string{"stream-notify-user", "stream-room-messages", "stream-notify-room", "stream-livechat-room"}, name) {
+	if !slices.Contains([]string{"stream-notify-user", "stream-room-messages", "stream-notify-room", "stream-notify-logged", "stream-livechat-room"}, name) {
 		ses.send(obj{"msg": "nosub", "id": id, "error": refused(404, "Subscription '"+name+"' not found")})
 		return
 	}
@@ -319,6 +319,8 @@ func (s *Server) listens(ses *session, x *sub) bool {
 	switch x.stream {
 	case "stream-notify-user":
 		return mine && rid == ses.user.ID
+	case "stream-notify-logged":
+		return mine
 	case "stream-room-messages":
 		if x.key == "__my_messages__" {
 			return mine

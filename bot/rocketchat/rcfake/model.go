@@ -228,7 +228,7 @@ func (st *state) dep(idOrName string) *department {
 // direct is the room that two people have alone.
 func (st *state) direct(a, b string) *room {
 	for _, r := range st.rooms {
-		if r.kind == "d" && r.member(a) && r.member(b) {
+		if r.kind == "d" && len(r.members) == len(slices.Compact([]string{a, b})) && r.member(a) && r.member(b) {
 			return r
 		}
 	}

@@ -218,6 +218,20 @@ func (s *Server) Rename(rid, name string) error {
 	})
 }
 
+// RenameUser gives a person another name. What they wrote bears the one that
+// they had then.
+func (s *Server) RenameUser(from, to string) error {
+	return s.do(func() error {
+		u := s.st.userByName(from)
+		if u == nil || s.st.userByName(to) != nil {
+			return errNobody
+		}
+		u.Username = to
+		s.emit("stream-notify-logged", "Users:NameChanged", func(x *session) bool { return x.user != nil }, u.ref())
+		return nil
+	})
+}
+
 // Age makes a message older, with all that became of it.
 func (s *Server) Age(rid, id string, by time.Duration) error {
 	return s.do(func() error {

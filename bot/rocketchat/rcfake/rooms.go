@@ -229,14 +229,20 @@ func setTopic(kinds string) func(*call) (obj, *failure) {
 	}
 }
 
+// createDirect makes a room of the user and whoever has a name. With a name that
+// is nobody's the user is alone in it: the server refuses none.
 func createDirect(c *call) (obj, *failure) {
 	u := c.st.userByName(c.str("username"))
 	if u == nil {
-		return nil, meteor("error-invalid-user", "Invalid user")
+		u = c.user
 	}
 	r := c.openDirect(c.user, u)
+	names := []string{c.user.Username}
+	if u != c.user {
+		names = append(names, u.Username)
+	}
 	o := r.json()
-	o["rid"], o["usernames"] = r.id, []string{c.user.Username, u.Username}
+	o["rid"], o["usernames"] = r.id, names
 	return obj{"room": o}, nil
 }
 
@@ -247,7 +253,11 @@ func (s *Server) openDirect(a, b *user) *room {
 	}
 	ids := []string{a.ID, b.ID}
 	slices.Sort(ids)
-	r := &room{id: strings.Join(ids, ""), kind: "d", members: ids, created: s.now()}
+	r := &room{id: strings.Join(ids, ""), kind: "d", members: slices.Compact(ids), created: s.now()}
+	if a == b {
+		r.id = s.newID()
+	}
+	ids = r.members
 	s.st.rooms[r.id] = r
 	for _, id := range ids {
 		s.notifyUser(id, "rooms-changed", "inserted", r.json())
@@ -280,9 +290,11 @@ func me(c *call) (obj, *failure) {
 }
 
 func userInfo(c *call) (obj, *failure) {
-	u := c.st.users[c.q.Get("userId")]
-	if n := c.q.Get("username"); u == nil && n != "" {
-		u = c.st.userByName(n)
+	// It looks for either under both names.
+	key := cmp.Or(c.q.Get("userId"), c.q.Get("username"))
+	u := c.st.users[key]
+	if u == nil && key != "" {
+		u = c.st.userByName(key)
 	}
 	if u == nil {
 		return nil, meteor("error-invalid-user", "User not found.")
