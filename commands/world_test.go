@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ import (
 	"github.com/perch-chat/perch/internal/inbox"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 const (
@@ -108,11 +107,7 @@ type world struct {
 
 func newWorld(t testing.TB, roles cast, policy incident.Policy, change ...func(*world, *Deps)) *world {
 	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := bolttest.Open(t)
 	key, err := accounts.NewSealKey([]byte(strings.Repeat("k", 32)))
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +16,7 @@ import (
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 const (
@@ -75,6 +74,7 @@ type chat struct {
 	shut     map[bot.MessageRef]bool // rooms that take nothing more
 	visitors []bot.Visitor           // who entered a room
 	away     bool                    // nobody is there to serve them
+	anywhere bool                    // each department is there
 	idle     bool                    // nor there, and they are let in all the same
 	asked    int                     // whether anybody is
 	leave    error                   // of who wants a room closed
@@ -277,11 +277,7 @@ func scene(t *testing.T, fn func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, s Settings) *world {
 	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := bolttest.Open(t)
 	w := &world{t: t, db: db, chat: &chat{}, x: &x{}}
 	w.ob = outbox.New(db, outbox.Options{Exclusive: true, MaxAttempts: 3, Poll: time.Hour, Lease: 24 * time.Hour})
 	w.d = New(w.ob, Options{Roles: roles{}, Accounts: handles{}, Settings: s})

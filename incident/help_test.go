@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ import (
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 func TestMain(m *testing.M) {
@@ -133,15 +132,7 @@ func (w *world) lastPub() incident.PubState {
 
 func newWorld(t *testing.T, policy incident.Policy) *world {
 	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "perch.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := bolttest.Open(t)
 	acme := incident.XAccount{ID: "22", Handle: "acme", Limit: 280, Ready: true}
 	w := &world{t: t, db: db, accs: fakeAccounts{"": acme, "22": acme, "33": {ID: "33", Handle: "acme_status", Ready: true}}}
 	w.ob = outbox.New(db, outbox.Options{Poll: 10 * time.Millisecond})

@@ -17,21 +17,8 @@ import (
 
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
-
-func open(t *testing.T) *bolt.Store {
-	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 // Keys must sort as their parts do.
 func TestKeyOrder(t *testing.T) {
@@ -107,7 +94,7 @@ func TestPrefix(t *testing.T) {
 // What an older program wrote is migrated when a newer one starts: the dump in
 // testdata is of the first form, before people had more than one name.
 func TestMigrateOldFile(t *testing.T) {
-	s := open(t)
+	s := bolttest.Open(t)
 	f, err := os.Open(filepath.Join("testdata", "v1.dump"))
 	if err != nil {
 		t.Fatal(err)

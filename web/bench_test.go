@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -16,7 +15,7 @@ import (
 
 	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // BenchmarkEvents holds the events API, which stores before it answers,
@@ -93,15 +92,7 @@ func volley(b *testing.B, hc *http.Client, clients, n int, url, token string, bo
 
 // bareHandler stores a request's body and answers with it, and that is all.
 func bareHandler(b *testing.B) http.Handler {
-	db, err := bolt.Open(filepath.Join(b.TempDir(), "bare.db"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			b.Error(err)
-		}
-	})
+	db := bolttest.Open(b)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil || !json.Valid(body) {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ import (
 	"github.com/perch-chat/perch/incident/template"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 	"github.com/perch-chat/perch/web"
 )
 
@@ -44,15 +43,7 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*web.Deps)) *world {
 	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "perch.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := bolttest.Open(t)
 	ob := outbox.New(db, outbox.Options{})
 	s := incident.NewService(ob, acme{}, incident.Options{
 		PublicURL: "https://perch.example", Templates: template.New(template.Options{Timeout: 20 * time.Second}),

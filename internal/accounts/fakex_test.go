@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,7 @@ import (
 
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // canary begins every secret of the tests, so that a leak is found by looking for it.
@@ -155,11 +154,7 @@ func key(t *testing.T, b byte) SealKey {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := bolttest.Open(t)
 	seal, err := NewSealer(key(t, 'k'))
 	if err != nil {
 		t.Fatal(err)

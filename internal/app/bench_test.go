@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/bot/webchat"
+	"github.com/perch-chat/perch/internal/benchtest"
 	"github.com/perch-chat/perch/internal/config"
 )
 
@@ -147,32 +147,9 @@ func measure(b *testing.B, flight int, fn func(ctx context.Context, i int) error
 	b.StopTimer()
 	slices.Sort(took)
 	p50, p99 := took[len(took)/2], took[len(took)*99/100]
-	raw := fsync(b)
+	raw := benchtest.Fsync(b)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "acked/s")
 	b.ReportMetric(float64(p50.Microseconds())/1000, "p50_ms")
 	b.ReportMetric(float64(p99.Microseconds())/1000, "p99_ms")
 	b.ReportMetric(float64(p50)/float64(raw), "p50_fsyncs")
-}
-
-// fsync is the median time of an append and its fsync on the same disk.
-func fsync(b *testing.B) time.Duration {
-	b.Helper()
-	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	times := make([]time.Duration, 101)
-	for i := range times {
-		began := time.Now()
-		if _, err := f.Write(make([]byte, 1024)); err != nil {
-			b.Fatal(err)
-		}
-		if err := f.Sync(); err != nil {
-			b.Fatal(err)
-		}
-		times[i] = time.Since(began)
-	}
-	slices.Sort(times)
-	return times[len(times)/2]
 }

@@ -3,16 +3,14 @@ package inbox
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/benchtest"
 	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // BenchmarkDeliver is what an adapter waits for before it acknowledges an event,
@@ -20,9 +18,9 @@ import (
 func BenchmarkDeliver(b *testing.B) {
 	for _, producers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprint("producers=", producers), func(b *testing.B) {
-			in := New(openStore(b), Options{})
+			in := New(bolttest.Open(b), Options{})
 			sink := in.Sink("webchat")
-			produce(b, producers, func(ctx context.Context, p, i int) error {
+			benchtest.Produce(b, producers, func(ctx context.Context, p, i int) error {
 				return sink.Deliver(ctx, event(p, i))
 			})
 			b.StopTimer()
@@ -35,7 +33,7 @@ func BenchmarkDeliver(b *testing.B) {
 func BenchmarkDeliverAndHandle(b *testing.B) {
 	for _, producers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprint("producers=", producers), func(b *testing.B) {
-			in := New(openStore(b), Options{})
+			in := New(bolttest.Open(b), Options{})
 			var left atomic.Int64
 			left.Store(int64(b.N))
 			all := make(chan struct{})
@@ -50,7 +48,7 @@ func BenchmarkDeliverAndHandle(b *testing.B) {
 			stop := runInbox(b, in)
 			sink := in.Sink("webchat")
 			b.ResetTimer()
-			produce(b, producers, func(ctx context.Context, p, i int) error {
+			benchtest.Produce(b, producers, func(ctx context.Context, p, i int) error {
 				return sink.Deliver(ctx, event(p, i))
 			})
 			<-all
@@ -70,56 +68,10 @@ func event(p, i int) bot.Event {
 	}
 }
 
-func produce(b *testing.B, producers int, fn func(ctx context.Context, p, i int) error) {
-	b.Helper()
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for p := range producers {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1))
-				if i > b.N {
-					return
-				}
-				if err := fn(b.Context(), p, i); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
 // report adds the rate, and how many raw fsyncs one event takes as long as.
 func report(b *testing.B) {
 	b.Helper()
 	rate := float64(b.N) / b.Elapsed().Seconds()
 	b.ReportMetric(rate, "events/s")
-	b.ReportMetric(float64(rawFsync(b))*rate/1e9, "events/fsync")
-}
-
-// rawFsync is the median time of an append and its fsync.
-func rawFsync(b *testing.B) time.Duration {
-	b.Helper()
-	f, err := os.Create(filepath.Join(b.TempDir(), "raw"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	rec := make([]byte, 1024)
-	const n = 101
-	times := make([]time.Duration, n)
-	for i := range times {
-		start := time.Now()
-		if _, err := f.Write(rec); err != nil {
-			b.Fatal(err)
-		}
-		if err := f.Sync(); err != nil {
-			b.Fatal(err)
-		}
-		times[i] = time.Since(start)
-	}
-	slices.Sort(times)
-	return times[n/2]
+	b.ReportMetric(float64(benchtest.Fsync(b))*rate/1e9, "events/fsync")
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,22 +14,8 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
-
-func openStore(t testing.TB) store.Store {
-	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "perch.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
-	return db
-}
 
 // world is an inbox in a bubble of time, and what its handler did.
 type world struct {
@@ -43,7 +28,7 @@ type world struct {
 func inBubble(t *testing.T, o Options, fn func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		db := openStore(t)
+		db := bolttest.Open(t)
 		if o.Poll == 0 {
 			o.Poll = 24 * time.Hour // so that a missed wake-up shows
 		}

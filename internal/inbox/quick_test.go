@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // spy notes which tables each committed Update wrote to, and lets time go by
@@ -70,7 +71,7 @@ func TestHandledInTheTransactionThatKeepsIt(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				db := &spy{Store: openStore(t), late: tt.late}
+				db := &spy{Store: bolttest.Open(t), late: tt.late}
 				in := New(db, Options{})
 				in.Handle("k", note)
 				stop := runInbox(t, in)

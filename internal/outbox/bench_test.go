@@ -4,11 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/perch-chat/perch/internal/benchtest"
 	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // ready has its effect at once.
@@ -24,7 +25,7 @@ func (r ready) Do(context.Context, Action) (Receipt, error) {
 func BenchmarkAddDone(b *testing.B) {
 	for _, producers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprint("producers=", producers), func(b *testing.B) {
-			db := openStore(b)
+			db := bolttest.Open(b)
 			var left atomic.Int64
 			left.Store(int64(b.N))
 			all := make(chan struct{})
@@ -42,7 +43,7 @@ func BenchmarkAddDone(b *testing.B) {
 			})
 			stop := runOutbox(b, ob)
 			b.ResetTimer()
-			produce(b, producers, func(ctx context.Context, p, i int) error {
+			benchtest.Produce(b, producers, func(ctx context.Context, p, i int) error {
 				return db.Update(ctx, func(tx store.Tx) error {
 					_, _, err := ob.Add(tx, Action{
 						Kind: "x", Key: fmt.Sprint(p, "-", i), Order: fmt.Sprint("o", p), Lanes: []string{"x:1", "x:1:dm"},
@@ -63,9 +64,9 @@ func BenchmarkAddDone(b *testing.B) {
 func BenchmarkAdd(b *testing.B) {
 	for _, producers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprint("producers=", producers), func(b *testing.B) {
-			db := openStore(b)
+			db := bolttest.Open(b)
 			ob := New(db, Options{Exclusive: true})
-			produce(b, producers, func(ctx context.Context, p, i int) error {
+			benchtest.Produce(b, producers, func(ctx context.Context, p, i int) error {
 				return db.Update(ctx, func(tx store.Tx) error {
 					_, _, err := ob.Add(tx, Action{Kind: "x", Key: fmt.Sprint(p, "-", i), Order: fmt.Sprint(p, "-", i%100)})
 					return err
@@ -74,26 +75,4 @@ func BenchmarkAdd(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "actions/s")
 		})
 	}
-}
-
-// produce shares b.N calls of fn among producers.
-func produce(b *testing.B, producers int, fn func(ctx context.Context, p, i int) error) {
-	b.Helper()
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for p := range producers {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1))
-				if i > b.N {
-					return
-				}
-				if err := fn(b.Context(), p, i); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
 }

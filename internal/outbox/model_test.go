@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/store"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // A failing history is played again with -history N -histories 1; goroutines
@@ -62,7 +63,7 @@ type life struct {
 
 func playHistory(t *testing.T, n int) {
 	h := &history{
-		world:   &world{t: t, db: openStore(t), svc: newService()},
+		world:   &world{t: t, db: bolttest.Open(t), svc: newService()},
 		rng:     rand.New(rand.NewPCG(uint64(n), 7)),
 		dice:    rand.New(rand.NewPCG(uint64(n), 8)),
 		added:   map[string]Action{},

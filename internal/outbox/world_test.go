@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // fate is what the service does with a call.
@@ -237,25 +236,11 @@ type world struct {
 	stop func() // ends Run and waits for it
 }
 
-func openStore(t testing.TB) store.Store {
-	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "perch.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
-	return db
-}
-
 // inBubble runs fn with an outbox that isn't running yet.
 func inBubble(t *testing.T, o Options, fn func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		db := openStore(t)
+		db := bolttest.Open(t)
 		o.Exclusive = o.Exclusive || o.Owner == ""
 		if o.Poll == 0 {
 			o.Poll = 24 * time.Hour // so that a missed wake-up shows

@@ -13,7 +13,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"github.com/perch-chat/perch/store"
-	"github.com/perch-chat/perch/store/bolt"
+	"github.com/perch-chat/perch/store/bolt/bolttest"
 )
 
 // rawCommitter is bbolt behind the plainest committer that shares flushes: one
@@ -151,26 +151,12 @@ func compare(b *testing.B, clients int, ours, raw *side) {
 	b.ReportMetric(ratios[rounds/2], "ratio")
 }
 
-func openStore(b *testing.B) *bolt.Store {
-	b.Helper()
-	s, err := bolt.Open(filepath.Join(b.TempDir(), "db"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			b.Error(err)
-		}
-	})
-	return s
-}
-
 // BenchmarkUpdate compares an Update of one small document with the raw
 // committer. The bar at 64 clients is a ratio of 0.7.
 func BenchmarkUpdate(b *testing.B) {
 	for _, clients := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			s, raw, table := openStore(b), newRawCommitter(b), store.Table[record]{Name: "rec"}
+			s, raw, table := bolttest.Open(b), newRawCommitter(b), store.Table[record]{Name: "rec"}
 			val := encoded(b, table)
 			compare(b, clients,
 				&side{put: func(n int) error {
@@ -186,7 +172,7 @@ func BenchmarkUpdate(b *testing.B) {
 func BenchmarkTablePut(b *testing.B) {
 	for _, clients := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			s, raw := openStore(b), newRawCommitter(b)
+			s, raw := bolttest.Open(b), newRawCommitter(b)
 			table := store.Table[record]{Name: "rec", Key: func(r record) []byte { return store.Key(r.N) }}
 			val := encoded(b, table)
 			compare(b, clients,
@@ -201,7 +187,7 @@ func BenchmarkTablePut(b *testing.B) {
 // encoded is what a table writes for one record.
 func encoded(b *testing.B, t store.Table[record]) []byte {
 	b.Helper()
-	s := openStore(b)
+	s := bolttest.Open(b)
 	t.Key = func(record) []byte { return []byte("k") }
 	var val []byte
 	err := s.Update(b.Context(), func(tx store.Tx) (err error) {
