@@ -39,10 +39,12 @@ func cardKey(c Conversation) string {
 // order keeps what is shown of one conversation in order: under one card, or
 // in all rooms that it was in, for what finds one closed is shown in the next.
 func order(c Conversation) string {
+	at := string(c.Channel)
 	if live(c) {
 		c.Cards = 1
+		at, _, _ = bot.LiveDepartment(c.Channel) // the next room may be another department's
 	}
-	return "chat:" + string(c.Channel) + ":" + cardKey(c)
+	return "chat:" + at + ":" + cardKey(c)
 }
 
 // postCard adds the conversation's card to its channel.

@@ -131,16 +131,24 @@ func (d *Desk) Close(tx store.Tx, conversationID string, by bot.User) (Conversat
 	if err != nil {
 		return c, err
 	}
-	if c.Kind == DM && !c.Encrypted && s.Finished != "" {
-		if err := d.auto(tx, &c, s.Finished, "The customer was told: "); err != nil {
-			return c, err
-		}
+	if err := d.goodbye(tx, &c, s, "The customer was told: "); err != nil {
+		return c, err
 	}
 	c.Previous, c.PreviousName = c.Owner, c.OwnerName
 	c.State, c.ClosedAt, c.ClosedBy = Closed, now(), named(by)
 	c.WaitingSince, c.Unread = time.Time{}, 0
 	err = d.changed(tx, &c, named(by)+" closed the conversation.")
 	return c, err
+}
+
+// goodbye tells the customer that the conversation is over: not again those who
+// only thanked for it, or whose machine answers each message.
+func (d *Desk) goodbye(tx store.Tx, c *Conversation, s Settings, intro string) error {
+	if c.Kind != DM || c.Encrypted || s.Finished == "" || c.Finished {
+		return nil
+	}
+	c.Finished = true
+	return d.auto(tx, c, s.Finished, intro)
 }
 
 // Reopen goes on with a closed conversation, for the person who asks.

@@ -101,7 +101,7 @@ func (d *Desk) addDM(tx store.Tx, c Conversation, m *Message, s Settings) error 
 
 // answered says that it is the customer's turn.
 func answered(c *Conversation) {
-	c.WaitingSince, c.Unread = time.Time{}, 0
+	c.WaitingSince, c.Unread, c.Finished = time.Time{}, 0, false
 	if c.State == Claimed {
 		c.State = Waiting
 	}

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,7 +69,10 @@ func (d *Desk) enterRoom(tx store.Tx, c *Conversation) error {
 		return fmt.Errorf("add room: %w", err)
 	}
 	c.CardID, c.CardAt = a.ID, now()
-	return nil
+	if c.Kind != Mention {
+		return nil
+	}
+	return d.note(tx, c, line("The customer wrote in public. What you answer here is public too: you see it first, and a button posts it."))
 }
 
 // receiveLive is what follows in the chat from a message of the customer.
@@ -76,12 +80,6 @@ func (d *Desk) receiveLive(tx store.Tx, c *Conversation, who Contact, m Message,
 	if fresh {
 		if err := d.enterRoom(tx, c); err != nil {
 			return err
-		}
-		if c.Kind == Mention {
-			how := "The customer wrote in public. What you answer here is public too: you see it first, and a button posts it."
-			if err := d.note(tx, c, line(how)); err != nil {
-				return err
-			}
 		}
 	}
 	if err := d.say(tx, *c, m.ChatKey, d.shown(*c, who, m, s, late)); err != nil {
@@ -283,10 +281,62 @@ func (d *Desk) tryRoom(tx store.Tx, ev bot.Event) error {
 	if err := d.mayDecide(tx, ev, c); err != nil {
 		return err
 	}
-	if _, err := d.ob.Retry(tx, c.CardID, string(ev.User.Ref)); err != nil {
-		return d.tooLate(tx, ev, Message{}, err)
+	if a, err := d.ob.Get(tx, c.CardID); err != nil || a.State != outbox.Failed {
+		return errors.Join(err, d.tell(tx, ev, "This was already decided."))
 	}
-	return d.tell(tx, ev, "Perch tries again.")
+	if err := d.tell(tx, ev, "Perch tries again."); err != nil {
+		return err
+	}
+	was := c.Channel
+	if err := d.reroute(tx, &c); err != nil {
+		return err
+	}
+	if c.Channel != was {
+		return d.anotherDoor(tx, ev, c)
+	}
+	_, err = d.ob.Retry(tx, c.CardID, string(ev.User.Ref))
+	return err
+}
+
+// reroute has the next room of a conversation be one of the department that
+// serves customers now.
+func (d *Desk) reroute(tx store.Tx, c *Conversation) error {
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	dep, err := d.route(tx, s)
+	if err != nil {
+		return err
+	}
+	platform, _, live := bot.LiveDepartment(dep.Channel)
+	if was, _, _ := bot.LiveDepartment(c.Channel); live && platform == was {
+		c.Department, c.Channel = dep.ID, dep.Channel
+	}
+	return nil
+}
+
+// anotherDoor brings a customer, who could not be brought to the department that
+// counted before, to the one that c says, with all that they wrote.
+func (d *Desk) anotherDoor(tx store.Tx, ev bot.Event, c Conversation) error {
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	waiting, _, err := d.missed(tx, c, "", s)
+	if err != nil {
+		return err
+	}
+	if _, err := d.ob.Cancel(tx, c.CardID, string(ev.User.Ref)); err != nil {
+		return err
+	}
+	if err := d.enterRoom(tx, &c); err != nil {
+		return err
+	}
+	if err := d.showAllAgain(tx, c, waiting, s); err != nil {
+		return err
+	}
+	return d.put(tx, c)
 }
 
 // goOnLive goes on with a closed conversation in a new room.
@@ -294,6 +344,9 @@ func (d *Desk) goOnLive(tx store.Tx, c *Conversation) error {
 	c.State, c.ClosedAt, c.ClosedBy = Queued, time.Time{}, ""
 	c.Owner, c.OwnerName = "", ""
 	c.Reopened++
+	if err := d.reroute(tx, c); err != nil {
+		return err
+	}
 	return d.enterRoom(tx, c)
 }
 
@@ -355,10 +408,8 @@ func (d *Desk) closedThere(tx store.Tx, c Conversation, by bot.User) error {
 	if err != nil {
 		return err
 	}
-	if c.Kind == DM && !c.Encrypted && s.Finished != "" {
-		if err := d.auto(tx, &c, s.Finished, ""); err != nil {
-			return err
-		}
+	if err := d.goodbye(tx, &c, s, ""); err != nil {
+		return err
 	}
 	return d.put(tx, c)
 }

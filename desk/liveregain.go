@@ -87,9 +87,12 @@ func (d *Desk) regainRoom(tx store.Tx, c Conversation, a outbox.Action) error {
 	case !c.Open():
 		// Another conversation of the two may have begun, where somebody else
 		// serves them now.
-		_, other, err := conversations().First(tx, "open", party(c.Account, c.Kind, c.Contact, c.Root))
-		if err != nil || other {
+		other, begun, err := conversations().First(tx, "open", party(c.Account, c.Kind, c.Contact, c.Root))
+		if err != nil {
 			return err
+		}
+		if begun {
+			return d.notShown(tx, other, a)
 		}
 		if err := d.goOnLive(tx, &c); err != nil {
 			return err
@@ -102,6 +105,14 @@ func (d *Desk) regainRoom(tx store.Tx, c Conversation, a outbox.Action) error {
 	default: // it goes on elsewhere already, or is about to
 		all = slices.DeleteFunc(all, func(x missed) bool { return x.m.Room == c.Cards })
 	}
+	if err := d.showAllAgain(tx, c, all, s); err != nil {
+		return err
+	}
+	return d.put(tx, c)
+}
+
+// showAllAgain shows what was missed in the room that the conversation goes on in.
+func (d *Desk) showAllAgain(tx store.Tx, c Conversation, all []missed, s Settings) error {
 	who, err := d.Contact(tx, c)
 	if err != nil {
 		return err
@@ -111,7 +122,7 @@ func (d *Desk) regainRoom(tx store.Tx, c Conversation, a outbox.Action) error {
 			return err
 		}
 	}
-	return d.put(tx, c)
+	return nil
 }
 
 // forRoom reports whether an action was for the room that a conversation is in.

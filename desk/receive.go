@@ -272,8 +272,8 @@ func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings, late bo
 	switch {
 	case m.Encrypted:
 		msg.Text = "🔒 Encrypted message. Perch can't read it: open it on X, and answer there."
-	case c.Kind == Mention:
-		msg.Text = m.Text
+	case m.Deleted:
+		return bot.Message{Author: author(who), Text: wasDeleted}
 	}
 	missing := false
 	for i, f := range m.Files {

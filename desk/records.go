@@ -75,6 +75,7 @@ type Conversation struct {
 	LastIn       time.Time   `json:"last_in,omitzero"`         // when the customer last wrote
 	LastInID     string      `json:"last_in_id,omitempty"`     // X's id of that
 	Welcomed     bool        `json:"welcomed,omitempty"`       // had its first automatic answer
+	Finished     bool        `json:"finished,omitempty"`       // was told that it is over, and no agent has written since
 	Unavailable  time.Time   `json:"unavailable,omitzero"`     // when the customer was last told that nobody is there
 	Encrypted    bool        `json:"encrypted,omitempty"`      // the newest message can only be read on X
 	Told         int         `json:"told,omitempty"`           // how many notes the desk has put in the thread

@@ -1,0 +1,161 @@
+package desk
+
+import (
+	"testing"
+	"time"
+
+	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/outbox"
+	"github.com/perch-chat/perch/store"
+)
+
+// move has customers come to another department of the chat.
+func (w *world) moveTo(name string) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error {
+		return w.d.SetDepartment(tx, Department{ID: "support", Name: "Support", Channel: bot.LiveChannel("webchat", name)})
+	})
+}
+
+// TestLiveAnotherDepartment: who could not be brought to a department that is
+// not there comes to the one that counts now, with all that they wrote.
+func TestLiveAnotherDepartment(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		sam, _, rio := agents()
+		admins := w.admins()
+		w.moveTo("Nowhere")
+		picture := func(in *Inbound) { in.Files = []File{{Name: "a", Type: "image/png", URL: "x:a"}} }
+		w.set("file_upload", "on")
+		w.in("1", "one")
+		w.in("2", "two", picture)
+		retry := func() { w.event(bot.Event{Kind: bot.EventAction, User: sam, Action: "desk.room", Value: w.conv().ID}) }
+		retry() // nothing has changed
+		w.moveTo("Sales")
+		w.in("3", "three")
+		retry()
+		if len(*admins) != 2 {
+			t.Errorf("the admins were told %d times, want 2", len(*admins))
+		}
+		c := w.conv()
+		equal(t, "the room", w.shownIn(c.CardRef), []string{"one", "two", "three"})
+		equal(t, "files", w.filesIn(c.CardRef), []string{"x:a"})
+		w.write(rio, "hello")
+		equal(t, "X", w.x.texts(), []string{"hello"})
+	})
+}
+
+// TestLiveReopenedElsewhere: a closed conversation goes on with the department
+// that serves customers now.
+func TestLiveReopenedElsewhere(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.in("1", "one")
+		w.held(func() {
+			w.in("2", "two")
+			w.shutRoom(w.conv().CardRef)
+			w.room(bot.EventClosed, rio, "")
+			w.moveTo("Billing")
+			w.chat.mu.Lock()
+			w.chat.anywhere = true
+			w.chat.mu.Unlock()
+			w.in("3", "three")
+		})
+		v := w.chat.visitors
+		if len(v) != 2 || v[1].Department != "Billing" {
+			t.Errorf("visitors %+v, want the second in Billing", v)
+		}
+		equal(t, "the room", w.shownIn(w.conv().CardRef), []string{"two", "three"})
+	})
+}
+
+// TestFinishedOnce: who only says thanks, or has a machine say something, is not
+// told again that the conversation is over.
+func TestFinishedOnce(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.set("finished", "Goodbye!")
+		w.in("1", "one")
+		w.write(rio, "hello")
+		w.room(bot.EventClosed, rio, "")
+		for i := range 3 { // a machine that answers each of our messages
+			w.in("auto"+string(rune('a'+i)), "Thank you for your message!")
+			w.room(bot.EventClosed, bot.User{Name: "Rocket.Cat"}, "nobody wrote")
+		}
+		equal(t, "X", w.x.texts(), []string{"hello", "Goodbye!"})
+		w.in("2", "two")
+		w.write(rio, "again")
+		w.room(bot.EventClosed, rio, "")
+		equal(t, "X", w.x.texts(), []string{"hello", "Goodbye!", "again", "Goodbye!"})
+	})
+	scene(t, func(t *testing.T, w *world) {
+		sam, _, _ := agents()
+		w.set("finished", "Goodbye!")
+		w.in("1", "one")
+		for range 2 {
+			id := w.conv().ID
+			w.update(func(tx store.Tx) error { _, err := w.d.Close(tx, id, sam); return err })
+			w.settle()
+			w.in(time.Now().String(), "thanks")
+		}
+		equal(t, "X, from a channel", w.x.texts(), []string{"Goodbye!"})
+	})
+}
+
+// TestLiveMentionRooms: each room of a public conversation says that it is public.
+func TestLiveMentionRooms(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		post := func(id string) {
+			w.in(id, "@acme hello", func(in *Inbound) { in.Kind, in.XConversation = Mention, "m1" })
+		}
+		post("m1")
+		w.room(bot.EventClosed, rio, "")
+		post("m2")
+		var said []bot.MessageRef
+		for _, p := range w.chat.posts {
+			if p.msg.Author == nil && p.msg.Thread != "" {
+				contains(t, "note", p.msg.Text, "public")
+				said = append(said, p.msg.Thread)
+			}
+		}
+		if len(said) != 2 || said[1] != w.conv().CardRef {
+			t.Errorf("said in %q", said)
+		}
+	})
+}
+
+// TestLiveDeletedOnTheWay: words that their author took back before they were
+// shown are shown nowhere.
+func TestLiveDeletedOnTheWay(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		w.in("1", "one")
+		w.held(func() {
+			w.in("2", "two")
+			w.in("3", "three")
+			w.update(func(tx store.Tx) error { return w.d.Deleted(tx, acme, DM, "2") })
+			w.shutRoom(w.conv().CardRef)
+		})
+		equal(t, "the new room", w.shownIn(w.conv().CardRef), []string{wasDeleted, "three"})
+	})
+}
+
+// TestLiveLostBehind: what was never shown of a conversation that another has
+// followed is told in that one.
+func TestLiveLostBehind(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.in("1", "one")
+		old := w.conv().CardRef
+		lane := channelLane(rooms)
+		w.update(func(tx store.Tx) error { return w.ob.Hold(tx, outbox.Hold{Lane: lane, Code: "test", Message: "Wait."}) })
+		w.in("2", "two")
+		w.shutRoom(old)
+		w.room(bot.EventClosed, rio, "")
+		w.wait(8 * 24 * time.Hour)
+		w.in("3", "three")
+		w.update(func(tx store.Tx) error { return w.ob.Release(tx, lane) })
+		w.settle()
+		equal(t, "the new room", w.shownIn(w.conv().CardRef), []string{"three"})
+		equal(t, "the bot's words", w.notes(), []string{"⚠ The customer wrote something that can't be shown here. It is closed. Read it on X."})
+	})
+}
