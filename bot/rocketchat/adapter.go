@@ -60,6 +60,8 @@ type Adapter struct {
 	started chan struct{}
 	once    sync.Once
 
+	telling sync.Mutex // what is said is told one after the other, whoever heard of it
+
 	mu      sync.Mutex
 	me      person
 	people  map[string]person        // by ID

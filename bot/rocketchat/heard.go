@@ -71,6 +71,9 @@ func (a *Adapter) messageCame(ctx context.Context, sink bot.Sink, rid string, ar
 			a.remember(room{ID: m.Room, Kind: about.RoomType, Name: about.RoomName})
 		}
 	}
+	if kind == "l" && a.customers.hold(m.Room) {
+		return nil
+	}
 	if kind == "l" && m.System == systemClose {
 		// Before the end is told all that was said before it is, also what the
 		// stream kept to itself. If that can't be read now, a look reads it later,
@@ -133,6 +136,8 @@ const forever = math.MaxInt64
 // removed stores that a message was deleted. What a stream still has of it is no
 // news any more.
 func (a *Adapter) removed(ctx context.Context, sink bot.Sink, rid, id string) error {
+	a.telling.Lock()
+	defer a.telling.Unlock()
 	if err := a.store(ctx, sink, a.goneEvent(rid, id)); err != nil {
 		return err
 	}
@@ -186,6 +191,8 @@ func (m message) news(ev bot.Event) bool {
 
 // said stores what a message says that was not told.
 func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind string) error {
+	a.telling.Lock()
+	defer a.telling.Unlock()
 	change := m.Updated.UnixMilli()
 	a.mu.Lock()
 	last, again := a.handled[m.ID]

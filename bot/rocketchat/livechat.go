@@ -8,11 +8,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -62,85 +60,6 @@ func shownName(v bot.Visitor) string {
 		name = strings.TrimSpace(name + " (@" + clean(v.Handle) + ")")
 	}
 	return cut(cmp.Or(name, "Somebody"), 80) + " on X"
-}
-
-// customers keeps, by token, who has been registered, with which name and in
-// which department, so that the server is not asked at each message: it takes
-// five such calls a minute.
-type customers struct {
-	mu     sync.Mutex
-	known  map[string]string
-	rooms  map[string]string // by room: the token
-	ending map[string]bool   // by room: it is over, and that is still to be told
-	most   int               // how long a message of a customer may be; 0 if no limit was met
-}
-
-func (c *customers) is(token, as string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.known[token] == as
-}
-
-func (c *customers) set(token, as string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= known {
-		c.known = map[string]string{}
-	}
-	c.known[token] = as
-}
-
-// watch notes a room whose agents are to be heard; it says whether it is new.
-func (c *customers) watch(rid, token string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rooms == nil {
-		c.rooms = map[string]string{}
-	}
-	if _, ok := c.rooms[rid]; ok {
-		return false
-	}
-	c.rooms[rid] = token
-	return true
-}
-
-func (c *customers) watches(rid string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.rooms[rid]
-	return ok
-}
-
-func (c *customers) unwatch(rid string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.rooms, rid)
-	delete(c.ending, rid)
-}
-
-// end notes that a room is over which has to be read before that is told.
-func (c *customers) end(rid string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.rooms[rid]; !ok {
-		return
-	}
-	if c.ending == nil {
-		c.ending = map[string]bool{}
-	}
-	c.ending[rid] = true
-}
-
-func (c *customers) ends(rid string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ending[rid]
-}
-
-func (c *customers) watched() map[string]string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return maps.Clone(c.rooms)
 }
 
 // Enter makes sure that a customer has an open room. See [bot.Livechat].

@@ -1,8 +1,11 @@
 package rocketchat
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,12 +13,26 @@ import (
 	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
 )
 
-// enter brings a customer into a room, of whom Sam takes care.
+// enter brings a customer into a room, of whom Sam takes care, and returns once
+// it was read.
 func (w *team) enter(t *testing.T, a *Adapter, key string) (rid string) {
 	t.Helper()
 	e, err := a.Enter(t.Context(), bot.Visitor{Key: key, Name: "Casey"})
 	must(t, err)
 	rid, _ = liveRoom(e.Ref)
+	reads := func() bool {
+		a.customers.mu.Lock()
+		defer a.customers.mu.Unlock()
+		_, held := a.customers.held[rid]
+		return held
+	}
+	for end := time.After(soon); reads(); {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-end:
+			t.Fatal("the room is not read")
+		}
+	}
 	return rid
 }
 
@@ -30,6 +47,7 @@ func newCustomerTeam(t *testing.T) *team {
 // TestEndWaits: the words that the stream kept to itself can't be read at the
 // moment in which their room is closed. They are told later, and so is the end.
 func TestEndWaits(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]rcfake.Fault{
 		"limited": {Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3"}}},
 		"broken":  {Times: -1, Status: http.StatusInternalServerError},
@@ -62,7 +80,7 @@ func TestEndWaits(t *testing.T) {
 				select {
 				case <-time.After(100 * time.Millisecond):
 					on := map[string]*attended{rid: {read: time.Now()}}
-					_ = a.lookCustomers(t.Context(), *a.sink.Load(), on)
+					_ = a.lookCustomers(t.Context(), nil, *a.sink.Load(), on)
 				case <-end:
 					t.Fatal("the room is never left")
 				}
@@ -123,20 +141,13 @@ func TestLooksInTurn(t *testing.T) {
 	}
 	c.want(t, "taken sam", "taken sam", "taken sam", "taken sam")
 	a.customers.end(rooms[3])
-	for end := time.After(soon); len(w.Calls("GET chat.syncMessages")) < len(rooms); { // each at its begin
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-end:
-			t.Fatal("not all rooms are read")
-		}
-	}
 	before := len(w.Calls("GET chat.syncMessages"))
 	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Skip: 2, Times: -1, Status: http.StatusInternalServerError})
-	if err := a.lookCustomers(t.Context(), *a.sink.Load(), on); err == nil {
+	if err := a.lookCustomers(t.Context(), nil, *a.sink.Load(), on); err == nil {
 		t.Error("a look that failed is no error")
 	}
 	w.ClearFaults()
-	must(t, a.lookCustomers(t.Context(), *a.sink.Load(), on))
+	must(t, a.lookCustomers(t.Context(), nil, *a.sink.Load(), on))
 	var got []string
 	for _, x := range w.Calls("GET chat.syncMessages")[before:] {
 		got = append(got, x.Query.Get("roomId"))
@@ -144,4 +155,76 @@ func TestLooksInTurn(t *testing.T) {
 	if want := []string{rooms[3], rooms[0], rooms[3], rooms[1], rooms[2], rooms[0]}; !slices.Equal(got, want) {
 		t.Errorf("read %q, want %q", got, want)
 	}
+}
+
+// TestAnswersDontWaitForLooks: reading rooms besides, and letting new customers
+// in, takes as long as the server likes; what agents say meanwhile is told.
+func TestAnswersDontWaitForLooks(t *testing.T) {
+	w := newCustomerTeam(t)
+	a := w.adapter(t)
+	c, _ := w.start(t, a)
+	rid := w.enter(t, a, "1001:1")
+	c.want(t, "taken sam")
+	hung := make(chan struct{})
+	defer sync.OnceFunc(func() { close(hung) })()
+	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Times: -1, Until: hung})
+	for end := time.After(soon); w.Struck("GET chat.syncMessages") == 0; { // the look has begun
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-end:
+			t.Fatal("nobody looks")
+		}
+	}
+	w.say(t, "sam", rid, "Hello!")
+	c.want(t, "taken sam", "message sam Hello!")
+}
+
+// TestRoomsAreReadSideBySide: a start does not wait for one room after the other.
+func TestRoomsAreReadSideBySide(t *testing.T) {
+	w := newCustomerTeam(t)
+	a := w.adapter(t)
+	_, stop := w.start(t, a)
+	for i := range 5 {
+		w.enter(t, a, fmt.Sprint(i))
+	}
+	stop()
+	hung := make(chan struct{})
+	defer sync.OnceFunc(func() { close(hung) })()
+	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Skip: 1, Times: -1, Until: hung}) // the plain room passes
+	c := newCollector()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = w.adapter(t).Run(ctx, c) })
+	defer wg.Wait()
+	defer cancel()
+	for end := time.After(soon); w.Struck("GET chat.syncMessages") < 5; {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-end:
+			t.Fatalf("%d rooms are read at once, want 5", w.Struck("GET chat.syncMessages"))
+		}
+	}
+}
+
+// TestMissedComesFirst: what the streams tell of a new room waits until what was
+// said in it before has been read.
+func TestMissedComesFirst(t *testing.T) {
+	w := newCustomerTeam(t)
+	w.live.look = time.Hour
+	a := w.adapter(t)
+	c, _ := w.start(t, a)
+	hung := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hung) })
+	defer release()
+	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Until: hung})
+	e, err := a.Enter(t.Context(), bot.Visitor{Key: "1001:1", Name: "Casey"})
+	must(t, err)
+	rid, _ := liveRoom(e.Ref)
+	w.Lose(1)
+	w.say(t, "sam", rid, "one")
+	w.say(t, "sam", rid, "two")
+	w.say(t, "ada", w.room, "elsewhere") // what is heard of other rooms comes behind it
+	c.want(t, "message ada elsewhere")
+	release()
+	c.want(t, "message ada elsewhere", "taken sam", "message sam one", "message sam two")
 }

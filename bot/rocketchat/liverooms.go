@@ -2,11 +2,14 @@ package rocketchat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -79,22 +82,66 @@ func (a *Adapter) listen(ctx context.Context, rt *realtime, sink bot.Sink, on ma
 	if err := a.subscribeRooms(ctx, rt, on); err != nil {
 		return err
 	}
+	var errs error
+	var mu sync.Mutex
+	fresh := newRooms(on)
+	sideBySide(fresh, func(rid string) bool {
+		err := a.readInTurn(ctx, sink, rid, on[rid])
+		for err == nil && !a.customers.readOnce(rid) {
+			err = a.readInTurn(ctx, sink, rid, on[rid])
+		}
+		switch {
+		case err == nil:
+			return true
+		case code(err) == codeLimited:
+			return false // nor can the others be
+		case a.unreadable(rid) < most:
+			mu.Lock()
+			defer mu.Unlock()
+			errs = errors.Join(errs, err)
+			return false
+		}
+		a.log.WarnContext(ctx, "a customer's room can't be read now", "room", rid, "err", err)
+		return true
+	})
+	for _, rid := range fresh {
+		a.customers.release(rid)
+	}
+	return errs
+}
+
+// newRooms are those that were not read yet.
+func newRooms(on map[string]*attended) (rids []string) {
 	for rid, r := range on {
-		if !r.read.IsZero() {
-			continue
-		}
-		err := a.readInTurn(ctx, sink, rid, r)
-		if code(err) == codeLimited {
-			return nil // nor can the others be
-		}
-		if err != nil && a.unreadable(rid) < most {
-			return err
-		}
-		if err != nil {
-			a.log.WarnContext(ctx, "a customer's room can't be read now", "room", rid, "err", err)
+		if r.read.IsZero() {
+			rids = append(rids, rid)
 		}
 	}
-	return nil
+	return rids
+}
+
+// atOnce is how many rooms are read side by side.
+const atOnce = 8
+
+// sideBySide does something with several rooms at once, until that says no.
+func sideBySide(rids []string, do func(rid string) bool) {
+	var wg sync.WaitGroup
+	var over atomic.Bool
+	next := make(chan string)
+	for range min(atOnce, len(rids)) {
+		wg.Go(func() {
+			for rid := range next {
+				if !over.Load() && !do(rid) {
+					over.Store(true)
+				}
+			}
+		})
+	}
+	for _, rid := range rids {
+		next <- rid
+	}
+	close(next)
+	wg.Wait()
 }
 
 // subscribeRooms subscribes to the rooms of customers, and ends that for those
@@ -175,8 +222,8 @@ func (a *Adapter) readInTurn(ctx context.Context, sink bot.Sink, rid string, r *
 
 // lookCustomers reads the rooms of customers: first those whose end waits to be
 // told, then whichever was not read for longest, for the server may not take as
-// many calls as there are rooms.
-func (a *Adapter) lookCustomers(ctx context.Context, sink bot.Sink, on map[string]*attended) error {
+// many calls as there are rooms. New customers don't wait for that.
+func (a *Adapter) lookCustomers(ctx context.Context, rt *realtime, sink bot.Sink, on map[string]*attended) error {
 	for _, rid := range slices.SortedFunc(maps.Keys(on), func(x, y string) int {
 		if ends := a.customers.ends(x); ends != a.customers.ends(y) {
 			if ends {
@@ -186,6 +233,13 @@ func (a *Adapter) lookCustomers(ctx context.Context, sink bot.Sink, on map[strin
 		}
 		return on[x].read.Compare(on[y].read)
 	}) {
+		select {
+		case <-a.wakeRooms:
+			if err := a.listen(ctx, rt, sink, on, 0); err != nil {
+				return err
+			}
+		default:
+		}
 		if !a.customers.watches(rid) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/perch-chat/perch/bot"
@@ -132,22 +133,21 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink) (up bool, err erro
 	return true, a.attend(ctx, rt, sink, heard)
 }
 
-// attend takes what comes on a connection until it ends.
+// attend takes what comes on a connection until it ends. What has to be asked
+// for is asked for beside it: people's words don't wait for that.
 func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard map[string]*attended) error {
-	look := time.NewTicker(a.o.live.look)
-	defer look.Stop()
+	life, stop := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop(nil)
+	wg.Go(func() { stop(a.keepLooking(life, rt, sink, heard)) })
 	for {
 		select {
-		case <-ctx.Done():
-			return nil
-		case <-a.wakeRooms:
-			if err := a.listen(ctx, rt, sink, heard, 0); err != nil {
-				return err
+		case <-life.Done():
+			if ctx.Err() != nil {
+				return nil
 			}
-		case <-look.C:
-			if err := a.look(ctx, rt, sink, heard); err != nil {
-				return err
-			}
+			return context.Cause(life)
 		case n, ok := <-rt.notices:
 			if !ok {
 				return rt.why()
@@ -155,6 +155,27 @@ func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard
 			if err := a.notice(ctx, rt, sink, n); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// keepLooking listens to the rooms of new customers, and looks at all rooms now
+// and then, until it can't.
+func (a *Adapter) keepLooking(ctx context.Context, rt *realtime, sink bot.Sink, heard map[string]*attended) error {
+	look := time.NewTicker(a.o.live.look)
+	defer look.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.wakeRooms:
+			err = a.listen(ctx, rt, sink, heard, 0)
+		case <-look.C:
+			err = a.look(ctx, rt, sink, heard)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -168,7 +189,7 @@ func (a *Adapter) look(ctx context.Context, rt *realtime, sink bot.Sink, heard m
 		err = a.lookRooms(ctx, sink)
 	}
 	if err == nil {
-		err = a.lookCustomers(ctx, sink, heard)
+		err = a.lookCustomers(ctx, rt, sink, heard)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.WarnContext(ctx, "rooms could not be looked at; the next look is soon", "err", err)
