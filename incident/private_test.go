@@ -117,6 +117,9 @@ func TestStuckWhenMadePrivate(t *testing.T) {
 	if _, refused := w.act(w.s.RetryPost, e.ID, rio); refused == nil || refused.Code != incident.CodePrivate {
 		t.Errorf("RetryPost = %v, want %s", refused, incident.CodePrivate)
 	}
+	if e, refused := w.act(w.s.Discard, e.ID, rio); refused != nil || e.Posts[0].State != incident.PubCancelled {
+		t.Errorf("Discard = %+v, %v", e.Posts, refused)
+	}
 }
 
 // TestPolicyBecomesStricter: a draft of the time when one person was enough is

@@ -71,3 +71,34 @@ func TestPublic(t *testing.T) {
 		return nil
 	})
 }
+
+// TestPublicHides checks what was posted, and is nevertheless shown no more.
+func TestPublicHides(t *testing.T) {
+	t.Parallel()
+	internal, private := incident.Internal, true
+	for name, hide := range map[string]func(s *incident.Service, tx store.Tx, e incident.Entry) error{
+		"entry made internal": func(s *incident.Service, tx store.Tx, e incident.Entry) error {
+			_, err := s.Edit(tx, e.ID, incident.Edit{Visibility: &internal}, rio)
+			return err
+		},
+		"incident made private": func(s *incident.Service, tx store.Tx, e incident.Entry) error {
+			_, err := s.Update(tx, e.IncidentID, rio, incident.Change{Private: &private})
+			return err
+		},
+	} {
+		w := newWorld(t, incident.Policy{API: incident.ModeDirect})
+		e := w.add(w.create(incident.New{}), incident.NewEntry{Text: "One.", Visibility: incident.Twitter, Source: incident.FromAPI, By: rio})
+		w.settle()
+		if p, err := w.public("1"); err != nil || len(p.Updates) != 1 {
+			t.Fatalf("%s: before: %+v, %v", name, p, err)
+		}
+		w.update(func(tx store.Tx) error { return hide(w.s, tx, e) })
+		var refused *incident.Error
+		if p, err := w.public("1"); !errors.As(err, &refused) || refused.Code != incident.CodeNotFound {
+			t.Errorf("%s: %+v, %v, want nothing", name, p, err)
+		}
+		if p := w.entry(e.ID).Posts[0]; p.State != incident.PubPosted {
+			t.Errorf("%s: the post is %s, and it is on X", name, p.State)
+		}
+	}
+}
