@@ -22,7 +22,7 @@ func (d *Desk) judgeLive(tx store.Tx, ev bot.Event, c *Conversation, m *Message,
 	if why != "" {
 		return d.refuse(tx, *c, m, why)
 	}
-	if len(m.Colleagues) > 0 && c.Kind == DM {
+	if aside(*m) != "" && c.Kind == DM {
 		m.Delivery = Unsent
 		return d.offer(tx, ev, *c, m)
 	}

@@ -87,6 +87,34 @@ func TestLiveColleagues(t *testing.T) {
 	})
 }
 
+// TestLiveMistypedCommand: a command that nobody knows is not for the customer
+// without a question. The chat hands such words on as a message.
+func TestLiveMistypedCommand(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.in("1", "one")
+		for _, text := range []string{"/note the customer is rude", "/claim", "!close", "/Note\nx"} {
+			ref := w.write(rio, text)
+			if got := w.x.texts(); len(got) != 0 {
+				t.Fatalf("the customer got %q", got)
+			}
+			asked := w.told(rio)
+			contains(t, "asked", asked.msg.Text, "Not sent yet: it begins with "+text[:2], "as a command does", "the customer would read that")
+			equal(t, "buttons", buttonIDs(asked.msg), []string{"desk.keep", "desk.send"})
+			w.press(rio, "desk.keep", w.message(ref).ID)
+		}
+		var want []string
+		for _, text := range []string{"/etc/hosts is a file", "/ is a slash", "! yes", "http://x.com", "1/a"} {
+			w.write(rio, text)
+			want = append(want, text)
+		}
+		equal(t, "X", w.x.texts(), want)
+		ref := w.write(rio, "/shipping is free")
+		w.press(rio, "desk.send", w.message(ref).ID)
+		equal(t, "X", w.x.texts(), append(want, "/shipping is free"))
+	})
+}
+
 // TestLiveCloseWord: an agent may close a room with a word, too.
 func TestLiveCloseWord(t *testing.T) {
 	service(t, func(t *testing.T, w *world) {

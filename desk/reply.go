@@ -3,6 +3,7 @@ package desk
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -143,6 +144,21 @@ func colleagues(ev bot.Event) (names []string) {
 	return names
 }
 
+// orderRE finds what looks like a command. Some chats hand those on as words
+// that they don't know.
+var orderRE = regexp.MustCompile(`^[/!][a-zA-Z][\w-]*(?:\s|$)`)
+
+// aside says why words may be meant for somebody else than the customer, or nothing.
+func aside(m Message) string {
+	if len(m.Colleagues) > 0 {
+		return "names " + strings.Join(m.Colleagues, " and ")
+	}
+	if word := strings.TrimSpace(orderRE.FindString(m.Text)); word != "" {
+		return "begins with " + short(word) + ", as a command does"
+	}
+	return ""
+}
+
 // internal reports whether the text is for agents only.
 func internal(text string) bool {
 	text = strings.TrimSpace(text)
@@ -193,7 +209,7 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 		}
 		return d.tell(tx, ev, "Not sent. "+why)
 	}
-	if c.Open() && c.Owner == m.Author && c.Kind == DM && len(m.Colleagues) == 0 {
+	if c.Open() && c.Owner == m.Author && c.Kind == DM && aside(*m) == "" {
 		if err := d.send(tx, c, m, s); err != nil {
 			return err
 		}
@@ -230,18 +246,18 @@ func whyUnsent(c Conversation, m Message) (text, label string) {
 	if c.Kind == Mention {
 		act = "preview"
 	}
-	names := "Not sent yet: it names " + strings.Join(m.Colleagues, " and ") + ", and the customer would read that."
+	doubt := "Not sent yet: it " + aside(m) + ", and the customer would read that."
 	switch {
 	case live(c):
-		return names, "Send anyway"
+		return doubt, "Send anyway"
 	case !c.Open():
 		return "Not sent. This conversation is closed.", "Reopen and " + act
 	case c.Owner == "":
 		return "Not sent. Claim this conversation to answer.", "Claim and " + act
 	case c.Owner != m.Author:
 		return "Not sent. " + c.OwnerName + " has this conversation.", "Take over and " + act
-	case len(m.Colleagues) > 0 && c.Kind == DM:
-		return names, "Send anyway"
+	case aside(m) != "" && c.Kind == DM:
+		return doubt, "Send anyway"
 	case c.Kind == DM:
 		return "Not sent yet. Is the customer to get it?", "Send"
 	}
@@ -354,7 +370,7 @@ func (d *Desk) editQueued(tx store.Tx, ev bot.Event, c Conversation, m Message, 
 	was := m
 	names := colleagues(ev)
 	m.Text, m.Colleagues = text, names
-	if internal(text) || c.Kind == Mention || len(names) > len(was.Colleagues) {
+	if internal(text) || c.Kind == Mention || len(names) > len(was.Colleagues) || aside(was) == "" && aside(m) != "" {
 		if _, err := d.ob.Cancel(tx, m.Action, string(ev.User.Ref)); err != nil {
 			return d.tooLate(tx, ev, was, err)
 		}
