@@ -161,8 +161,12 @@ func (a *Adapter) appEvent(ctx context.Context, t told) error {
 	ev.Trigger = a.appTrigger(t.User.ID, t.Trigger)
 	if ev.Kind == bot.EventAction && ev.Thread == "" {
 		short, cancel := context.WithTimeout(ctx, appLook)
-		ev.Thread, ev.Alone = a.threadOf(short, ev.Message), a.kind(short, t.Room.ID) == "d"
+		err := a.placePress(short, &ev, message{Room: t.Room.ID, User: person{ID: t.User.ID}}, "")
 		cancel()
+		if err != nil {
+			a.log.WarnContext(ctx, "where a button was pressed is not known", "event", ev.ID, "err", err)
+			return notStored()
+		}
 	}
 	if ev.Kind == bot.EventCommand {
 		short, cancel := context.WithTimeout(ctx, appLook)

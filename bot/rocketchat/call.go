@@ -161,13 +161,10 @@ func (c client) answer(r request, resp *http.Response, raw []byte, out any) erro
 		return &bot.Error{Code: "redirect", Message: "Rocket.Chat is at another address. Write the address people open it at into chat.rocketchat.url."}
 	}
 	var a answer
-	if err := json.Unmarshal(raw, &a); err != nil {
-		if resp.StatusCode >= 400 {
-			return &bot.Error{
-				Code: fmt.Sprintf("http_%d", resp.StatusCode), Message: "The address in chat.rocketchat.url does not answer as Rocket.Chat does. Check it.",
-				Err: errors.New(r.route),
-			}
-		}
+	switch err := json.Unmarshal(raw, &a); {
+	case resp.StatusCode >= 400 && (err != nil || !a.own()):
+		return stranger(r.route, resp.StatusCode)
+	case err != nil:
 		return fmt.Errorf("rocketchat: %s: the answer is no JSON: %w", r.route, err)
 	}
 	if resp.StatusCode >= 400 || a.Success != nil && !*a.Success {
@@ -180,6 +177,23 @@ func (c client) answer(r request, resp *http.Response, raw []byte, out any) erro
 		return fmt.Errorf("rocketchat: %s: unexpected answer: %w", r.route, err)
 	}
 	return nil
+}
+
+// stranger is the error of a call that something refused which is not
+// Rocket.Chat: a proxy that does not find it while it is being updated, or wants
+// a login of its own, and the call can be made again; or one that does not like
+// what is in it.
+func stranger(route string, status int) error {
+	e := &bot.Error{
+		Code: fmt.Sprintf("http_%d", status), Message: "The address in chat.rocketchat.url does not answer as Rocket.Chat does. Check it.",
+		Err: errors.New(route),
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusNotFound, http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly:
+		e.Temporary, e.RetryAfter = true, unreached
+		e.Message = fmt.Sprintf("Something before Rocket.Chat answers in its place (status %d). Perch tries again by itself; if it lasts, check the address in chat.rocketchat.url and the proxy.", status)
+	}
+	return e
 }
 
 // transport is the error of a call that got no answer. One that never reached

@@ -300,6 +300,10 @@ func TestOddAnswers(t *testing.T) {
 	}{
 		{"too large for a proxy", 413, "<html>", nil, "too_large"},
 		{"a page", 404, "<html>", nil, "http_404"},
+		{"a proxy that finds no server", 404, `{"message":"no Route matched"}`, nil, "http_404"},
+		{"a proxy's own login", 401, `{"error":"unauthorized"}`, nil, "http_401"},
+		{"a proxy that does not like it", 403, `{"message":"Forbidden"}`, nil, "http_403"},
+		{"no login, as line 7 says it", 401, `{"status":"error","message":"You must be logged in to do this."}`, nil, "unauthorized"},
 		{"a very long page", 403, strings.Repeat("x", 20<<20), nil, "http_403"},
 		{"no JSON", 200, "<html>", nil, ""},
 		{"other JSON", 200, "[1]", nil, ""},
@@ -319,6 +323,9 @@ func TestOddAnswers(t *testing.T) {
 		e, ok := errors.AsType[*bot.Error](err)
 		if err == nil || ok != (c.code != "") || ok && (e.Code != c.code || e.Message == "") || len(err.Error()) > 1000 {
 			t.Errorf("%s: %v, want %q", c.name, err, c.code)
+		}
+		if again := c.status == 429 || c.code == "http_401" || c.code == "http_404"; ok && e.Temporary != again || fatal(err) != (c.code == "unauthorized" || c.code == "redirect") {
+			t.Errorf("%s: temporary %v, fatal %v", c.name, e.Temporary, fatal(err))
 		}
 		if c.code == codeLimited && e.RetryAfter != 7 {
 			t.Errorf("%s: again in %d s", c.name, e.RetryAfter)

@@ -26,6 +26,9 @@ type answer struct {
 	} `json:"details"`
 }
 
+// own reports whether a refusal is in a form of Rocket.Chat's own.
+func (a answer) own() bool { return a.Success != nil || a.Status == "error" }
+
 // text is the server's own words.
 func (a answer) text() string {
 	s, _ := a.Error.(string)

@@ -202,12 +202,10 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 		// deleted, while a stream still had it as it was.
 		return nil
 	}
-	if kind == "" {
-		kind = a.kind(ctx, m.Room)
-	}
 	me := a.self()
-	if kind == "d" && !a.alone(ctx, me, m) {
-		kind = "p" // what several people say to each other is not meant for the bot
+	kind, err := a.kindFor(ctx, me, m, kind)
+	if err != nil {
+		return err
 	}
 	a.note(me, m)
 	events := (decoder{me}).events(m, kind)
@@ -219,13 +217,19 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 			ev.Trigger = a.triggerFor(m.User)
 		}
 		if ev.Kind == bot.EventAction && ev.Thread == "" {
-			ev.Thread, ev.Alone = a.threadOf(ctx, ev.Message), kind == "d"
+			if err := a.placePress(ctx, &ev, m, kind); err != nil {
+				return err
+			}
 		}
 		if err := a.store(ctx, sink, ev); err != nil {
 			return err
 		}
 	}
-	for _, ev := range a.reactions(ctx, m, kind) {
+	reacted, err := a.reactions(ctx, m, kind)
+	if err != nil {
+		return err
+	}
+	for _, ev := range reacted {
 		if err := a.store(ctx, sink, ev); err != nil {
 			return err
 		}
@@ -266,15 +270,55 @@ func bound[K comparable, V any](m map[K]V) {
 	}
 }
 
+// kindFor is the kind of room that a message is in, as far as the bot is
+// concerned: what several people write to each other is not meant for it, as in
+// any other room. Its error says to ask again: a guess would lose an order, or
+// take for one what is none.
+func (a *Adapter) kindFor(ctx context.Context, me person, m message, kind string) (string, error) {
+	if kind == "" {
+		r, err := a.room(ctx, m.Room)
+		if unsure(err) {
+			return "", err
+		}
+		kind = r.Kind
+	}
+	if kind != "d" {
+		return kind, nil
+	}
+	alone, err := a.alone(ctx, me, m)
+	if alone || err != nil {
+		return kind, err
+	}
+	return "p", nil
+}
+
+// placePress says where the message is that a button is on: in which thread, and
+// whether the one who pressed it sees it alone.
+func (a *Adapter) placePress(ctx context.Context, ev *bot.Event, m message, kind string) (err error) {
+	if kind, err = a.kindFor(ctx, a.self(), m, kind); err != nil {
+		return err
+	}
+	ev.Alone = kind == "d"
+	ev.Thread, err = a.threadOf(ctx, ev.Message)
+	return err
+}
+
+// unsure reports whether an error says nothing of what was asked: the answer
+// may be another one in a moment.
+func unsure(err error) bool { return err != nil && (code(err) == "" || temporary(err)) }
+
 // alone reports whether a direct message is for the bot alone. Where two write
 // to each other, their IDs make the room's; more have a room like any other.
-func (a *Adapter) alone(ctx context.Context, me person, m message) bool {
+func (a *Adapter) alone(ctx context.Context, me person, m message) (bool, error) {
 	if m.Room == me.ID+m.User.ID || m.Room == m.User.ID+me.ID {
-		return true
+		return true, nil
 	}
 	r, err := a.room(ctx, m.Room)
 	if err == nil && r.People == 0 {
 		r, err = a.lookRoom(ctx, roomQuery(m.Room))
 	}
-	return err != nil || r.People <= 2
+	if unsure(err) {
+		return false, err
+	}
+	return err == nil && r.People <= 2, nil
 }

@@ -129,27 +129,31 @@ func (a *Adapter) get(ctx context.Context, rid, id string) (message, error) {
 	return *out.Message, nil
 }
 
-// threadOf is the thread that one of our messages is in.
-func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) bot.MessageRef {
+// threadOf is the thread that one of our messages is in. Its error says to ask
+// again.
+func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) (bot.MessageRef, error) {
 	rid, id, ok := messageID(ref)
 	if !ok {
-		return ""
+		return "", nil
 	}
 	a.mu.Lock()
 	thread, ok := a.threads[at(rid, id)]
 	a.mu.Unlock()
 	if !ok {
 		m, err := a.get(ctx, rid, id)
+		if unsure(err) {
+			return "", err
+		}
 		if err != nil {
-			return ""
+			return "", nil // there is no such message
 		}
 		thread = m.Thread
 		a.inThread(rid, id, thread)
 	}
 	if thread == "" {
-		return ""
+		return "", nil
 	}
-	return messageRef(rid, thread)
+	return messageRef(rid, thread), nil
 }
 
 // at is where a message stands: an ID that somebody names may be of another room.

@@ -69,22 +69,26 @@ func (a *Adapter) PersonNamed(ctx context.Context, name string) (bot.User, error
 }
 
 // named is the person with a username. Somebody who wrote nothing since the
-// start is asked for; of one who can't be found the name is known and no more.
-func (a *Adapter) named(ctx context.Context, username string) person {
+// start is asked for; of one who is not there any more the name is known and no
+// more. Its error says to ask again.
+func (a *Adapter) named(ctx context.Context, username string) (person, error) {
 	a.mu.Lock()
 	for _, p := range a.people {
 		if p.Username == username {
 			a.mu.Unlock()
-			return p
+			return p, nil
 		}
 	}
 	a.mu.Unlock()
 	p, err := a.lookPerson(ctx, "username", username)
-	if err != nil {
-		a.log.WarnContext(ctx, "who set a reaction is not known", "err", err)
-		return person{Username: username}
+	switch {
+	case err == nil:
+		return p, nil
+	case unsure(err):
+		return person{}, err
 	}
-	return p
+	a.log.WarnContext(ctx, "who set a reaction is not known", "err", err)
+	return person{Username: username}, nil
 }
 
 // The stream that tells every user of what became of others.

@@ -150,7 +150,7 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	if c := code(err); c != "" && !temporary(err) {
 		// The server does not say of an ID that it is there already; what it says
 		// instead has changed before.
-		if there, gerr := a.get(ctx, rid, id); gerr == nil {
+		if there, gerr := a.get(ctx, rid, id); gerr == nil && there.User.ID == a.o.UserID {
 			drawn, err = there.hasBlocks(), nil
 		} else if c == "refused" && !errors.Is(gerr, bot.ErrNotFound) {
 			return "", gerr
@@ -329,7 +329,15 @@ func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
 			return errors.Join(a.drop(ctx, rid, id, token), a.dropParts(ctx, rid, id, token))
 		}
 	}
-	return a.rest.call(ctx, request{route: "POST chat.delete", body: map[string]any{"roomId": rid, "msgId": id}}, nil)
+	err := a.rest.call(ctx, request{route: "POST chat.delete", body: map[string]any{"roomId": rid, "msgId": id}}, nil)
+	if err != nil && !unsure(err) {
+		// It is refused too where the answer to a call before was lost.
+		m, gerr := a.get(ctx, rid, id)
+		if errors.Is(gerr, bot.ErrNotFound) || gerr == nil && (m.System == systemGone || m.Hidden) {
+			return nil
+		}
+	}
+	return err
 }
 
 // React sets or removes the bot's reaction. See [bot.Reactor].

@@ -18,10 +18,11 @@ type reaction struct{ emoji, username string }
 type seenReactions map[reaction]bool
 
 // reactions are those that were set or taken back since the message was last
-// seen: the server tells what there is, not what somebody did.
-func (a *Adapter) reactions(ctx context.Context, m message, kind string) []bot.Event {
+// seen: the server tells what there is, not what somebody did. Its error says
+// that they can't be told yet, and none of them was.
+func (a *Adapter) reactions(ctx context.Context, m message, kind string) ([]bot.Event, error) {
 	if kind == "l" || m.System == systemGone || messageRef(m.Room, m.ID) == "" {
-		return nil
+		return nil, nil
 	}
 	now := seenReactions{}
 	for emoji, r := range m.Reactions {
@@ -33,14 +34,12 @@ func (a *Adapter) reactions(ctx context.Context, m message, kind string) []bot.E
 	was, seen := a.reacted[m.ID]
 	if len(now) == 0 && !seen {
 		a.mu.Unlock()
-		return nil
+		return nil, nil
 	}
 	next := maps.Clone(now)
 	for x := range was {
 		next[x] = now[x]
 	}
-	bound(a.reacted)
-	a.reacted[m.ID] = next
 	me := a.me
 	a.mu.Unlock()
 	var out []bot.Event
@@ -49,7 +48,10 @@ func (a *Adapter) reactions(ctx context.Context, m message, kind string) []bot.E
 		if next[x] == there || x.username == me.Username {
 			continue
 		}
-		ev := a.reactionEvent(ctx, m, x)
+		ev, err := a.reactionEvent(ctx, m, x)
+		if err != nil {
+			return nil, err
+		}
 		if !next[x] {
 			ev.Kind = bot.EventReactionGone
 		}
@@ -58,15 +60,22 @@ func (a *Adapter) reactions(ctx context.Context, m message, kind string) []bot.E
 		}
 		out = append(out, ev)
 	}
-	return out
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	bound(a.reacted)
+	a.reacted[m.ID] = next
+	return out, nil
 }
 
 func (x reaction) compare(y reaction) int {
 	return strings.Compare(x.emoji+" "+x.username, y.emoji+" "+y.username)
 }
 
-func (a *Adapter) reactionEvent(ctx context.Context, m message, x reaction) bot.Event {
-	p := a.named(ctx, x.username)
+func (a *Adapter) reactionEvent(ctx context.Context, m message, x reaction) (bot.Event, error) {
+	p, err := a.named(ctx, x.username)
+	if err != nil {
+		return bot.Event{}, err
+	}
 	ev := bot.Event{
 		ID: "react:" + m.ID + ":" + x.emoji + " " + x.username, Platform: Platform, Kind: bot.EventReaction, At: m.Updated.Time, User: p.user(),
 		Channel: roomRef(m.Room), Message: messageRef(m.Room, m.ID), Emoji: x.emoji,
@@ -78,5 +87,5 @@ func (a *Adapter) reactionEvent(ctx context.Context, m message, x reaction) bot.
 		u := m.User.user()
 		ev.Author = &u
 	}
-	return ev
+	return ev, nil
 }

@@ -152,7 +152,7 @@ func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard
 			if !ok {
 				return rt.why()
 			}
-			if err := a.notice(ctx, rt, sink, n); err != nil {
+			if err := a.patiently(ctx, rt, func() error { return a.notice(ctx, rt, sink, n) }); err != nil {
 				return err
 			}
 		}
