@@ -163,7 +163,7 @@ func TestRocketChatPictures(t *testing.T) {
 	a.must(click(p, []string{"Claim"}), p.reads("Sam Lindqvist is on it"), say(p, []string{"Hi Casey, it is: 8:15 from platform 2, on time."}), dms(p, []string{"casey_r", "1", "platform 2"}))
 	file, err := p.file("ticket.png")
 	a.must(err, p.world.dm("casey_r", "Great, thank you! Is my ticket valid?", file), p.reads("{photo"))
-	a.must(say(p, []string{"// ask Rio about the tariff"}), say(p, []string{"It is, on all trains today."}), p.reads("on all trains today. :white_check_mark:"))
+	a.must(say(p, []string{"// ask Rio about the tariff"}), say(p, []string{"It is, on all trains today."}), p.reads("on all trains today. :white_check_mark:"), p.reads("Answered by Sam"))
 	a.guide("rocketchat-conversation")
 	a.at("rio", "support", "Casey Rivera")
 	a.must(say(p, []string{"Yes!"}), p.reads("only agents can answer"))
