@@ -169,6 +169,7 @@ func (r *Router) refreshHomes(tx store.Tx) error {
 
 // HomeKeeper carries out KindHomes. Repeating it changes nothing.
 type HomeKeeper struct {
+	outbox.Repeatable
 	DB     store.Store
 	Router *Router
 }
@@ -182,11 +183,3 @@ func (k HomeKeeper) Do(ctx context.Context, _ outbox.Action) (outbox.Receipt, er
 	}
 	return outbox.Receipt{}, nil
 }
-
-// Reconcile finds nothing: what was cut off is simply done again.
-func (k HomeKeeper) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-// Ladder looks at once.
-func (k HomeKeeper) Ladder() []time.Duration { return []time.Duration{0} }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
@@ -165,6 +164,7 @@ func listWorkflows(c *call) error {
 
 // WorkflowSaver carries out KindSaveWorkflow. Repeating it changes nothing.
 type WorkflowSaver struct {
+	outbox.Repeatable
 	DB     store.Store
 	Router *Router
 }
@@ -205,14 +205,6 @@ func (w WorkflowSaver) Do(ctx context.Context, a outbox.Action) (outbox.Receipt,
 	}
 	return outbox.Receipt{}, nil
 }
-
-// Reconcile finds nothing: an interrupted check is simply made again.
-func (w WorkflowSaver) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-// Ladder looks at once.
-func (w WorkflowSaver) Ladder() []time.Duration { return []time.Duration{0} }
 
 func later(err error) error {
 	return &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "internal", Message: "Perch could not do this now and tries again by itself."}, Err: err}

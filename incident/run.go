@@ -8,7 +8,6 @@ import (
 	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/perch-chat/perch/incident/template"
 	"github.com/perch-chat/perch/internal/outbox"
@@ -58,8 +57,10 @@ func (s *Service) fire(tx store.Tx, inc *Incident, t Trigger) error {
 	return nil
 }
 
-// Executor carries out workflow runs.
+// Executor carries out workflow runs. One that was cut off is repeated: it had
+// no effect, because its completion is what has.
 type Executor struct {
+	outbox.Repeatable
 	s  *Service
 	db store.Store
 }
@@ -119,15 +120,6 @@ func (x *Executor) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, err
 	}
 	return receipt(ran{Text: text})
 }
-
-// Reconcile implements [outbox.Reconciler]: a run that was cut off had no
-// effect, because its completion is what has.
-func (x *Executor) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-// Ladder implements [outbox.Reconciler].
-func (x *Executor) Ladder() []time.Duration { return []time.Duration{0} }
 
 func receipt(r ran) (outbox.Receipt, error) {
 	raw, err := json.Marshal(r)

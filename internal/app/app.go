@@ -254,10 +254,11 @@ func (a *App) bind() {
 		webhook = a.o.Config.PublicURL + "/x/webhook"
 	}
 	a.Outbox.Register(accounts.KindPost, xPost{xFiles: files, db: a.DB, ob: a.Outbox, incidents: a.Incidents, ladder: a.o.Ladder, url: a.o.PostURL})
-	a.Outbox.Register(accounts.KindDelete, xDelete{a.xs()})
+	soon := outbox.Repeatable{Pause: time.Second}
+	a.Outbox.Register(accounts.KindDelete, xDelete{xs: a.xs(), Repeatable: soon})
 	a.Outbox.Register(accounts.KindDM, xDM{xFiles: files, db: a.DB, ladder: a.o.Ladder})
-	a.Outbox.Register(accounts.KindSubscribe, xSubscribe{xs: a.xs(), url: webhook, own: a.o.OwnX, typing: a.typist.able()})
-	a.Outbox.Register(accounts.KindRevoke, xRevoke{a.xs()})
+	a.Outbox.Register(accounts.KindSubscribe, xSubscribe{xs: a.xs(), Repeatable: soon, url: webhook, own: a.o.OwnX, typing: a.typist.able()})
+	a.Outbox.Register(accounts.KindRevoke, xRevoke{xs: a.xs(), Repeatable: soon})
 	a.Outbox.Register(incident.KindRun, incident.NewWorkflowExecutor(a.Incidents, a.DB))
 	a.Outbox.Register(commands.KindSaveWorkflow, commands.WorkflowSaver{DB: a.DB, Router: a.Commands})
 	a.Outbox.Register(commands.KindHomes, commands.HomeKeeper{DB: a.DB, Router: a.Commands})

@@ -27,11 +27,11 @@ type chats struct {
 
 func (c *chats) register() {
 	c.registerPaced(bot.KindPost, chatPost{c})
-	c.registerPaced(bot.KindEdit, chatRepeatable{c.edit})
-	c.registerPaced(bot.KindDelete, chatRepeatable{c.delete})
-	c.registerPaced(bot.KindReact, chatRepeatable{c.react})
-	c.ob.Register(bot.KindOpen, chatOnce{c.open})
-	c.registerPaced(bot.KindChannel, chatRepeatable{c.channel})
+	c.registerPaced(bot.KindEdit, repeatable(c.edit))
+	c.registerPaced(bot.KindDelete, repeatable(c.delete))
+	c.registerPaced(bot.KindReact, repeatable(c.react))
+	c.ob.Register(bot.KindOpen, chatOnce{do: c.open})
+	c.registerPaced(bot.KindChannel, repeatable(c.channel))
 	c.registerMore()
 }
 
@@ -204,6 +204,7 @@ func receipt(result any) (outbox.Receipt, error) {
 // chatRepeatable carries out what may be done twice: whatever its outcome, it
 // is simply done again.
 type chatRepeatable struct {
+	outbox.Repeatable
 	do func(context.Context, outbox.Action) (any, error)
 }
 
@@ -224,17 +225,12 @@ func (r chatRepeatable) Do(ctx context.Context, a outbox.Action) (outbox.Receipt
 
 var _ outbox.Reconciler = chatRepeatable{}
 
-// Reconcile finds nothing, so that an interrupted attempt is made again.
-func (r chatRepeatable) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-func (r chatRepeatable) Ladder() []time.Duration { return []time.Duration{0} }
-
 // chatOnce carries out what is worth one try only: a form whose trigger ends
 // in seconds. A chat that asks for patience gets it: where the trigger has
-// ended meanwhile, it says so.
+// ended meanwhile, it says so. It may be repeated: a trigger works once, and a
+// form that is filled twice is the same form.
 type chatOnce struct {
+	outbox.Repeatable
 	do func(context.Context, outbox.Action) error
 }
 
@@ -257,72 +253,44 @@ func (o chatOnce) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, erro
 
 var _ outbox.Reconciler = chatOnce{}
 
-// Reconcile has an interrupted attempt made again: a trigger works once, and a
-// form that is filled twice is the same form.
-func (o chatOnce) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-func (o chatOnce) Ladder() []time.Duration { return []time.Duration{0} }
-
-// target finds the message an action is about and the chat it is in.
-func (c *chats) target(ctx context.Context, ref bot.MessageRef, key string) (bot.Platform, bot.MessageRef, error) {
-	ref, err := c.resolve(ctx, ref, key)
-	if err != nil {
-		return nil, "", err
-	}
-	p, err := c.platform(string(ref))
-	return p, ref, err
-}
-
 func unreadable(err error) error {
 	return rejected("bad_payload", "This action can't be read: it was made by another version of Perch. Discard it.", err)
 }
 
-func (c *chats) edit(ctx context.Context, a outbox.Action) (any, error) {
-	var e bot.Edit
-	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, unreadable(err)
+// editor returns the chat of a message that is to be edited or deleted.
+func (c *chats) editor(ctx context.Context, ref bot.MessageRef, key, what string) (bot.Editor, bot.MessageRef, error) {
+	ref, err := c.resolve(ctx, ref, key)
+	if err != nil {
+		return nil, "", err
 	}
-	p, ref, err := c.target(ctx, e.Ref, e.RefOf)
+	ed, err := able[bot.Editor](c, string(ref), what)
+	return ed, ref, err
+}
+
+func (c *chats) edit(ctx context.Context, e bot.Edit) (any, error) {
+	ed, ref, err := c.editor(ctx, e.Ref, e.RefOf, "edit messages")
 	if err != nil {
 		return nil, err
-	}
-	ed, ok := p.(bot.Editor)
-	if !ok {
-		return nil, unable(p, "edit messages")
 	}
 	return struct{}{}, ed.Edit(ctx, ref, e.Message)
 }
 
-func (c *chats) delete(ctx context.Context, a outbox.Action) (any, error) {
-	var e bot.Delete
-	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, unreadable(err)
-	}
-	p, ref, err := c.target(ctx, e.Ref, e.RefOf)
+func (c *chats) delete(ctx context.Context, e bot.Delete) (any, error) {
+	ed, ref, err := c.editor(ctx, e.Ref, e.RefOf, "delete messages")
 	if err != nil {
 		return nil, err
-	}
-	ed, ok := p.(bot.Editor)
-	if !ok {
-		return nil, unable(p, "delete messages")
 	}
 	return struct{}{}, ed.Delete(ctx, ref)
 }
 
-func (c *chats) react(ctx context.Context, a outbox.Action) (any, error) {
-	var e bot.React
-	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, unreadable(err)
-	}
-	p, ref, err := c.target(ctx, e.Ref, e.RefOf)
+func (c *chats) react(ctx context.Context, e bot.React) (any, error) {
+	ref, err := c.resolve(ctx, e.Ref, e.RefOf)
 	if err != nil {
 		return nil, err
 	}
-	r, ok := p.(bot.Reactor)
-	if !ok {
-		return nil, unable(p, "react")
+	r, err := able[bot.Reactor](c, string(ref), "react")
+	if err != nil {
+		return nil, err
 	}
 	return struct{}{}, r.React(ctx, ref, e.Emoji, e.On)
 }
@@ -332,29 +300,17 @@ func (c *chats) open(ctx context.Context, a outbox.Action) error {
 	if err := json.Unmarshal(a.Payload, &e); err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	p, err := c.platform(e.Platform)
+	o, err := able[bot.Opener](c, e.Platform, "show forms")
 	if err != nil {
 		return err
-	}
-	o, ok := p.(bot.Opener)
-	if !ok {
-		return unable(p, "show forms")
 	}
 	return o.Open(ctx, e.Trigger, e.Form)
 }
 
-func (c *chats) channel(ctx context.Context, a outbox.Action) (any, error) {
-	var e bot.EnsureChannel
-	if err := json.Unmarshal(a.Payload, &e); err != nil {
-		return nil, unreadable(err)
-	}
-	p, err := c.platform(e.Platform)
+func (c *chats) channel(ctx context.Context, e bot.EnsureChannel) (any, error) {
+	ch, err := able[bot.Channeler](c, e.Platform, "make channels")
 	if err != nil {
 		return nil, err
-	}
-	ch, ok := p.(bot.Channeler)
-	if !ok {
-		return nil, unable(p, "make channels")
 	}
 	name := e.Name
 	if _, team, ok := strings.Cut(e.Platform, ":"); ok {

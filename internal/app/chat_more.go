@@ -34,7 +34,7 @@ func (c *chats) registerMore() {
 
 // repeatable is an executor of what may be done twice, with the payload P.
 func repeatable[P any](do func(context.Context, P) (any, error)) chatRepeatable {
-	return chatRepeatable{func(ctx context.Context, a outbox.Action) (any, error) {
+	return chatRepeatable{do: func(ctx context.Context, a outbox.Action) (any, error) {
 		var p P
 		if err := json.Unmarshal(a.Payload, &p); err != nil {
 			return nil, unreadable(err)

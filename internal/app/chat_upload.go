@@ -14,8 +14,10 @@ import (
 
 // chatUpload shows a file that is on X in a chat. Where the chat takes the
 // bytes first and shows them later, the first step is done before the attempt,
-// so that an attempt whose outcome nobody knows is completed, not repeated.
+// so that an attempt whose outcome nobody knows is completed, not repeated: the
+// same file is shown again, which shows it once.
 type chatUpload struct {
+	outbox.Repeatable
 	*xs
 	c *chats
 }
@@ -233,10 +235,3 @@ func (u chatUpload) show(ctx context.Context, a outbox.Action, p bot.UploadFile,
 	}
 	return ref, nil
 }
-
-// Reconcile finds nothing: the same file is shown again, which shows it once.
-func (u chatUpload) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-func (u chatUpload) Ladder() []time.Duration { return []time.Duration{0} }

@@ -235,7 +235,10 @@ func (p xPost) Reconcile(ctx context.Context, a outbox.Action) (outbox.Verdict, 
 func (p xPost) Ladder() []time.Duration { return p.ladder }
 
 // xDelete deletes posts. Deleting what is gone is no error, so it may be repeated.
-type xDelete struct{ *xs }
+type xDelete struct {
+	*xs
+	outbox.Repeatable
+}
 
 var _ outbox.Reconciler = xDelete{}
 
@@ -255,10 +258,3 @@ func (d xDelete) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error
 	}
 	return outbox.Receipt{Pace: pace(accounts.Lane(x.Account)+":delete", limits)}, d.fate(x.Account, "delete", err)
 }
-
-// Reconcile finds nothing: the deletion is made again.
-func (d xDelete) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-func (d xDelete) Ladder() []time.Duration { return []time.Duration{time.Second} }

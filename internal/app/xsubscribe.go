@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/outbox"
@@ -28,6 +27,7 @@ func wanted(typing bool) []string {
 // there already is left as it is, so it may be repeated.
 type xSubscribe struct {
 	*xs
+	outbox.Repeatable
 	url string // of the webhook; empty: Perch only polls
 	own bool   // every webhook of the app is Perch's: those of older addresses make room
 
@@ -165,15 +165,11 @@ func (s xSubscribe) refused(account string, err error) error {
 	return err
 }
 
-// Reconcile finds nothing: it is simply done again.
-func (s xSubscribe) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-func (s xSubscribe) Ladder() []time.Duration { return []time.Duration{time.Second} }
-
 // xRevoke gives a grant back at X and forgets its tokens. It may be repeated.
-type xRevoke struct{ *xs }
+type xRevoke struct {
+	*xs
+	outbox.Repeatable
+}
 
 var _ outbox.Reconciler = xRevoke{}
 
@@ -195,10 +191,3 @@ func (r xRevoke) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error
 	}
 	return outbox.Receipt{}, nil
 }
-
-// Reconcile finds nothing: it is simply done again.
-func (r xRevoke) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-func (r xRevoke) Ladder() []time.Duration { return []time.Duration{time.Second} }

@@ -236,13 +236,16 @@ func (r *runner) call(ctx context.Context, rec record) (receipt Receipt, err err
 		f.cancel = cancel
 	}
 	r.mu.Unlock()
-	defer func() {
-		if v := recover(); v != nil {
-			r.log.Error("executor panicked", "kind", rec.Kind, "action", rec.ID, "panic", v, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", v)
-		}
-	}()
+	defer r.caught(rec.Action, &err)
 	return r.kinds[rec.Kind].Do(ctx, rec.Action)
+}
+
+// caught makes a panic of an executor its error. It is to be deferred.
+func (r *runner) caught(a Action, err *error) {
+	if v := recover(); v != nil {
+		r.log.Error("executor panicked", "kind", a.Kind, "action", a.ID, "panic", v, "stack", string(debug.Stack()))
+		*err = fmt.Errorf("panic: %v", v)
+	}
 }
 
 // patience is how long a call for the action may take.
@@ -258,12 +261,7 @@ func (r *runner) patience(a Action) time.Duration {
 func (r *runner) arm(ctx context.Context, armer Armer, a Action) (armed json.RawMessage, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.patience(a))
 	defer cancel()
-	defer func() {
-		if v := recover(); v != nil {
-			r.log.Error("executor panicked", "kind", a.Kind, "action", a.ID, "panic", v, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", v)
-		}
-	}()
+	defer r.caught(a, &err)
 	return armer.Arm(ctx, a)
 }
 

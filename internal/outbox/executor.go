@@ -52,6 +52,25 @@ type Reconciler interface {
 	Ladder() []time.Duration
 }
 
+// Repeatable is for executors to embed that harm nobody by doing a thing
+// twice: an attempt whose outcome is unknown is made again.
+type Repeatable struct {
+	Pause time.Duration // before that; zero: none
+}
+
+var _ Reconciler = struct {
+	Executor
+	Repeatable
+}{}
+
+// Reconcile looks nowhere.
+func (Repeatable) Reconcile(context.Context, Action) (Verdict, Receipt, error) {
+	return Repeat, Receipt{}, nil
+}
+
+// Ladder has one rung.
+func (r Repeatable) Ladder() []time.Duration { return []time.Duration{r.Pause} }
+
 // Verdict is what a look at the service showed.
 type Verdict int
 

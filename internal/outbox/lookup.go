@@ -3,8 +3,6 @@ package outbox
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -125,11 +123,6 @@ func (r *runner) lookFailed(rec *record, err error) string {
 func (r *runner) reconcile(ctx context.Context, rc Reconciler, a Action) (v Verdict, receipt Receipt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opt.AttemptTimeout)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			r.log.Error("executor panicked", "kind", a.Kind, "action", a.ID, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+	defer r.caught(a, &err)
 	return rc.Reconcile(ctx, a)
 }

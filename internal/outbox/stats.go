@@ -29,7 +29,7 @@ type Depth struct {
 
 // Attempts is how many attempts and lookups of a kind had an outcome: "done",
 // "rejected", "later", "held", "unknown", "too_late"; "found", "absent",
-// "lookup_failed", "lookup_later".
+// "repeat", "lookup_failed", "lookup_later".
 type Attempts struct {
 	Kind    string
 	Outcome string
