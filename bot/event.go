@@ -37,6 +37,7 @@ type Event struct {
 	ChannelName string     `json:"channel_name,omitempty"`
 	Message     MessageRef `json:"message,omitempty"` // the message it is about
 	Thread      MessageRef `json:"thread,omitempty"`  // the thread it is in, if any
+	Live        bool       `json:"live,omitempty"`    // Thread is a customer's room of a Livechat
 	Alone       bool       `json:"alone,omitempty"`   // nobody but User sees Message; for EventAction
 
 	Command string `json:"command,omitempty"` // "/twitter"; for EventCommand

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -27,18 +28,29 @@ func live(c Conversation) bool {
 // liveLane is what those wait in who are to enter a room.
 func liveLane(c Conversation) string { return bot.LiveLane + string(c.Channel) }
 
-// channelsOf are the channels whose conversations a thread may be of that is
-// not known yet.
-func (d *Desk) channelsOf(tx store.Tx, ev bot.Event) ([]bot.ChannelRef, error) {
-	all := []bot.ChannelRef{ev.Channel}
+// entering is errNotYet while a room that is not known may become that of a
+// customer on the way into one: it may be there, and agents write in it, while
+// Perch has yet to hear of it. That takes as long as the chat lets nobody in.
+func (d *Desk) entering(tx store.Tx, ev bot.Event) error {
 	deps, err := d.Departments(tx)
+	if err != nil || !ev.At.IsZero() && now().Sub(ev.At) > readsPast {
+		return err
+	}
 	for _, dep := range deps {
 		platform, _, ok := bot.LiveDepartment(dep.Channel)
-		if ok && platform == ev.Platform && !slices.Contains(all, dep.Channel) {
-			all = append(all, dep.Channel)
+		if !ok || platform != ev.Platform {
+			continue
+		}
+		for c, err := range conversations().By(tx, "unposted", store.Key(string(dep.Channel)), store.Range{}) {
+			if err != nil {
+				return err
+			}
+			if c.Open() {
+				return errNotYet
+			}
 		}
 	}
-	return all, err
+	return nil
 }
 
 // enterRoom brings the customer into a room, which is made if none is open.
@@ -51,6 +63,9 @@ func (d *Desk) enterRoom(tx store.Tx, c *Conversation) error {
 	v := bot.Visitor{Key: c.Account + ":" + c.Contact, Name: customer(who), Department: department}
 	if who.Name != "" {
 		v.Name, v.Handle = who.Name, who.Handle
+	}
+	if v.Account, err = d.accountBeside(tx, c.Account); err != nil {
+		return err
 	}
 	if c.Kind == Mention { // beside what they write in private, which is another room
 		v.Key += ":post:" + c.Root
@@ -73,6 +88,20 @@ func (d *Desk) enterRoom(tx store.Tx, c *Conversation) error {
 		return nil
 	}
 	return d.note(tx, c, line("The customer wrote in public. What you answer here is public too: you see it first, and a button posts it."))
+}
+
+// accountBeside is an account's handle where there are others beside it.
+func (d *Desk) accountBeside(tx store.Tx, accountID string) (string, error) {
+	if d.opt.Accounts == nil {
+		return "", nil
+	}
+	all, err := d.opt.Accounts.List(tx)
+	all = slices.DeleteFunc(all, func(a accounts.Account) bool { return a.State == accounts.Unauthorized })
+	n := slices.IndexFunc(all, func(a accounts.Account) bool { return a.ID == accountID })
+	if err != nil || n < 0 || len(all) < 2 {
+		return "", err
+	}
+	return all[n].Handle, nil
 }
 
 // receiveLive is what follows in the chat from a message of the customer.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -366,7 +367,7 @@ func TestLiveNewsIsEarly(t *testing.T) {
 		w.chat.away = true
 		w.in("1", "one")
 		err := w.db.Update(t.Context(), func(tx store.Tx) error {
-			_, err := w.d.HandleEvent(tx, bot.Event{ID: "e", Platform: "webchat", Kind: bot.EventTaken, User: rio, Thread: "webchat:room1:live", Channel: "webchat:room1"})
+			_, err := w.d.HandleEvent(tx, bot.Event{ID: "e", Platform: "webchat", Kind: bot.EventTaken, User: rio, Thread: "webchat:room1:live", Live: true, Channel: "webchat:room1"})
 			return err
 		})
 		if err == nil {
@@ -421,5 +422,45 @@ func TestLiveGap(t *testing.T) {
 		want := []string{string(old), string(w.conv().CardRef)}
 		slices.Sort(want)
 		equal(t, "the rooms that were read", read, want)
+	})
+}
+
+// TestLiveRoomNotKnown: an agent may answer in a room of which Perch has yet to
+// learn that it is there. That waits, for as long as it takes, and what is said
+// in other threads does not wait with it.
+func TestLiveRoomNotKnown(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.chat.away = true
+		w.in("1", "one")
+		w.settle()
+		handle := func(ev bot.Event) (handled bool, err error) {
+			ev.Kind, ev.Platform, ev.User, ev.At = bot.EventMessage, "webchat", rio, time.Now()
+			err = w.db.Update(t.Context(), func(tx store.Tx) error { handled, err = w.d.HandleEvent(tx, ev); return err })
+			return handled, err
+		}
+		lunch := bot.Event{ID: "lunch", Channel: "webchat:incidents", Message: "webchat:m1001", Thread: "webchat:m1000", Text: "lunch?"}
+		if handled, err := handle(lunch); handled || err != nil {
+			t.Errorf("words in another thread: %t, %v; want them left alone", handled, err)
+		}
+		answer := bot.Event{ID: "answer", Channel: "webchat:room1", Message: "webchat:m1002", Thread: "webchat:room1:live", Live: true, Text: "Yes."}
+		for range 3 {
+			if _, err := handle(answer); !errors.Is(err, errNotYet) {
+				t.Errorf("an answer in a room that is not known: %v, want to be asked again", err)
+			}
+			w.wait(5 * time.Minute)
+		}
+		w.chat.away = false
+		w.wait(10 * time.Minute)
+		w.settle()
+		if handled, err := handle(answer); !handled || err != nil {
+			t.Errorf("an answer in a room that is known: %t, %v", handled, err)
+		}
+		w.settle()
+		equal(t, "X", w.x.texts(), []string{"Yes."})
+		answer.ID, answer.Message, answer.Thread = "other", "webchat:m1003", "webchat:room9:live"
+		if handled, err := handle(answer); handled || err != nil {
+			t.Errorf("an answer in a room of nobody's: %t, %v; want it left alone", handled, err)
+		}
 	})
 }

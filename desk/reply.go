@@ -54,9 +54,18 @@ func (d *Desk) HandleEvent(tx store.Tx, ev bot.Event) (handled bool, err error) 
 // that people see and the desk doesn't know the ref of.
 const justPosted = time.Minute
 
-// errNotYet has the inbox come again: the thread may be of a conversation
-// whose card was posted a moment ago.
-var errNotYet = errors.New("desk: the thread may be of a conversation whose card is just being posted")
+// notYet has the inbox come again: the thread may be of a conversation whose
+// card was posted a moment ago, or which is on its way into a room.
+type notYet struct{}
+
+func (notYet) Error() string {
+	return "desk: the thread may be of a conversation whose card is just being posted"
+}
+
+// NotYet tells the inbox that nothing is wrong.
+func (notYet) NotYet() bool { return true }
+
+var errNotYet error = notYet{}
 
 // thread finds the conversation that a thread is of.
 func (d *Desk) thread(tx store.Tx, ev bot.Event) (Conversation, bool, error) {
@@ -67,22 +76,19 @@ func (d *Desk) thread(tx store.Tx, ev bot.Event) (Conversation, bool, error) {
 	if err != nil || ok {
 		return c, ok, err
 	}
-	channels, err := d.channelsOf(tx, ev)
-	if err != nil {
-		return Conversation{}, false, err
+	if ev.Live {
+		return Conversation{}, false, d.entering(tx, ev)
 	}
-	for _, ch := range channels {
-		for c, err := range conversations().By(tx, "unposted", store.Key(string(ch)), store.Range{}) {
-			if err != nil {
-				return Conversation{}, false, err
-			}
-			posting, err := d.posting(tx, c)
-			if err != nil {
-				return Conversation{}, false, err
-			}
-			if posting {
-				return Conversation{}, false, errNotYet
-			}
+	for c, err := range conversations().By(tx, "unposted", store.Key(string(ev.Channel)), store.Range{}) {
+		if err != nil {
+			return Conversation{}, false, err
+		}
+		posting, err := d.posting(tx, c)
+		if err != nil {
+			return Conversation{}, false, err
+		}
+		if posting {
+			return Conversation{}, false, errNotYet
 		}
 	}
 	return Conversation{}, false, nil

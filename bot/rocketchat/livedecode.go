@@ -20,7 +20,7 @@ func (d decoder) live(m message) []bot.Event {
 	}
 	ev := bot.Event{
 		ID: "msg:" + m.Room + ":" + m.ID, Platform: Platform, Kind: bot.EventMessage, At: m.At.Time, User: m.User.user(),
-		Channel: roomRef(m.Room), Thread: liveRef(m.Room), Message: messageRef(m.Room, m.ID), Text: unmark(m.Text), Files: m.files(), Names: d.names(m),
+		Channel: roomRef(m.Room), Thread: liveRef(m.Room), Live: true, Message: messageRef(m.Room, m.ID), Text: unmark(m.Text), Files: m.files(), Names: d.names(m),
 	}
 	switch m.System {
 	case "":

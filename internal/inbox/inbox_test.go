@@ -270,6 +270,38 @@ func TestFailureBlocksItsThread(t *testing.T) {
 	})
 }
 
+// early is the error of a handler that has to be asked again.
+type early struct{}
+
+func (early) Error() string { return "not yet" }
+func (early) NotYet() bool  { return true }
+
+// TestNotYet: an item that came before what it needs waits for as long as it
+// takes, and its thread with it. It is never put aside.
+func TestNotYet(t *testing.T) {
+	inBubble(t, Options{MaxAttempts: 2, Backoff: time.Second}, func(w *world) {
+		w.in.OnDead(func(_ store.Tx, it Item) error { t.Errorf("%s was put aside", it.Key); return nil })
+		ready, tries := false, 0
+		w.in.Handle("k", func(tx store.Tx, it Item) error {
+			if it.Key == "a/early" && !ready {
+				tries++
+				return fmt.Errorf("handle: %w", early{})
+			}
+			return note(tx, it)
+		})
+		w.run()
+		w.put("a/early", "a/2", "b/1")
+		pass(time.Hour)
+		w.wantHandled("b/1")
+		if tries < 100 || tries > 200 { // twice a minute, more often at first
+			t.Errorf("%d tries in an hour", tries)
+		}
+		ready = true
+		pass(longestNotYet)
+		w.wantHandled("b/1", "a/early", "a/2")
+	})
+}
+
 func TestRetryOfTheDead(t *testing.T) {
 	inBubble(t, Options{MaxAttempts: 1}, func(w *world) {
 		broken := true

@@ -230,10 +230,48 @@ func (r *runner) handle(ctx context.Context, pk []byte) (next []byte) {
 		}
 		r.delay(pk)
 		return nil
+	case isNotYet(failed):
+		r.log.Debug("item waits", "kind", rec.Kind, "item", rec.ID, "err", failed)
+		r.later(ctx, pk, rec)
+		return nil
 	default:
 		r.tally(0, 1)
 		r.log.Error("handle item", "kind", rec.Kind, "item", rec.ID, "attempt", rec.Attempts+1, "err", failed)
 		return r.failed(ctx, pk, rec.ID, failed)
+	}
+}
+
+// isNotYet reports whether a handler says of an item that it came before what it
+// needs, and that nothing is wrong. Errors with NotYet() bool say so.
+func isNotYet(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		NotYet() bool
+	}](err)
+	return ok && e.NotYet()
+}
+
+// longestNotYet is how long an item waits at most that came too early.
+const longestNotYet = 30 * time.Second
+
+// later has an item that came too early wait, which costs it no attempt: a while
+// at first, longer the longer it has waited.
+func (r *runner) later(ctx context.Context, pk []byte, rec record) {
+	err := r.db.Update(ctx, func(tx store.Tx) error {
+		was, ok, err := items().Find(tx, pk)
+		if err != nil || !ok || was.ID != rec.ID {
+			return err
+		}
+		t := now()
+		wait := min(max(t.Sub(rec.Received)/4, r.opt.Backoff), longestNotYet)
+		was.NotBefore = t.Add(wait.Truncate(time.Microsecond)) // now is no finer
+		return items().Put(tx, was)
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			r.log.Error("store that an item waits", "item", rec.ID, "err", err)
+		}
+		r.delay(pk)
 	}
 }
 
