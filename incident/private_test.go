@@ -60,6 +60,14 @@ func TestMadePrivate(t *testing.T) {
 	if texts, _, _ := w.x.seen(); cmp.Diff([]string{"on its way"}, texts) != "" {
 		t.Errorf("posts = %q, want what somebody insisted on", texts)
 	}
+	open := false
+	err := w.db.Update(t.Context(), func(tx store.Tx) error {
+		_, err := w.s.Update(tx, inc.ID, ada, incident.Change{Private: &open})
+		return err
+	})
+	if err == nil {
+		t.Error("a private incident was made public")
+	}
 }
 
 // TestMadePrivateInTheMiddle checks that the rest of a thread, and what failed,

@@ -186,6 +186,78 @@ func TestNoAccountThenConnected(t *testing.T) {
 	}
 }
 
+// TestDirectWithoutAccount: what should have gone out at once and could not is
+// old when an account is connected, so a person sees it first.
+func TestDirectWithoutAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, incident.Policy{API: incident.ModeDirect})
+	acme := w.accs[""]
+	delete(w.accs, "")
+	n := tweet("Hello")
+	n.Source = incident.FromAPI
+	e := w.add(w.create(incident.New{}), n)
+	w.accs[""] = acme
+	if e, refused := w.act(w.s.Confirm, e.ID, rio); refused != nil || e.Posts[0].State != incident.PubDraft {
+		t.Errorf("Confirm = %+v, %v, want a preview", e.Posts, refused)
+	}
+}
+
+// TestMadeInternal: what isn't out yet stays off X when its entry is no longer
+// for it, and can come back as a draft.
+func TestMadeInternal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, incident.Policy{})
+	e := w.add(w.create(incident.New{}), tweet("Hello"))
+	w.confirm(e)
+	show := func(v incident.Visibility) incident.Publication {
+		t.Helper()
+		w.update(func(tx store.Tx) (err error) {
+			e, err = w.s.Edit(tx, e.ID, incident.Edit{Visibility: &v}, rio)
+			return err
+		})
+		return e.Posts[len(e.Posts)-1]
+	}
+	if p := show(incident.Internal); p.State != incident.PubCancelled || len(p.Parts) != 0 {
+		t.Errorf("made internal: %+v", p)
+	}
+	w.settle()
+	if p := show(incident.Twitter); p.State != incident.PubDraft {
+		t.Errorf("made public again: %+v", p)
+	}
+	w.settle()
+	if texts, _, _ := w.x.seen(); len(texts) != 0 {
+		t.Errorf("posts = %q", texts)
+	}
+}
+
+// TestSplitIsAskedAnew: a thread was wanted of the old text, not of another.
+func TestSplitIsAskedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, incident.Policy{})
+	e := w.add(w.create(incident.New{}), tweet(strings.Repeat("All systems are being looked at. ", 15)))
+	if _, refused := w.act(w.s.Split, e.ID, rio); refused != nil {
+		t.Fatal(refused)
+	}
+	e = w.edit(e.ID, strings.Repeat("Not any more. ", 30), rio, incident.FromChat)
+	if p := e.Posts[0]; p.State != incident.PubTooLong || p.Possible != 2 {
+		t.Errorf("after an edit: %+v", p)
+	}
+	if _, refused := w.act(w.s.RetryPost, e.ID, rio); refused == nil || refused.Code != incident.CodeNothing {
+		t.Errorf("RetryPost of what never failed: %v", refused)
+	}
+}
+
+// TestRetryOfWhatWaits: there is nothing to try again.
+func TestRetryOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, incident.Policy{})
+	e := w.add(w.create(incident.New{}), tweet("Hello"))
+	w.confirm(e)
+	if _, refused := w.act(w.s.RetryPost, e.ID, rio); refused == nil || refused.Code != incident.CodeNothing {
+		t.Errorf("RetryPost = %v, want %s", refused, incident.CodeNothing)
+	}
+}
+
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
