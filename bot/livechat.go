@@ -39,6 +39,7 @@ type Visitor struct {
 	Name       string `json:"name"`
 	Handle     string `json:"handle,omitempty"`
 	Department string `json:"department,omitempty"` // an ID or a name; empty: the chat's own choice
+	Account    string `json:"account,omitempty"`    // the handle of ours to which they wrote, where there are several
 }
 
 // Entered is where a customer is.

@@ -33,6 +33,7 @@ type Roles interface {
 // Accounts is what the desk asks of the connected accounts.
 type Accounts interface {
 	Get(tx store.Tx, accountID string) (accounts.Account, error)
+	List(tx store.Tx) ([]accounts.Account, error)
 }
 
 // Outbox is what the desk needs of the outbox.

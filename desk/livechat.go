@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -63,6 +64,9 @@ func (d *Desk) enterRoom(tx store.Tx, c *Conversation) error {
 	if who.Name != "" {
 		v.Name, v.Handle = who.Name, who.Handle
 	}
+	if v.Account, err = d.accountBeside(tx, c.Account); err != nil {
+		return err
+	}
 	if c.Kind == Mention { // beside what they write in private, which is another room
 		v.Key += ":post:" + c.Root
 		v.Name = "Public post of " + v.Name
@@ -84,6 +88,20 @@ func (d *Desk) enterRoom(tx store.Tx, c *Conversation) error {
 		return nil
 	}
 	return d.note(tx, c, line("The customer wrote in public. What you answer here is public too: you see it first, and a button posts it."))
+}
+
+// accountBeside is an account's handle where there are others beside it.
+func (d *Desk) accountBeside(tx store.Tx, accountID string) (string, error) {
+	if d.opt.Accounts == nil {
+		return "", nil
+	}
+	all, err := d.opt.Accounts.List(tx)
+	all = slices.DeleteFunc(all, func(a accounts.Account) bool { return a.State == accounts.Unauthorized })
+	n := slices.IndexFunc(all, func(a accounts.Account) bool { return a.ID == accountID })
+	if err != nil || n < 0 || len(all) < 2 {
+		return "", err
+	}
+	return all[n].Handle, nil
 }
 
 // receiveLive is what follows in the chat from a message of the customer.

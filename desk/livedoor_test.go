@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -41,6 +42,32 @@ func TestLiveAnotherDepartment(t *testing.T) {
 		equal(t, "files", w.filesIn(c.CardRef), []string{"x:a"})
 		w.write(rio, "hello")
 		equal(t, "X", w.x.texts(), []string{"hello"})
+	})
+}
+
+// TestLiveWhichAccount: where there are several accounts, agents see to which of
+// them a customer wrote, and each of the two gets its own answers.
+func TestLiveWhichAccount(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.in("1", "to acme")
+		if v := w.chat.visitors[0]; v.Account != "" {
+			t.Errorf("the only account is named: %+v", v)
+		}
+		w.d.opt.Accounts = handles{both: true}
+		w.in("2", "to beta", func(in *Inbound) { in.Account = beta })
+		w.in("m1", "@acme hello", func(in *Inbound) { in.Kind, in.XConversation, in.From.ID = Mention, "m1", "43" })
+		v := w.chat.visitors
+		if len(v) != 3 || v[1].Account != "beta" || v[2].Account != "acme" || v[0].Key == v[1].Key {
+			t.Fatalf("visitors %+v", v)
+		}
+		for i, account := range []string{acme, beta} {
+			ref, text := bot.MessageRef(fmt.Sprintf("webchat:room%d:live", i+1)), "answer of "+account
+			w.event(bot.Event{Kind: bot.EventMessage, User: rio, Message: ref + "m", Thread: ref, Text: text})
+			if sent := w.x.dms; len(sent) != i+1 || sent[i].Account != account || sent[i].Text != text {
+				t.Errorf("sent %+v", sent)
+			}
+		}
 	})
 }
 

@@ -36,7 +36,14 @@ type roles struct{}
 
 func (roles) IsAgent(u bot.UserRef) bool { return u == "webchat:U_sam" || u == "webchat:U_lee" }
 
-type handles struct{}
+type handles struct{ both bool }
+
+func (h handles) connected() []string {
+	if h.both {
+		return []string{acme, beta}
+	}
+	return []string{acme}
+}
 
 func (handles) Get(_ store.Tx, id string) (accounts.Account, error) {
 	h, ok := map[string]string{acme: "acme", beta: "beta"}[id]
@@ -44,6 +51,18 @@ func (handles) Get(_ store.Tx, id string) (accounts.Account, error) {
 		return accounts.Account{}, errors.New("no such account")
 	}
 	return accounts.Account{ID: id, Handle: h, Name: h, Limit: 280}, nil
+}
+
+func (h handles) List(store.Tx) (all []accounts.Account, err error) {
+	for _, id := range h.connected() {
+		acc, err := h.Get(nil, id)
+		if err != nil {
+			return nil, err
+		}
+		acc.State = accounts.Connected
+		all = append(all, acc)
+	}
+	return all, nil
 }
 
 // post is a message as the chat shows it.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -55,11 +56,26 @@ func (a *Adapter) username(v bot.Visitor) string {
 // shownName is how agents see a customer: which channel it is can only be said
 // in the name, for the server's own label is set by its apps alone.
 func shownName(v bot.Visitor) string {
-	name := strings.TrimSpace(clean(v.Name))
+	name := cut(straight(v.Name), 80)
 	if v.Handle != "" {
-		name = strings.TrimSpace(name + " (@" + clean(v.Handle) + ")")
+		name = strings.TrimSpace(name + " (@" + straight(v.Handle) + ")")
 	}
-	return cut(cmp.Or(name, "Somebody"), 80) + " on X"
+	name = cmp.Or(name, "Somebody") + " on X"
+	if v.Account != "" {
+		name += " to @" + straight(v.Account)
+	}
+	return name
+}
+
+// straight is a name on one line, in which no letters turn around those behind it.
+func straight(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(clean(s)), " ")
 }
 
 // Enter makes sure that a customer has an open room. See [bot.Livechat].

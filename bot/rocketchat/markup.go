@@ -16,17 +16,8 @@ import (
 // escape of its own.
 const joiner = "\u2060"
 
-// clean drops what no text of a message may hold: broken UTF-8 and control
-// characters other than a line's end and a tab.
-func clean(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s)
-}
+// clean is [bot.Clean].
+func clean(s string) string { return bot.Clean(s) }
 
 // addressRE finds the addresses in a text, as far as nothing in them could be
 // markup: they are left as they are, or they would lead elsewhere.
