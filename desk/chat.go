@@ -167,7 +167,10 @@ func (d *Desk) mark(tx store.Tx, c Conversation, m *Message, emoji string) error
 }
 
 func (d *Desk) markOne(tx store.Tx, c Conversation, m *Message, emoji string) error {
-	if live(c) || m.Mark == emoji || m.ChatRef == "" && m.ChatKey == "" {
+	if live(c) && emoji == markSending {
+		emoji = "" // it is replaced at once, as a rule: two calls more, and the chat may take only a few
+	}
+	if m.Mark == emoji || m.ChatRef == "" && m.ChatKey == "" {
 		return nil
 	}
 	for _, r := range []bot.React{{Emoji: m.Mark}, {Emoji: emoji, On: true}} {

@@ -122,15 +122,14 @@ func TestLiveConversation(t *testing.T) {
 			t.Errorf("taken: %+v", c)
 		}
 		ref := w.write(rio, "hello")
-		w.write(rio, "// they called")
+		note := w.write(rio, "// they called")
 		w.write(rio, "note: again")
 		equal(t, "X", w.x.texts(), []string{"Welcome!", "hello\n^Rio"})
 		if c = w.conv(); c.State != Waiting || !c.WaitingSince.IsZero() {
 			t.Errorf("answered: %+v", c)
 		}
-		if r := w.reactions(ref); len(r) != 0 {
-			t.Errorf("reactions %q", r)
-		}
+		equal(t, "signs on the answer", w.reactions(ref), []string{markSent})
+		equal(t, "signs on the note", w.reactions(note), []string{markNote})
 		w.room(bot.EventHold, rio, "")
 		w.room(bot.EventTransferred, rio, "Lee")
 		if c = w.conv(); c.Owner != "" || c.State != Queued {
