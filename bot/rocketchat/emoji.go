@@ -40,112 +40,24 @@ func emojify(s string) string {
 	return b.String()
 }
 
-// emoji is the character of a usual emoji, by the names that Rocket.Chat has for
-// them: those of JoyPixels, of which many are every chat's.
+// emoji is the character of an emoji, by one of the names that Rocket.Chat has
+// for it: those of JoyPixels, of which many are every chat's.
 func emoji(name string) string {
 	if e := bot.Emoji(name); e != "" {
 		return e
 	}
-	switch name {
-	case "laughing", "satisfied":
-		return "😆"
-	case "rofl", "rolling_on_the_floor_laughing":
-		return "🤣"
-	case "slight_smile":
-		return "🙂"
-	case "upside_down", "upside_down_face":
-		return "🙃"
-	case "innocent":
-		return "😇"
-	case "star_struck":
-		return "🤩"
-	case "kissing_heart":
-		return "😘"
-	case "yum":
-		return "😋"
-	case "hugging", "hugging_face":
-		return "🤗"
-	case "thinking":
-		return "🤔"
-	case "neutral_face":
-		return "😐"
-	case "rolling_eyes", "face_with_rolling_eyes":
-		return "🙄"
-	case "relieved":
-		return "😌"
-	case "sunglasses":
-		return "😎"
-	case "partying_face":
-		return "🥳"
-	case "confused":
-		return "😕"
-	case "worried":
-		return "😟"
-	case "slight_frown", "slightly_frowning_face":
-		return "🙁"
-	case "open_mouth":
-		return "😮"
-	case "pleading_face":
-		return "🥺"
-	case "sweat":
-		return "😓"
-	case "scream":
-		return "😱"
-	case "rage":
-		return "😡"
+	if land, ok := strings.CutPrefix(name, "flag_"); ok && len(land) == 2 && isLetter(land[0]) && isLetter(land[1]) {
+		return string([]rune{regional + rune(land[0]), regional + rune(land[1])})
 	}
-	return sign(name)
+	_, rest, ok := strings.Cut(emojiNames, " "+name+"=")
+	if !ok {
+		return ""
+	}
+	e, _, _ := strings.Cut(rest, " ")
+	return e
 }
 
-// sign is the character of a usual emoji that is no face.
-func sign(name string) string {
-	switch name {
-	case "handshake":
-		return "🤝"
-	case "point_left":
-		return "👈"
-	case "point_up":
-		return "☝️"
-	case "point_down":
-		return "👇"
-	case "fingers_crossed":
-		return "🤞"
-	case "person_shrugging", "shrug":
-		return "🤷"
-	case "man_shrugging":
-		return "🤷‍♂️"
-	case "woman_shrugging":
-		return "🤷‍♀️"
-	case "blue_heart":
-		return "💙"
-	case "green_heart":
-		return "💚"
-	case "yellow_heart":
-		return "💛"
-	case "broken_heart":
-		return "💔"
-	case "birthday":
-		return "🎂"
-	case "gift":
-		return "🎁"
-	case "question":
-		return "❓"
-	case "exclamation":
-		return "❗"
-	case "hourglass":
-		return "⏳"
-	case "package":
-		return "📦"
-	case "phone", "telephone":
-		return "☎️"
-	case "envelope":
-		return "✉️"
-	case "date":
-		return "📅"
-	case "coffee":
-		return "☕"
-	case "sunny":
-		return "☀️"
-	}
-	return ""
-}
+// regional is how far the letters that make a flag are from the small ones.
+const regional = 0x1F1E6 - 'a'
+
+func isLetter(b byte) bool { return 'a' <= b && b <= 'z' }
