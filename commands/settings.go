@@ -10,54 +10,92 @@ import (
 	"github.com/perch-chat/perch/internal/nearest"
 )
 
-// settingNames are the settings as the Rocket.Chat app called them, by the
-// name that is typed.
-func settingNames() []struct{ key, label string } {
-	return []struct{ key, label string }{
-		{"default_department", "Default Department"},
-		{"service_unavailable", "Service Unavailable Message"},
-		{"welcome", "Welcome Message"},
-		{"finished", "Conversation Finished Message"},
-		{"agents_display_name", "Agents Display Name"},
-		{"file_upload", "File Upload Enabled"},
-		{"max_upload", "Maximum Upload Size"},
-		{"media_types", "Accepted Media Types"},
+// settingName is a setting as it is typed and as the Rocket.Chat app called it,
+// and what can be written behind it.
+type settingName struct{ key, label, takes string }
+
+func settingNames() []settingName {
+	const message = "Write the text behind it: /twitter settings %s …, or - to switch it off."
+	return []settingName{
+		{"default_department", "Default Department", "Write the department behind it: /twitter settings %s …, or - for the one that Perch was started with."},
+		{"service_unavailable", "Service Unavailable Message", message},
+		{"welcome", "Welcome Message", message},
+		{"finished", "Conversation Finished Message", message},
+		{"agents_display_name", "Agents Display Name", "Write none, name or username behind it: /twitter settings %s name"},
+		{"file_upload", "File Upload Enabled", "Write on or off behind it: /twitter settings %s off"},
+		{"max_upload", "Maximum Upload Size", "Write a size behind it: /twitter settings %s 5MB"},
+		{"media_types", "Accepted Media Types", "Write the types behind it: /twitter settings %s image/*, video/mp4 – or - for all pictures and videos."},
 	}
 }
 
 // changeSettings shows the settings of conversations, or changes one.
 func changeSettings(c *call) error {
-	key, value := cutWord(c.rest)
+	key, value, err := settingOf(c.rest)
+	if err != nil {
+		return err
+	}
 	if key == "" {
 		return c.showSettings()
 	}
-	key = settingKey(key)
+	if best, ok := nearestSetting(key); ok {
+		return refuse("There is no setting %s. Did you mean /twitter settings %s? All of them: /twitter settings", clip(key), best)
+	}
 	if value == "" {
-		return refuse("Write the new value behind it: /twitter settings %s …, or - to switch it off.", clip(key))
+		for _, n := range settingNames() {
+			if n.key == key {
+				return refuse(n.takes, key)
+			}
+		}
 	}
 	if value == "-" {
 		value = ""
-	}
-	if best, ok := nearestSetting(key); ok {
-		return refuse("There is no setting %s. Did you mean /twitter settings %s? All of them: /twitter settings", clip(key), best)
 	}
 	s, err := c.Desk.Set(c.tx, key, value, string(c.ev.User.Ref))
 	if err != nil {
 		return deskRefusal(err)
 	}
-	return c.reply(text("Changed " + key + " to: " + shown(s, key)))
+	now, err := c.shown(s, key)
+	if err != nil {
+		return err
+	}
+	return c.reply(text("Changed " + key + " to: " + now))
 }
 
-// settingKey is the name of a setting as it is stored: its label will do too,
-// with underscores.
-func settingKey(name string) string {
-	name = strings.ToLower(name)
+// settingOf reads the name of a setting and what is written behind it. The name
+// may be its label too, and may end in a colon.
+func settingOf(words string) (key, value string, err error) {
 	for _, n := range settingNames() {
-		if name == strings.ToLower(strings.ReplaceAll(n.label, " ", "_")) {
-			return n.key
+		rest, ok := cutLabel(words, n.label)
+		if !ok && n.key == "media_types" {
+			rest, ok = cutLabel(words, "Accepted Media Type") // as the app's documents call it
 		}
+		if !ok {
+			continue
+		}
+		value, colon := strings.CutPrefix(strings.TrimSpace(rest), ":")
+		value = strings.TrimSpace(value)
+		if first, _, _ := strings.Cut(n.label, " "); !colon && value != "" && strings.EqualFold(first, n.key) && !strings.Contains(words[:len(words)-len(rest)], "_") {
+			// "welcome message received": the label, or the text's first word?
+			return "", "", refuse("Put a colon where the text begins: /twitter settings %s: %s", n.key, clip(value))
+		}
+		return n.key, value, nil
 	}
-	return name
+	key, value = cutWord(words)
+	return strings.TrimSuffix(strings.ToLower(key), ":"), value, nil
+}
+
+// cutLabel takes a label off the start of s, with blanks or underscores in it.
+func cutLabel(s, label string) (rest string, ok bool) {
+	for i, word := range strings.Fields(label) {
+		if i > 0 {
+			s = strings.TrimLeft(s, " _")
+		}
+		if len(s) < len(word) || !strings.EqualFold(s[:len(word)], word) {
+			return "", false
+		}
+		s = s[len(word):]
+	}
+	return s, s == "" || strings.ContainsAny(s[:1], " :\n\t")
 }
 
 // nearestSetting is the one that somebody meant who wrote another.
@@ -66,6 +104,21 @@ func nearestSetting(name string) (string, bool) {
 		return "", false
 	}
 	return nearest.Word(name, desk.SettingKeys())
+}
+
+// shown is what a setting is now, for people.
+func (c *call) shown(s desk.Settings, key string) (string, error) {
+	if key != "default_department" {
+		return shown(s, key), nil
+	}
+	name, chosen, err := c.Desk.DefaultDepartment(c.tx, s)
+	switch {
+	case chosen:
+		name = "the chat chooses"
+	case name == "":
+		name = "the first one"
+	}
+	return name, err
 }
 
 func shown(s desk.Settings, key string) string {
@@ -84,8 +137,6 @@ func shown(s desk.Settings, key string) string {
 		return v
 	case key == "media_types":
 		return "all pictures and videos"
-	case key == "default_department":
-		return "the first one"
 	}
 	return "off"
 }
@@ -100,7 +151,11 @@ func (c *call) showSettings() error {
 	}
 	m := bot.Message{Text: "Settings of conversations", Blocks: []bot.Block{bot.Header("Settings of conversations")}}
 	for _, n := range settingNames() {
-		m.Blocks = append(m.Blocks, bot.Para(bot.Bold(n.label), bot.Plain(": "+shown(s, n.key)+"  "), bot.Code(n.key)))
+		now, err := c.shown(s, n.key)
+		if err != nil {
+			return err
+		}
+		m.Blocks = append(m.Blocks, bot.Para(bot.Bold(n.label), bot.Plain(": "+now+"  "), bot.Code(n.key)))
 	}
 	m.Blocks = append(m.Blocks,
 		bot.Context(bot.Plain("Change one: "), bot.Code("/twitter settings welcome Thanks for writing to us."), bot.Plain(" A - in place of the text switches a message off.")),

@@ -18,7 +18,7 @@ func TestSettings(t *testing.T) {
 			return s
 		}
 		for _, x := range []struct{ key, label, good, shown, bad, says string }{
-			{"default_department", "Default Department", "support", "support", "nowhere", "The departments are: support"},
+			{"default_department", "Default Department", "support", "Support", "nowhere", "The departments are: support"},
 			{"service_unavailable", "Service Unavailable Message", "Back at nine.", "Back at nine.", strings.Repeat("x", desk.MaxText+3), "Shorten it by 3"},
 			{"welcome", "Welcome Message", "Hello!\nOne moment.", "Hello!\nOne moment.", strings.Repeat("ä", desk.MaxText+1), "Shorten it by 1"},
 			{"finished", "Conversation Finished Message", "Bye.", "Bye.", strings.Repeat("x", desk.MaxText+1), "Shorten it"},
@@ -60,6 +60,24 @@ func TestSettings(t *testing.T) {
 		has(t, "by its label", w.say(ada, "/twitter settings Welcome_Message Hi."), "Changed welcome to: Hi.")
 		has(t, "misspelt", w.say(ada, "/twitter settings welcom Hi."), "Did you mean /twitter settings welcome?")
 		has(t, "unknown", w.say(ada, "/twitter settings colour red"), "There is no such setting", "default_department")
-		has(t, "no value", w.say(ada, "/twitter settings welcome"), "Write the new value behind it", "- to switch it off")
+		for words, says := range map[string]string{
+			"welcome":                           "Write the text behind it: /twitter settings welcome …, or - to switch it off",
+			"Welcome Message":                   "Write the text behind it",
+			"default_department":                "or - for the one that Perch was started with",
+			"agents_display_name":               "Write none, name or username behind it",
+			"file_upload":                       "Write on or off behind it",
+			"max_upload":                        "5MB",
+			"media_types":                       "- for all pictures and videos",
+			"Welcome Message: Hi there":         "Changed welcome to: Hi there",
+			"welcome: Message received":         "Changed welcome to: Message received",
+			"welcome message received":          "Put a colon where the text begins: /twitter settings welcome: received",
+			"Conversation Finished Message Bye": "Changed finished to: Bye",
+			"agents display name Username":      "Changed agents_display_name to: username",
+			"Accepted Media Type image/png":     "Changed media_types to: image/png",
+			"Default Department -":              "Changed default_department to: the first one",
+			"welcomes Hi":                       "Did you mean /twitter settings welcome?",
+		} {
+			has(t, words, w.say(ada, "/twitter settings "+words), says)
+		}
 	})
 }

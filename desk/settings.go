@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/store"
 )
@@ -141,6 +143,7 @@ func (s Settings) With(key, value string) (Settings, error) {
 			s.Finished = value
 		}
 	case "agents_display_name":
+		value = strings.ToLower(value)
 		if !slices.Contains([]string{NameNone, NameName, NameUsername}, value) {
 			return invalid("Choose none, name or username.")
 		}
@@ -159,11 +162,17 @@ func (s Settings) With(key, value string) (Settings, error) {
 		if !ok {
 			return invalid("Give a size such as 5MB, of at most 512MB.")
 		}
+		if n < minUpload {
+			return invalid("No picture has as little as %s. Give a size such as 5MB, of at most 512MB.", size(n))
+		}
 		s.MaxUpload = n
 	case "media_types":
 		list, bad := parseMediaTypes(value)
 		if bad != "" {
 			return invalid("%q is no media type. Write for example: image/*, video/mp4.", bad)
+		}
+		if i := slices.IndexFunc(list, never); i >= 0 {
+			return invalid("%s can't go to X, which takes pictures and videos only. Write for example: image/*, video/mp4.", list[i])
 		}
 		s.MediaTypes = list
 	case "reply_mode":
@@ -178,7 +187,15 @@ func (s Settings) With(key, value string) (Settings, error) {
 	return s, nil
 }
 
-const maxUpload = 512 << 20 // https://docs.x.com/x-api/media: the largest video
+const (
+	maxUpload = 512 << 20 // https://docs.x.com/x-api/media: the largest video
+	minUpload = 1 << 10   // less is a number whose unit was forgotten
+)
+
+// never reports whether X takes no files of a type.
+func never(mediaType string) bool {
+	return !strings.HasPrefix(mediaType, "image/") && !strings.HasPrefix(mediaType, "video/")
+}
 
 func parseSize(s string) (int64, bool) {
 	s = strings.ToUpper(strings.ReplaceAll(s, " ", ""))
@@ -186,7 +203,7 @@ func parseSize(s string) (int64, bool) {
 	for _, u := range []struct {
 		suffix string
 		size   int64
-	}{{"MIB", 1 << 20}, {"MB", 1 << 20}, {"KIB", 1 << 10}, {"KB", 1 << 10}, {"B", 1}} {
+	}{{"MIB", 1 << 20}, {"MB", 1 << 20}, {"M", 1 << 20}, {"KIB", 1 << 10}, {"KB", 1 << 10}, {"K", 1 << 10}, {"B", 1}} {
 		if rest, ok := strings.CutSuffix(s, u.suffix); ok {
 			s, unit = rest, u.size
 			break
@@ -200,9 +217,8 @@ func parseSize(s string) (int64, bool) {
 }
 
 func parseMediaTypes(s string) (list []string, bad string) {
-	for part := range strings.SplitSeq(s, ",") {
-		part = strings.ToLower(strings.TrimSpace(part))
-		if part == "" || part == "*/*" {
+	for part := range strings.FieldsFuncSeq(strings.ToLower(s), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		if part == "*/*" {
 			continue
 		}
 		typ, params, err := mime.ParseMediaType(part)
@@ -264,12 +280,23 @@ func (d *Desk) Settings(tx store.Tx) (Settings, error) {
 	return s, nil
 }
 
-// Set changes a setting, from now on, and keeps who did it. Errors for people
-// are *[Error].
+// Set changes a setting, from now on, and keeps who did it. An empty default
+// department is the one that Perch was started with. Errors for people are
+// *[Error].
 func (d *Desk) Set(tx store.Tx, key, value, by string) (Settings, error) {
 	was, err := d.Settings(tx)
 	if err != nil {
 		return Settings{}, err
+	}
+	if key == "default_department" && strings.TrimSpace(value) == "" {
+		if err := settings().Delete(tx, store.Key(key)); err != nil {
+			return was, err
+		}
+		s, err := d.Settings(tx)
+		if err != nil || was.Value(key) == s.Value(key) {
+			return s, err
+		}
+		return s, d.settingChanged(tx, was, s, key, by)
 	}
 	s, err := was.With(key, value)
 	if err != nil {
@@ -294,15 +321,35 @@ func (d *Desk) Set(tx store.Tx, key, value, by string) (Settings, error) {
 	if was.Value(key) == s.Value(key) {
 		return s, nil
 	}
-	at := now()
-	if err := settings().Put(tx, setting{Key: key, Value: s.Value(key), By: by, At: at}); err != nil {
+	if err := settings().Put(tx, setting{Key: key, Value: s.Value(key), By: by, At: now()}); err != nil {
 		return was, err
 	}
+	return s, d.settingChanged(tx, was, s, key, by)
+}
+
+// settingChanged puts a changed setting on record.
+func (d *Desk) settingChanged(tx store.Tx, was, s Settings, key, by string) error {
 	if d.opt.OnSetting != nil {
 		tx.OnCommit(d.opt.OnSetting)
 	}
-	err = settingChanges().Put(tx, SettingChange{ID: id.New(), Key: key, Was: was.Value(key), Now: s.Value(key), By: by, At: at})
-	return s, err
+	return settingChanges().Put(tx, SettingChange{ID: id.New(), Key: key, Was: was.Value(key), Now: s.Value(key), By: by, At: now()})
+}
+
+// DefaultDepartment names the department that serves what comes in, as it is
+// set: nothing if none is, or if the chat chooses one of its own, which chosen
+// says.
+func (d *Desk) DefaultDepartment(tx store.Tx, s Settings) (name string, chosen bool, err error) {
+	if s.DefaultDepartment == "" {
+		return "", false, nil
+	}
+	dep, ok, err := departments().Find(tx, store.Key(s.DefaultDepartment))
+	if err != nil || !ok {
+		return s.DefaultDepartment, false, err
+	}
+	if _, there, live := bot.LiveDepartment(dep.Channel); live && there == "" {
+		return "", true, nil
+	}
+	return dep.Name, false, nil
 }
 
 // SettingChanges returns the newest changes of settings, newest first.

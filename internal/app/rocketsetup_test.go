@@ -184,7 +184,7 @@ func TestOmnichannelDoctor(t *testing.T) {
 	b.start()
 	b.rc.AddDepartment("Trains")
 	alone := b.tells("ada", "twitter settings default_department Tranis")
-	b.reads(alone, "Changed default_department to: tranis")
+	b.reads(alone, "Changed default_department to: Tranis")
 	b.reads(b.setupRoom(), "Chat has no such department, so customers")
 	look("rocketchat department Tranis", doctor.Fail, "no such department", "There are: Trains.")
 	b.tells("ada", "twitter settings default_department Trains")
@@ -193,6 +193,9 @@ func TestOmnichannelDoctor(t *testing.T) {
 	look("rocketchat department Trains", doctor.Fail, "has no agents")
 	b.rc.AddUser(rcfake.User{Username: "sam", Name: "Sam Lee", Agent: true, Departments: []string{"Trains"}})
 	look("rocketchat department Trains", doctor.OK, "1 of its 1 agent")
+	b.reads(b.tells("ada", "twitter settings"), "Default Department: Trains")
+	b.reads(b.tells("ada", "twitter settings default_department -"), "Changed default_department to: the chat chooses")
+	b.tells("ada", "twitter settings default_department Trains")
 	b.stop()
 	look("rocketchat department Trains", doctor.OK, "1 of its 1 agent")
 	if all := b.doctor(); len(all["rocketchat department Tranis"]) > 0 {
