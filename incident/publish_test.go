@@ -89,6 +89,18 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
+// TestPremium: an account may post more at once than others.
+func TestPremium(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, incident.Policy{})
+	w.accs[""] = incident.XAccount{ID: "22", Handle: "acme", Limit: 25000, Ready: true}
+	long := strings.TrimSpace(strings.Repeat("All systems are being looked at. ", 15))
+	p := w.add(w.create(incident.New{}), tweet(long)).Posts[0]
+	if p.State != incident.PubDraft || p.Limit != 25000 || cmp.Diff([]string{long}, p.Texts()) != "" {
+		t.Errorf("publication = %+v", p)
+	}
+}
+
 // TestSplitFailsInTheMiddle checks that the rest of a thread waits.
 func TestSplitFailsInTheMiddle(t *testing.T) {
 	t.Parallel()
