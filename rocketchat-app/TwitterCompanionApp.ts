@@ -13,7 +13,7 @@ import {
 import { COMMANDS, Forwarded, whisper } from './src/commands';
 import { Endpoint, Icon } from './src/endpoint';
 import { once, person, place, tell, threadOf } from './src/perch';
-import { about, ADDRESS, all, isOfPerch, SECRET, shown, written } from './src/settings';
+import { about, ADDRESS, all, isOfPerch, kept, SECRET, shown, written } from './src/settings';
 import { Tasks, unpress } from './src/tasks';
 
 // How many messages lose their buttons while somebody waits for the app to be
@@ -39,7 +39,14 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
             await configuration.settings.provideSetting(setting);
         }
         for (const command of COMMANDS) {
-            await configuration.slashCommands.provideSlashCommand(new Forwarded(command));
+            try {
+                await configuration.slashCommands.provideSlashCommand(new Forwarded(command));
+            } catch (err) {
+                // Servers of today keep the commands of an app that is disabled, and
+                // refuse them when it is enabled again. Another app's is no reason to
+                // do without all the rest either.
+                this.getLogger().warn(`/${command}: ${String((err && (err as Error).message) || err)}`);
+            }
         }
         const tasks = new Tasks((settings, read) => this.show(settings, read.getEnvironmentReader()));
         await configuration.api.provideApi({
@@ -66,7 +73,7 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
     public async onUninstall(_: IAppUninstallationContext, read: IRead, http: IHttp, _persistence: IPersistence, modify: IModify): Promise<void> {
         this.gone = true; // it is disabled next
         for (const message of await this.leave(http, read.getEnvironmentReader())) {
-            await unpress(message, read, modify).catch((err) => this.getLogger().warn(String(err)));
+            await unpress(this.getID(), message, read, modify).catch((err) => this.getLogger().warn(String(err)));
         }
     }
 
@@ -75,18 +82,35 @@ export class TwitterCompanionApp extends App implements IUIKitInteractionHandler
     public async onPreSettingUpdate(context: ISettingUpdateContext, _: IConfigurationModify, read: IRead, http: IHttp): Promise<ISetting> {
         const { oldSetting, newSetting } = context;
         const value = written(newSetting);
+        if (newSetting.id === ADDRESS || newSetting.id === SECRET) {
+            return { ...newSetting, i18nDescription: await this.connects(newSetting.id, value, read, http) };
+        }
         const known = this.told.get(newSetting.id) === value;
         this.told.delete(newSetting.id);
+        if (known) {
+            return { ...newSetting, i18nDescription: about(newSetting.id) };
+        }
         // The page saves all of its fields: those that stayed are nobody's wish.
-        if (!isOfPerch(newSetting.id) || known || value === written(oldSetting)) {
+        if (!isOfPerch(newSetting.id) || value === written(oldSetting)) {
             return newSetting;
         }
         const outcome = await tell(http, read.getEnvironmentReader(), { type: 'settings', settings: { [newSetting.id]: value } });
         if (!outcome.ok) {
             this.getLogger().warn(outcome.say);
-            return { ...newSetting, value: oldSetting.value, i18nDescription: `${value.slice(0, 60)}: ${outcome.say}` };
+            return { ...newSetting, value: kept(oldSetting), i18nDescription: `${value.slice(0, 60)}: ${outcome.say}` };
         }
         return { ...newSetting, i18nDescription: about(newSetting.id) };
+    }
+
+    // connects is the line under the address or the secret: what they are, or why
+    // Perch can't be spoken to with them.
+    private async connects(id: typeof ADDRESS | typeof SECRET, value: string, read: IRead, http: IHttp): Promise<string> {
+        const other = await read.getEnvironmentReader().getSettings().getValueById(id === ADDRESS ? SECRET : ADDRESS);
+        if (!value || !String(other || '').trim()) {
+            return about(id); // the other one is saved next
+        }
+        const outcome = await tell(http, read.getEnvironmentReader(), { type: 'settings', settings: {} }, { [id]: value });
+        return outcome.ok ? about(id) : outcome.say;
     }
 
     public async onSettingUpdated(setting: ISetting, _: IConfigurationModify, read: IRead, http: IHttp): Promise<void> {

@@ -19,6 +19,7 @@ export class Forwarded implements ISlashCommand {
 
     public async executor(context: SlashCommandContext, read: IRead, modify: IModify, http: IHttp): Promise<void> {
         const [user, room, thread] = [context.getSender(), context.getRoom(), context.getThreadId()];
+        const { text, spoilt } = typed(context.getArguments());
         const outcome = await tell(http, read.getEnvironmentReader(), {
             type: 'command',
             id: once('command', user, context.getTriggerId()),
@@ -27,12 +28,44 @@ export class Forwarded implements ISlashCommand {
             room: place(room),
             thread,
             command: `/${this.command}`,
-            text: context.getArguments().join(' '),
+            text,
         });
         if (!outcome.ok) {
             await whisper(modify, user, room, thread, outcome.say);
+        } else if (spoilt) {
+            await whisper(modify, user, room, thread, `Rocket.Chat takes quotation marks and apostrophes out of commands. Perch got: \`${plain(text)}\`. Where they matter, write \`!${this.command}\` in place of \`/${this.command}\`.`);
         }
     }
+}
+
+// typed puts a command together again. The server hands over its words, without
+// the quotes that some stood in: the value of an option needs them. What else
+// had quotes, or apostrophes that looked like them, can't be known any more.
+export function typed(args: Array<string>): { text: string; spoilt: boolean } {
+    let spoilt = false;
+    const words = args.map((arg, i) => {
+        if (arg !== '' && !/\s/.test(arg)) {
+            return arg;
+        }
+        const [, name, value] = /^((?:--|[—–])?[a-z]+[=:])([^]*)$/i.exec(arg) || [undefined, '', arg];
+        if (name || (i > 0 && /^(?:--|[—–])[a-z]+$/i.test(args[i - 1]))) {
+            return name + quoted(value);
+        }
+        spoilt = spoilt || arg !== '';
+        return arg;
+    });
+    return { text: words.join(' '), spoilt };
+}
+
+// quoted is a value in quotes that it has not in itself.
+function quoted(value: string): string {
+    const [open, close] = [['"', '"'], ["'", "'"], ['«', '»']].find((q) => !value.includes(q[1])) || ['“', '”'];
+    return open + value + close;
+}
+
+// plain is a text for between backticks.
+function plain(text: string): string {
+    return text.replace(/[`\s]+/g, ' ').slice(0, 200);
 }
 
 // whisper shows words to one person, until they leave the room.

@@ -37,9 +37,17 @@ const LONG = [7000, 7000];
 
 const LONGEST = 500;
 
-export async function tell(http: IHttp, env: IEnvironmentRead, told: Told): Promise<Outcome> {
-    const address = String((await env.getSettings().getValueById(ADDRESS)) || '').trim().replace(/\/+$/, '');
-    const secret = String((await env.getSettings().getValueById(SECRET)) || '').trim();
+// Connection is where Perch is, and the secret that it shares, as they stand on
+// the page or are about to.
+export type Connection = { [ADDRESS]?: string; [SECRET]?: string };
+
+export async function tell(http: IHttp, env: IEnvironmentRead, told: Told, instead: Connection = {}): Promise<Outcome> {
+    const setting = async (id: typeof ADDRESS | typeof SECRET) => {
+        const value = instead[id];
+        return String((value === undefined ? await env.getSettings().getValueById(id) : value) || '').trim();
+    };
+    const address = (await setting(ADDRESS)).replace(/\/+$/, '');
+    const secret = await setting(SECRET);
     if (!/^https?:\/\/[^/]/.test(address) || !secret) {
         return {
             ok: false,
@@ -51,7 +59,7 @@ export async function tell(http: IHttp, env: IEnvironmentRead, told: Told): Prom
     let answer: IHttpResponse | undefined;
     let late = false;
     // Perch knows what it was told by its ID: to tell it again is harmless.
-    for (const patience of told.user ? PATIENCE : LONG) {
+    for (const patience of told.user || Object.keys(instead).length > 0 ? PATIENCE : LONG) {
         const began = Date.now();
         answer = await post(http, address, secret, content, patience);
         late = late || (!answer && Date.now() - began >= patience * 0.9);
@@ -115,10 +123,13 @@ function why(answer: IHttpResponse | undefined, address: string): string {
         return `⚠ Perch can't be reached at ${address}. Nothing was done. Try again in a minute; if it stays so, tell whoever runs Perch.`;
     }
     const error = parsed(answer).error;
+    if (answer.statusCode === 405) { // a redirect made another request of it
+        return `⚠ ${address} leads elsewhere. An admin writes the address that it leads to into the app's settings, with https where Perch has it.`;
+    }
     if (error && typeof error.message === 'string') {
         return `⚠ ${error.message.slice(0, LONGEST)}`;
     }
-    if (answer.statusCode === 404) {
+    if (answer.statusCode === 404 || (answer.statusCode >= 300 && answer.statusCode < 400)) {
         return `⚠ There is no Perch at ${address} that takes what this app sends. An admin checks the address in the app's settings, and that chat.rocketchat.app_secret is set in Perch's configuration.`;
     }
     return `⚠ Perch answered with an error (${answer.statusCode}). Nothing was done. Try again in a minute; if it stays so, tell whoever runs Perch.`;

@@ -58,10 +58,14 @@ export function all(): Array<ISetting> {
     })));
 }
 
+// kept is a setting's value, where it has none yet the one that it came with.
+export function kept(setting: ISetting): any {
+    return setting.value === undefined || setting.value === null ? setting.packageValue : setting.value;
+}
+
 // written is a value of the page as Perch takes it.
 export function written(setting: ISetting): string {
-    const v = setting.value === undefined || setting.value === null ? setting.packageValue : setting.value;
-    return String(v).trim();
+    return String(kept(setting)).trim();
 }
 
 // shown is a value of Perch as the page takes it.

@@ -35,7 +35,14 @@ export function refuse(status: number, code: string, message: string): Answer {
     return { status, content: { ok: false, error: { code, message } } };
 }
 
+// How long after it came a room is still begun, in milliseconds: Perch waits not
+// much longer for an answer, and then brings the customer in by itself.
+const BEGIN = 5000;
+
 export class Tasks {
+    // By a customer's token: the last that was asked for them.
+    private readonly entering = new Map<string, Promise<unknown>>();
+
     // show puts the settings that count in Perch on the app's page.
     constructor(private readonly show: (settings: Record<string, string>, read: IRead) => Promise<void>) {}
 
@@ -44,8 +51,10 @@ export class Tasks {
             case 'hello':
                 await this.show(asked.settings || {}, read);
                 return done();
-            case 'enter':
-                return enter(asked, read, modify);
+            case 'enter': {
+                const until = Date.now() + BEGIN;
+                return this.inTurn(asked.visitor ? asked.visitor.token : '', () => enter(asked, read, modify, until));
+            }
             case 'edit':
                 return edit(asked, read, modify);
             case 'open':
@@ -53,10 +62,24 @@ export class Tasks {
         }
         return refuse(400, 'unknown', 'This app does not know what Perch wants. Install the app that belongs to its version.');
     }
+
+    // inTurn does one thing for a customer at a time: two at once would find no
+    // room, and make two.
+    private async inTurn(token: string, what: () => Promise<Answer>): Promise<Answer> {
+        const mine = (this.entering.get(token) || Promise.resolve()).then(what, what);
+        this.entering.set(token, mine);
+        try {
+            return await mine;
+        } finally {
+            if (this.entering.get(token) === mine) {
+                this.entering.delete(token);
+            }
+        }
+    }
 }
 
 // enter brings a customer into a room that says where they come from.
-async function enter(asked: Asked, read: IRead, modify: IModify): Promise<Answer> {
+async function enter(asked: Asked, read: IRead, modify: IModify, until: number): Promise<Answer> {
     const want = asked.visitor;
     if (!want || !want.token || !want.username) {
         return refuse(400, 'invalid', 'There is no customer in this.');
@@ -84,6 +107,9 @@ async function enter(asked: Asked, read: IRead, modify: IModify): Promise<Answer
     let room = rooms.find((r) => r.isOpen !== false && (!r.visitor || r.visitor.token === want.token));
     const fresh = !room;
     if (!room) {
+        if (Date.now() > until) {
+            return refuse(503, 'late', 'Rocket.Chat took too long; no room was begun.');
+        }
         const source = { type: 'app' as const, label: asked.label, sidebarIcon: 'perch.svg', defaultIcon: 'perch.svg' };
         // No agent: the workspace's own routing chooses one.
         room = await creator.createRoom(visitor, undefined as any, { source });
@@ -116,12 +142,12 @@ async function edit(asked: Asked, read: IRead, modify: IModify): Promise<Answer>
 
 // unpress takes the buttons from a message that has others by now: nobody hears
 // them once the app is gone.
-export async function unpress(message: { room: string; id: string }, read: IRead, modify: IModify): Promise<void> {
+export async function unpress(app: string, message: { room: string; id: string }, read: IRead, modify: IModify): Promise<void> {
     const there = await read.getMessageReader().getById(message.id);
     if (!there || !there.sender || there.room.id !== message.room) {
         return;
     }
-    const blocks = ((there.blocks || []) as Array<any>).filter((b) => b.type !== 'actions');
+    const blocks = ((there.blocks || []) as Array<any>).filter((b) => b.type !== 'actions' || b.appId !== app);
     const builder = await modify.getUpdater().message(message.id, there.sender);
     builder.setEditor(there.sender).setBlocks(blocks);
     await modify.getUpdater().finish(builder);

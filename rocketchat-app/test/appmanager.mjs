@@ -9,11 +9,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pack } from '../package.mjs';
-import { host, lowered, serve } from './host.mjs';
+import { engine, host, lowered, serve } from './host.mjs';
 
 const require = createRequire(import.meta.url);
-const { SlashCommandContext } = require('apps-engine-1.42/definition/slashcommands');
-const { AppInterface } = require('apps-engine-1.42/definition/metadata');
+const { SlashCommandContext } = require(`${engine}/definition/slashcommands`);
+const { AppInterface } = require(`${engine}/definition/metadata`);
 const { bundleLegacyApp } = require('@rocket.chat/apps-engine/server/runtime/deno/bundler');
 const { buildSync } = require('esbuild');
 const { PERCH_URL, PERCH_SECRET } = process.env;
@@ -33,14 +33,14 @@ async function ok(what, fn) {
 const ada = { id: 'adaadaadaadaadaad', username: 'ada', name: 'Ada', type: 'user', roles: [], isEnabled: true };
 const support = { id: 'roomroomroomroomr', slugifiedName: 'support', displayName: 'Support', type: 'p', creator: ada, usernames: ['ada'] };
 const folder = mkdtempSync(join(tmpdir(), 'perch-app-'));
-const { manager, seen } = host();
+const { manager, seen, asked } = host();
 const web = await serve(manager, seen);
 let id;
 
 seen.people.set(ada.id, ada);
 let triggers = 0;
 const command = (name, words, thread, trigger = `trigger${++triggers}`) =>
-    manager.getCommandManager().executeCommand(name, new SlashCommandContext(ada, support, words.split(' '), thread, trigger));
+    manager.getCommandManager().executeCommand(name, new SlashCommandContext(ada, support, [words].flat(), thread, trigger));
 // What the test does on Perch's side, see companion_test.go.
 async function perch(what, said = {}) {
     const res = await fetch(`${PERCH_URL}/test/${what}`, { method: 'POST', body: JSON.stringify(said), signal: AbortSignal.timeout(20_000) });
@@ -50,11 +50,19 @@ async function perch(what, said = {}) {
 }
 await perch('app', { url: web.url });
 seen.updated = ({ id: message, text, blocks, attachments }) => perch('update', { message, text, blocks, attachments });
+// Newer servers write back what of a message they gave to the app.
+seen.stands = async (message) => {
+    const { msg, blocks, attachments } = await perch('stands', { message }) || {};
+    return { text: msg, blocks, attachments };
+};
 const set = (key, value) => {
     const setting = manager.getSettingsManager().getAppSetting(id, key);
     return manager.getSettingsManager().updateAppSetting(id, { ...setting, value });
 };
-const value = (key) => manager.getSettingsManager().getAppSetting(id, key).value;
+const value = (key) => {
+    const setting = manager.getSettingsManager().getAppSetting(id, key);
+    return setting.value ?? setting.packageValue;
+};
 const whispered = () => seen.whispers.splice(0).map((w) => w.message.text);
 async function until(is) {
     for (const end = Date.now() + 10_000; !is() && Date.now() < end;) {
@@ -110,7 +118,7 @@ await ok('the packaged app is installed and enabled', async () => {
     const added = await manager.add(zip, { enable: true, user: ada, permissionsGranted: manifest.permissions });
     assert.equal(added.getCompilerErrors?.()?.length ?? 0, 0);
     id = added.getApp().getID();
-    assert.equal(await added.getApp().getStatus(), 'auto_enabled');
+    assert.match(await added.getApp().getStatus(), /_enabled$/);
     assert.deepEqual([...seen.commands].sort(), ['duty', 'incident', 'timeline', 'twitter']);
     assert.equal(seen.users.get(id).username, 'twitter-companion.bot');
 });
@@ -123,8 +131,13 @@ await ok('without an address the person is told what is missing', async () => {
 });
 
 await ok('with the address and the secret the page shows what counts in Perch', async () => {
+    const line = (key) => manager.getSettingsManager().getAppSetting(id, key).i18nDescription;
     await set('perch_address', `${PERCH_URL}/`);
+    assert.equal(line('perch_address'), 'perch_address_about'); // the secret is not there yet
+    await set('perch_secret', 'another secret, mistyped');
+    assert.match(line('perch_secret'), /Perch does not know this app/);
     await set('perch_secret', PERCH_SECRET);
+    assert.equal(line('perch_secret'), 'perch_secret_about');
     await until(() => value('welcome') === 'Hello from Perch.' && value('file_upload') === false && value('max_upload') === '6MB');
 });
 
@@ -133,9 +146,15 @@ await ok('/twitter authorize reaches Perch and says nothing itself', async () =>
     assert.deepEqual(whispered(), []);
 });
 
-await ok('the words, lines and the thread of a command stay as they are', async () => {
-    await command('incident', 'new --severity sev1  It "burns"\nbadly ü', 'threadthreadthrea');
+// The server hands over words, and takes the quotes away: see parseParameters there.
+await ok('the words and the thread of a command arrive, and the values of options in quotes', async () => {
+    await command('incident', ['new', '--visibility', 'status page', '--note=all of it', '--who', '', 'It', 'burns', 'badly', 'ü'], 'threadthreadthrea');
     assert.deepEqual(whispered(), []);
+});
+
+await ok('the person is told when the server may have taken apostrophes away', async () => {
+    await command('timeline', ['add', 'we', 'dont know, they wont', '`say`']);
+    assert.match(whispered()[0], /apostrophes.*Perch got: `add we dont know, they wont say `.*`!timeline`/);
 });
 
 await ok('a command that the server hands over twice has the same ID', async () => {
@@ -268,7 +287,7 @@ await ok('a conversation is made by the app, under the name that agents read', a
     assert.deepEqual(entered, { room: room.id, fresh: true });
     assert.deepEqual(room.source, { type: 'app', label: 'Twitter', sidebarIcon: 'perch.svg', defaultIcon: 'perch.svg' });
     assert.equal(manifest.name, 'Twitter');
-    assert.equal(room.agent, undefined);
+    assert.ok(!room.agent);
     const { token, ...visitor } = seen.registered.at(-1);
     assert.match(token, /^perch[0-9a-f]{48}$/);
     assert.deepEqual(visitor, { username: `x-${token.slice(5, 21)}`, name: 'Jane (@jane) on X', department: 'depdepdep' });
@@ -279,6 +298,23 @@ await ok('the same customer has one room, and is registered once', async () => {
     const entered = await perch('enter', { department: 'Sales' });
     assert.deepEqual(entered, { room: seen.rooms.at(-1).id, fresh: false });
     assert.deepEqual([seen.rooms.length, seen.registered.length], [rooms, registered]);
+});
+
+await ok('two requests at once make one room', async () => {
+    const rooms = seen.rooms.length;
+    const both = await Promise.all([perch('enter', { who: 'twice' }), perch('enter', { who: 'twice' })]);
+    assert.deepEqual(both.map((e) => e.fresh).sort(), [false, true]);
+    assert.equal(both[0].room, both[1].room);
+    assert.equal(seen.rooms.length, rooms + 1);
+});
+
+await ok('a room that Perch no longer waits for is not begun', async () => {
+    const rooms = seen.rooms.length;
+    seen.slow = 2700; // twice
+    const entered = await perch('enter', { who: 'late' });
+    seen.slow = 0;
+    assert.equal(seen.rooms.length, rooms);
+    assert.deepEqual(entered, { error: 'no_agent' }); // the way without the app
 });
 
 await ok('Perch is told of no agents and of a department that is none', async () => {
@@ -358,6 +394,7 @@ await ok('a refusal of Perch is shown to the person alone', async () => {
 
 await ok("the person is told when Perch can't be reached", async () => {
     await set('perch_address', 'http://127.0.0.1:1');
+    assert.match(manager.getSettingsManager().getAppSetting(id, 'perch_address').i18nDescription, /can't be reached/);
     await command('duty', 'on');
     assert.match(whispered()[0], /can't be reached at http:\/\/127\.0\.0\.1:1/);
 });
@@ -381,6 +418,21 @@ await ok('switched off, the app says so, and Perch draws buttons that need no ap
     await manager.enable(id);
     await perch('answers');
     assert.ok((await posted()).blocks);
+});
+
+await ok('a newer version keeps what stands on the page', async () => {
+    const before = Object.entries(seen.kept.get(id).settings).map(([key, s]) => [key, s.value]);
+    await manager.update(zip, manifest.permissions);
+    await perch('answers');
+    assert.match(await manager.getOneById(id).getStatus(), /_enabled$/);
+    assert.deepEqual(Object.entries(seen.kept.get(id).settings).map(([key, s]) => [key, s.value]), before);
+    assert.deepEqual([...seen.commands].sort(), ['duty', 'incident', 'timeline', 'twitter']);
+    await command('duty', 'who');
+    assert.deepEqual(whispered(), []);
+});
+
+await ok('every permission is needed', async () => {
+    assert.deepEqual(manifest.permissions.map((p) => p.name).filter((name) => !asked.has(name)), []);
 });
 
 await ok('uninstalling leaves nothing behind, no dead button either', async () => {

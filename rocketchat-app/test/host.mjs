@@ -1,14 +1,18 @@
 // A Rocket.Chat workspace as far as the real AppManager asks for one: apps-engine
 // 1.42.1 is the last whose runtime is Node itself.
 import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const require = createRequire(import.meta.url);
-const engine = 'apps-engine-1.42';
+export const engine = process.env.PERCH_ENGINE || 'apps-engine-1.42';
 const bridges = require(`${engine}/server/bridges`);
 const storage = require(`${engine}/server/storage`);
 const { AppManager } = require(`${engine}/server/AppManager`);
+const { AppPermissionManager } = require(`${engine}/server/managers/AppPermissionManager`);
 const AdmZip = require('adm-zip');
 
 // missing answers for bridges that the app has no business with.
@@ -49,7 +53,7 @@ export function host() {
         }),
         Message: bridge(bridges.MessageBridge, {
             notifyUser: async (user, message) => { seen.whispers.push({ user, message }); },
-            getById: async (id) => seen.messages.has(id) && JSON.parse(JSON.stringify(seen.messages.get(id))),
+            getById: async (id) => seen.messages.has(id) && JSON.parse(JSON.stringify({ ...seen.messages.get(id), ...await seen.stands?.(id) })),
             update: async (message) => {
                 seen.updates.push(message);
                 await seen.updated?.(message);
@@ -58,7 +62,10 @@ export function host() {
         }),
         UiInteraction: bridge(bridges.UiInteractionBridge, { notifyUser: async (user, interaction) => { seen.views.push({ user, interaction }); } }),
         Livechat: bridge(bridges.LivechatBridge, {
-            findVisitorByToken: async (token) => seen.visitors.get(token),
+            findVisitorByToken: async (token) => {
+                await new Promise((done) => { setTimeout(done, seen.slow || 0); });
+                return seen.visitors.get(token);
+            },
             createVisitor: async (visitor) => {
                 seen.registered.push(visitor);
                 seen.visitors.set(visitor.token, { ...visitor, id: `visitor-${visitor.token}` });
@@ -94,7 +101,7 @@ export function host() {
         InternalFederation: { getPublicKey: async () => keys.publicKey, getPrivateKey: async () => keys.privateKey },
     };
     class Bridges extends bridges.AppBridges {}
-    for (const name of ['Command', 'Http', 'Message', 'User', 'AppActivation', 'AppDetailChanges', 'Persistence', 'Api', 'Scheduler', 'InternalFederation',
+    for (const name of ['Contact', 'Email', 'Experimental', 'OutboundMessage', 'Command', 'Http', 'Message', 'User', 'AppActivation', 'AppDetailChanges', 'Persistence', 'Api', 'Scheduler', 'InternalFederation',
         'Livechat', 'UiInteraction', 'EnvironmentalVariable', 'Listener', 'Room', 'Internal', 'ServerSetting', 'Upload', 'CloudWorkspace', 'VideoConference',
         'OAuthApps', 'Moderation', 'Thread', 'Role']) {
         const b = made[name] || missing(name);
@@ -102,11 +109,23 @@ export function host() {
     }
     class Items extends storage.AppMetadataStorage {
         constructor() { super('memory'); }
-        async create(item) { seen.kept.set(item.id, item); return item; }
+        async create(item) { seen.kept.set(item.id, Object.assign(item, { _id: item.id })); return item; }
         async retrieveOne(id) { return seen.kept.get(id); }
         async retrieveAll() { return new Map(seen.kept); }
         async update(item) { seen.kept.set(item.id, item); return item; }
         async remove(id) { seen.kept.delete(id); return { success: true }; }
+        // Of engines with Deno.
+        async retrieveAllPrivate() { return this.retrieveAll(); }
+        async updatePartialAndReturnDocument(item) { return this.#change(item.id, item); }
+        async updateStatus(id, status) { return !!this.#change(id, { status }); }
+        async updateSetting(id, setting) { return !!this.#change(id, { settings: { ...seen.kept.get(id).settings, [setting.id]: setting } }); }
+        async updateAppInfo(id, info) { return !!this.#change(id, { info }); }
+        async updateMarketplaceInfo(id, marketplaceInfo) { return !!this.#change(id, { marketplaceInfo }); }
+        #change(id, what) {
+            const item = { ...seen.kept.get(id), ...what };
+            seen.kept.set(id, item);
+            return item;
+        }
     }
     class Logs extends storage.AppLogStorage {
         constructor() { super('memory'); }
@@ -121,8 +140,15 @@ export function host() {
         async fetch(item) { return seen.zips.get(item.id); }
         async remove(item) { seen.zips.delete(item.id); }
     }
-    const manager = new AppManager({ metadataStorage: new Items(), logStorage: new Logs(), bridges: new Bridges(), sourceStorage: new Sources() });
-    return { manager, seen };
+    const manager = new AppManager({ metadataStorage: new Items(), logStorage: new Logs(), bridges: new Bridges(), sourceStorage: new Sources(), tempFilePath: mkdtempSync(join(tmpdir(), 'perch-host-')) });
+    // Which permissions the server asks for.
+    const asked = new Set();
+    const has = AppPermissionManager.hasPermission;
+    AppPermissionManager.hasPermission = (app, permission) => {
+        asked.add(permission.name);
+        return has.call(AppPermissionManager, app, permission);
+    };
+    return { manager, seen, asked };
 }
 
 // serve answers at the paths of an app's endpoints as the server does: a JSON
@@ -159,7 +185,9 @@ export async function serve(manager, seen) {
 export function lowered(path) {
     const zip = new AdmZip(path);
     const manifest = JSON.parse(zip.readAsText('app.json'));
-    zip.updateFile('app.json', Buffer.from(JSON.stringify({ ...manifest, requiredApiVersion: '^1.40.0' })));
+    if (engine !== '@rocket.chat/apps-engine') {
+        zip.updateFile('app.json', Buffer.from(JSON.stringify({ ...manifest, requiredApiVersion: '^1.40.0' })));
+    }
     const files = {};
     for (const entry of zip.getEntries().filter((e) => e.entryName.endsWith('.js'))) {
         files[entry.entryName] = entry.getData().toString();
