@@ -31,6 +31,9 @@ type Options struct {
 	AppSecret   string
 	AppSettings func(ctx context.Context, s AppSettings) (map[string]string, error)
 
+	// Shelf keeps what the companion app is behind with; nil: the memory does.
+	Shelf Shelf
+
 	// PublicURL is Perch's own address, without a slash at its end, at which
 	// FormHandler is mounted. Without it no forms are shown.
 	PublicURL string

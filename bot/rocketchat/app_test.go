@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +40,7 @@ type appWorld struct {
 	ws      *workspace
 	adapter *rocketchat.Adapter
 	handler http.Handler
+	stop    func() // ends the adapter, at the latest with the test
 }
 
 type takesSettings = func(context.Context, rocketchat.AppSettings) (map[string]string, error)
@@ -46,9 +49,30 @@ func newAppWorld(t *testing.T, settings takesSettings) *appWorld {
 	t.Helper()
 	ws := newWorkspace(t)
 	ws.AddUser(rcfake.User{ID: "adaadaadaadaadaad", Username: "ada.app", Name: "Ada"})
+	return startApp(t, ws, settings, shelf{})
+}
+
+// shelf is a rocketchat.Shelf in memory.
+type shelf map[string][]byte
+
+func (s shelf) Kept(context.Context) (map[string][]byte, error) { return maps.Clone(s), nil }
+
+func (s shelf) Keep(_ context.Context, message string, what []byte) error {
+	s[message] = what
+	return nil
+}
+
+func (s shelf) Drop(_ context.Context, message string) error {
+	delete(s, message)
+	return nil
+}
+
+// startApp starts an adapter in a workspace.
+func startApp(t *testing.T, ws *workspace, settings takesSettings, kept rocketchat.Shelf) *appWorld {
+	t.Helper()
 	w := &appWorld{sink: newSink(), ws: ws}
 	id, token := ws.Bot()
-	a, err := rocketchat.New(rocketchat.Options{URL: ws.url, UserID: id, Token: token, AppSecret: appSecret, AppSettings: settings, Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	a, err := rocketchat.New(rocketchat.Options{URL: ws.url, UserID: id, Token: token, AppSecret: appSecret, AppSettings: settings, Shelf: kept, Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +81,13 @@ func newAppWorld(t *testing.T, settings takesSettings) *appWorld {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx, w.sink) }()
-	t.Cleanup(func() {
+	w.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(w.stop)
 	select {
 	case <-a.Started():
 	case <-time.After(15 * time.Second):

@@ -23,6 +23,7 @@ type attached struct {
 	Link  string `json:"title_link"`  // to the file
 	Image string `json:"image_url"`   // what is shown of it, maybe smaller
 	Words string `json:"description"` // what its sender says of it
+	Text  string `json:"text"`
 
 	Actions []json.RawMessage `json:"actions"` // buttons
 }

@@ -32,7 +32,8 @@ const (
 	appSoon    = time.Second     // between two such questions, at least
 	appAgain   = 5 * time.Second // until the next, where one had no answer
 	appPatient = 8 * time.Second
-	appMisses  = 3 // questions without an answer, after which its buttons count as dead
+	maxAppAsk  = 90 << 10 // the server takes 100 KB
+	appMisses  = 3        // questions without an answer, after which its buttons count as dead
 )
 
 // companion is what is known of the app in the workspace. It is there only
@@ -49,12 +50,10 @@ type companion struct {
 	blocks map[string]bool      // by message of ours: whether it is drawn with blocks
 	seen   map[string]time.Time // goodbyes that came, by ID
 
-	// Nothing newer is shown while something older is, see catchUpApp.
+	// Nothing newer is shown while something older is, see showLate and replace.
 	order sync.RWMutex
 
-	// What the app is to show once it is back, by message: they were given other
-	// buttons, or changed, beside their blocks.
-	behind map[string]map[string]any
+	behind map[string]map[string]any // see later
 }
 
 func newCompanion() *companion {
@@ -96,8 +95,12 @@ func (a *Adapter) askApp(ctx context.Context, what map[string]any, out any) erro
 	if err == nil {
 		return nil
 	}
-	if e, ok := errors.AsType[*appRefusal](err); ok {
-		return &bot.Error{Code: e.code, Message: e.message, Err: err}
+	refusal, refused := errors.AsType[*appRefusal](err)
+	if refused {
+		err = &bot.Error{Code: refusal.code, Message: refusal.message, Err: err}
+	}
+	if refused && !refusal.deaf() {
+		return err
 	}
 	a.app.mu.Lock()
 	was := a.app.there
@@ -112,6 +115,10 @@ func (a *Adapter) askApp(ctx context.Context, what map[string]any, out any) erro
 
 // appRefusal is what the app itself says no with.
 type appRefusal struct{ code, message string }
+
+// deaf reports whether the app would refuse everything else as well: it and
+// Perch no longer understand each other.
+func (e *appRefusal) deaf() bool { return e.code == "unauthorized" || e.code == "clock" }
 
 func (e *appRefusal) Error() string { return "the companion app refused: " + e.code + ": " + e.message }
 
@@ -130,6 +137,9 @@ func (a *Adapter) tellApp(ctx context.Context, what map[string]any, out any) err
 	body, err := json.Marshal(map[string]string{"said": string(said)})
 	if err != nil {
 		return &bot.Error{Code: "bad_call", Message: "The call to the companion app can't be written.", Err: err}
+	}
+	if len(body) > maxAppAsk {
+		return &bot.Error{Code: "too_long", Message: "This is too long for the companion app."}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.rest.base+appPath, bytes.NewReader(body))
 	if err != nil {
@@ -194,7 +204,8 @@ func (a *Adapter) keepApp(ctx context.Context) (end func()) {
 // watchApp asks the app, again and again, whether it is there, until ctx ends.
 // With the question it is told what counts, for its page.
 func (a *Adapter) watchApp(ctx context.Context) {
-	for ctx.Err() == nil {
+	for known := false; ctx.Err() == nil; {
+		known = known || a.unshelve(ctx)
 		a.greetApp(ctx)
 		pause(ctx, appSoon)
 		t := time.NewTimer(a.app.wait())

@@ -130,6 +130,12 @@ func (p *perchSide) do(ctx context.Context, what string, in map[string]any) (out
 			text = &s
 		}
 		return nil, p.ws.AppEdits(str("message"), text, list("blocks"), list("attachments"))
+	case "stands":
+		for _, raw := range p.ws.Raw(p.ws.room) {
+			if raw["_id"] == str("message") {
+				return raw, nil
+			}
+		}
 	case "open":
 		pressed := p.of(bot.EventAction)
 		return nil, p.adapter.Open(ctx, pressed[len(pressed)-1].Trigger, bot.Form{
@@ -221,7 +227,7 @@ func TestCompanionApp(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	nodetest.Run(t, nodetest.Suite{
-		Folder: "rocketchat-app", Script: "test/appmanager.mjs", Cases: 29,
+		Folder: "rocketchat-app", Script: "test/appmanager.mjs", Cases: 34,
 		Packages: []string{"@rocket.chat/apps-cli", "@rocket.chat/apps-engine", "apps-engine-1.42", "typescript"},
 		Env:      []string{"PERCH_URL=" + srv.URL, "PERCH_SECRET=" + appSecret},
 	})
@@ -231,8 +237,10 @@ func TestCompanionApp(t *testing.T) {
 		{Platform: "rocketchat", Kind: bot.EventCommand, User: ada, Channel: room, ChannelName: "support", Command: "/twitter", Text: "authorize"},
 		{
 			Platform: "rocketchat", Kind: bot.EventCommand, User: ada, Channel: room, ChannelName: "support",
-			Thread: "rocketchat:roomroomroomroomr:threadthreadthrea", Command: "/incident", Text: "new --severity sev1  It \"burns\"\nbadly ü",
+			Thread: "rocketchat:roomroomroomroomr:threadthreadthrea", Command: "/incident",
+			Text: `new --visibility "status page" --note="all of it" --who "" It burns badly ü`,
 		},
+		{Platform: "rocketchat", Kind: bot.EventCommand, User: ada, Channel: room, ChannelName: "support", Command: "/timeline", Text: "add we dont know, they wont `say`"},
 		{Platform: "rocketchat", Kind: bot.EventCommand, User: ada, Channel: room, ChannelName: "support", Command: "/duty", Text: "who"},
 		{
 			Platform: "rocketchat", Kind: bot.EventAction, User: ada, Channel: own, ChannelName: "support",
@@ -243,6 +251,7 @@ func TestCompanionApp(t *testing.T) {
 			Platform: "rocketchat", Kind: bot.EventSubmit, User: bot.User{Ref: ada.Ref, Name: "Ada", Handle: "ada.app"}, Channel: own, Action: "declare", Value: "v",
 			Fields: map[string]string{"title": "It burns", "impact": "all"},
 		},
+		{Platform: "rocketchat", Kind: bot.EventCommand, User: ada, Channel: room, ChannelName: "support", Command: "/duty", Text: "who"},
 	}
 	got := p.of(bot.EventCommand, bot.EventAction, bot.EventSubmit)
 	for i := range got {

@@ -249,6 +249,10 @@ func (a *Adapter) edit(ctx context.Context, ref bot.MessageRef, m bot.Message) e
 	if err != nil {
 		return err
 	}
+	if a.o.AppSecret != "" {
+		a.app.order.RLock()
+		defer a.app.order.RUnlock()
+	}
 	c, done, err := a.editDrawn(ctx, rid, id, c, m)
 	if done || err != nil {
 		return err

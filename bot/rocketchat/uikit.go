@@ -217,9 +217,9 @@ func withoutApp(raw json.RawMessage) []attachment {
 	if !(content{attachments: out}).hasPress() {
 		return nil
 	}
-	return append([]attachment{{Text: "_" + goneWords + "_"}}, out...)
+	return append([]attachment{{Text: goneMark}}, out...)
 }
 
-// goneWords stand over the buttons that replace those of an app that is gone.
+// goneMark stands over the buttons that replace those of an app that is gone.
 // They may stay for a while after it came back.
-const goneWords = "The buttons above do not work at the moment. These do:"
+const goneMark = "_The buttons above do not work at the moment. These do:_"

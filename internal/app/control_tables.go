@@ -17,7 +17,7 @@ import (
 // Tables are all tables that Perch keeps, for a check of the store.
 func Tables() []store.Checker {
 	return slices.Concat(
-		[]store.Checker{effects, checkpoints, restoredMarks, chatSecrets},
+		[]store.Checker{effects, checkpoints, restoredMarks, chatSecrets, shelves},
 		outbox.Tables(), inbox.Tables(), accounts.Tables(), installs.Tables(), incident.Tables(), desk.Tables(), web.Tables(), commands.Tables(),
 	)
 }

@@ -27,6 +27,7 @@ func rocketChat(conf config.Config, log *slog.Logger) (bot.Platform, Routes, err
 		AppSettings: func(ctx context.Context, s rocketchat.AppSettings) (map[string]string, error) {
 			return app.Load().appSettings(ctx, s)
 		},
+		Shelf: shelf{&app},
 	})
 	if err != nil {
 		return nil, nil, err
