@@ -23,6 +23,10 @@ import (
 // childEnv makes this test binary a Perch of its own: "listen|data|URL of X".
 const childEnv = "PERCH_E2E_CHILD"
 
+// servedEnv makes this test binary `perch serve` with the configuration file
+// that it names, as impatient as the child.
+const servedEnv = "PERCH_E2E_SERVED"
+
 // The people and keys of the child.
 const (
 	sam = "webchat:U_sam"
@@ -44,7 +48,7 @@ func child(listen, data, x string) error {
 	c.Listen, c.PublicURL, c.Data, c.EncryptionKey = listen, "http://"+listen, data, childKey
 	c.X = config.X{
 		ClientID: "client-id", ClientSecret: "client-secret", ConsumerKey: "consumer-key", ConsumerSecret: "consumer-secret", BearerToken: "app-bearer",
-		APIBase: x, AuthorizeURL: x + "/i/oauth2/authorize", Webhook: true, PollInterval: config.Duration(2 * time.Second),
+		APIBase: x, AuthorizeURL: x + "/i/oauth2/authorize", Webhook: true,
 	}
 	c.Chat.Webchat = true
 	c.Team = config.Team{Admins: []string{ada}, Responders: []string{ada, rio}, Agents: []string{sam}}
@@ -69,17 +73,13 @@ func child(listen, data, x string) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.New(ctx, app.Options{
-		Config: c, Log: log, Version: "test", Listener: ln, Platforms: []bot.Platform{chat},
-		Ladder:  []time.Duration{300 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond},
-		Recheck: time.Second,
-		PostURL: func(handle, id string) string { return x + "/" + handle + "/status/" + id },
+	a, err := app.New(ctx, impatient(app.Options{
+		Config: c, Log: log, Listener: ln, Platforms: []bot.Platform{chat},
 		Routes: func(mux *http.ServeMux, _ *app.App) error {
 			mux.Handle("/chat/", chat.Handler())
 			return nil
 		},
-		Ready: func() { fmt.Println("ready http://" + listen) },
-	})
+	}))
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,41 @@ func child(listen, data, x string) error {
 		_, _, err := web.CreateToken(tx, web.NewToken{Name: "test", Scopes: web.Scopes(), Secret: token})
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+// impatient waits no longer than a test can, and says when it is ready.
+func impatient(o app.Options) app.Options {
+	o.Version = "test"
+	o.Config.X.PollInterval = config.Duration(2 * time.Second)
+	o.Ladder = []time.Duration{300 * time.Millisecond, 700 * time.Millisecond, 1500 * time.Millisecond}
+	o.Recheck = time.Second
+	o.PostURL = func(handle, id string) string { return o.Config.X.APIBase + "/" + handle + "/status/" + id }
+	o.Ready = func() { fmt.Println("ready http://" + o.Config.Listen) }
+	return o
+}
+
+// servedChild is `perch serve` in all but its waits.
+func servedChild(file string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	c, err := config.Load(file, func(string) (string, bool) { return "", false })
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	platforms, routes, err := app.Chats(c, log)
+	if err != nil {
+		return err
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	a, err := app.New(ctx, impatient(app.Options{Config: c, Log: log, Listener: ln, Platforms: platforms, Routes: routes}))
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,13 @@ func run(m *testing.M) int {
 		}
 		return 0
 	}
+	if file := os.Getenv(servedEnv); file != "" {
+		if err := servedChild(file); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	if at := strings.Split(os.Getenv(benchEnv), "|"); len(at) == 2 {
 		if err := benchChild(at[0], at[1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)

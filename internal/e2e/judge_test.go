@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,27 +15,12 @@ import (
 // must not come. It knows only what people and clients were told.
 func (l *load) judge(t *testing.T, patience time.Duration) {
 	t.Helper()
-	var wrong []string
-	end := time.Now().Add(patience)
-	for good := 0; good < 2; {
-		wrong = l.wrong()
-		pause := 250 * time.Millisecond
-		switch {
-		case len(wrong) == 0:
-			good++
-			pause = 3 * time.Second // longer than the ladder
-		case time.Now().After(end) || good > 0: // late, or too much
-			for _, w := range wrong[:min(len(wrong), 20)] {
-				t.Error(w)
-			}
-			t.Errorf("%d things are wrong", len(wrong))
-			calls := l.x.Calls()
-			for _, c := range calls[max(0, len(calls)-20):] {
-				t.Logf("X was asked %s %s at %s: %d", c.Method, c.Path, c.At.Format("15:04:05.000"), c.Status)
-			}
-			return
-		}
-		<-time.After(pause)
+	if verdict(t, patience, 3*time.Second, l.wrong) { // that is longer than the ladder
+		return
+	}
+	calls := l.x.Calls()
+	for _, c := range calls[max(0, len(calls)-20):] {
+		t.Logf("X was asked %s %s at %s: %d", c.Method, c.Path, c.At.Format("15:04:05.000"), c.Status)
 	}
 }
 
@@ -57,12 +40,12 @@ func (l *load) wrong() []string {
 	for _, c := range customers() {
 		out = append(out, l.wrongConversation(s, c)...)
 	}
-	events, err := l.list("/v1/incidents/INC-1/events", "event")
+	events, err := attributes(l.http, l.url, token, "/v1/incidents/INC-1/events", "event")
 	if err != nil {
 		return append(out, err.Error())
 	}
 	out = append(out, once("timeline", l.accepted.get("event"), events)...)
-	titles, err := l.list("/v1/incidents", "title")
+	titles, err := attributes(l.http, l.url, token, "/v1/incidents", "title")
 	if err != nil {
 		return append(out, err.Error())
 	}
@@ -131,66 +114,4 @@ func (l *load) wrongConversation(s chatState, c xfake.User) []string {
 		out = append(out, fmt.Sprintf("@%s was welcomed %d times", c.Handle, welcomes))
 	}
 	return out
-}
-
-// once says which of want are not exactly once in got.
-func once(where string, want, got []string) []string {
-	n := map[string]int{}
-	for _, g := range got {
-		n[g]++
-	}
-	var out []string
-	for _, w := range want {
-		if n[w] != 1 {
-			out = append(out, fmt.Sprintf("%s: %q is there %d times", where, w, n[w]))
-		}
-	}
-	return out
-}
-
-// twice says what is in got more than once, wanted or not.
-func twice(where string, got []string) []string {
-	n := map[string]int{}
-	for _, g := range got {
-		n[g]++
-	}
-	var out []string
-	for g, k := range n {
-		if k > 1 {
-			out = append(out, fmt.Sprintf("%s: %q is there %d times", where, g, k))
-		}
-	}
-	return out
-}
-
-// list reads one attribute of everything under path.
-func (l *load) list(path, attribute string) ([]string, error) {
-	var out []string
-	for page := 1; ; page++ {
-		req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s%s?page[number]=%d&page[size]=100", l.url, path, page), nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		status, body, err := send(l.http, req)
-		if err != nil {
-			return nil, err
-		}
-		if status != http.StatusOK {
-			return nil, fmt.Errorf("%s: %d %s", path, status, body)
-		}
-		var doc struct {
-			Data []struct{ Attributes map[string]any }
-		}
-		if err := json.Unmarshal(body, &doc); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if len(doc.Data) == 0 {
-			return out, nil
-		}
-		for _, d := range doc.Data {
-			text, _ := d.Attributes[attribute].(string)
-			out = append(out, text)
-		}
-	}
 }

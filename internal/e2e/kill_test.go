@@ -9,9 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -61,7 +59,7 @@ func TestKill(t *testing.T) {
 		f.Seed = uint64(seed) + uint64(i)
 		x.AddFault(f)
 	}
-	l := &load{x: x, url: p.url, incident: incident, stop: make(chan struct{}), settled: map[string]bool{}, helped: map[string]bool{}, http: &http.Client{Timeout: 3 * time.Second}}
+	l := &load{crowd: newCrowd(), x: x, url: p.url, incident: incident, settled: map[string]bool{}, helped: map[string]bool{}, http: &http.Client{Timeout: 3 * time.Second}}
 	l.start()
 	for _, c := range customers() { // both agents are at work
 		if err := eventually(func() error {
@@ -73,21 +71,13 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var slowest time.Duration
 	midway := 0 // accepted but not on X when the program was killed
-	for range kills {
-		<-time.After(time.Duration(50+rnd.IntN(900)) * time.Millisecond)
-		p.kill()
-		midway += l.midway()
-		began := time.Now()
-		if err := p.start(); err != nil {
-			t.Fatal(err)
-		}
-		slowest = max(slowest, time.Since(began))
-	}
+	_, slowest := p.strike(t, blows{
+		n: kills, rnd: rnd, least: 50 * time.Millisecond, most: 950 * time.Millisecond,
+		down: func() error { midway += l.midway(); return nil },
+	})
 	<-time.After(300 * time.Millisecond)
-	close(l.stop)
-	l.wg.Wait()
+	l.close()
 	faults := 0
 	for _, c := range x.Calls() {
 		if c.Fault {
@@ -107,13 +97,6 @@ func TestKill(t *testing.T) {
 		t.Errorf("the end: %v", err)
 	}
 	checkLog(t, p.log)
-}
-
-func number(name string, def int64) int64 {
-	if n, err := strconv.ParseInt(os.Getenv(name), 10, 64); err == nil {
-		return n
-	}
-	return def
 }
 
 // startChild runs Perch on an address that no connection of ours can take
@@ -196,25 +179,4 @@ func checkLog(t *testing.T, file string) {
 		}
 		t.Errorf("log: %s", line)
 	}
-}
-
-// tally is what was accepted, by what it is.
-type tally struct {
-	mu  sync.Mutex
-	all map[string][]string
-}
-
-func (a *tally) add(kind, text string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.all == nil {
-		a.all = map[string][]string{}
-	}
-	a.all[kind] = append(a.all[kind], text)
-}
-
-func (a *tally) get(kind string) []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return append([]string(nil), a.all[kind]...)
 }

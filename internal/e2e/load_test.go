@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,17 +17,15 @@ import (
 // load is many people at work who do not give up: each tries until what they
 // did was accepted, as browsers and clients of the API do.
 type load struct {
+	*crowd
 	x        *xfake.Server
 	url      string
 	http     *http.Client
 	incident string // its thread in the chat
-	stop     chan struct{}
-	wg       sync.WaitGroup
 
-	cut      atomic.Int64    // requests whose connection ended before their answer
-	settled  map[string]bool // questions to the agent of what became of an answer
-	helped   map[string]bool // questions to the admin
-	accepted tally
+	cut     atomic.Int64    // requests whose connection ended before their answer
+	settled map[string]bool // questions to the agent of what became of an answer
+	helped  map[string]bool // questions to the admin
 }
 
 func (l *load) start() {
@@ -87,18 +84,6 @@ func (l *load) settle(s chatState) {
 					l.ask("sam", "action", b.Label+" "+m.Ref, map[string]any{"ref": m.Ref, "action": b.ID, "value": b.Value})
 				}
 			}
-		}
-	}
-}
-
-// every calls fn with 0, 1, 2… until the load ends.
-func (l *load) every(pause time.Duration, fn func(n int)) {
-	for n := 0; ; n++ {
-		select {
-		case <-l.stop:
-			return
-		case <-time.After(pause):
-			fn(n)
 		}
 	}
 }

@@ -30,12 +30,14 @@ type rocketStage struct {
 var _ stage = (*rocketStage)(nil)
 
 // newRocket makes a workspace with the crew and three rooms, until end is called.
-func newRocket() (s *rocketStage, end func(), err error) {
+func newRocket() (s *rocketStage, end func(), err error) { return newRocketOf(rcfake.Options{}) }
+
+func newRocketOf(o rcfake.Options) (s *rocketStage, end func(), err error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	s = &rocketStage{Server: rcfake.New(rcfake.Options{}), rooms: map[string]string{}, web: &http.Client{Jar: jar, Timeout: patience}}
+	s = &rocketStage{Server: rcfake.New(o), rooms: map[string]string{}, web: &http.Client{Jar: jar, Timeout: patience}}
 	srv := httptest.NewServer(s.Handler())
 	s.url = srv.URL
 	everybody := []string{"twitter.bot"}

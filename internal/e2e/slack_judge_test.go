@@ -30,25 +30,11 @@ var asked = regexp.MustCompile(`q-\d{6}`)
 // not come. kills are when Perch was killed.
 func (o *office) judge(t *testing.T, patience time.Duration, kills []time.Time) findings {
 	t.Helper()
-	end := time.Now().Add(patience)
-	for good := 0; ; {
-		f, wrong := o.look(kills)
-		pause := 250 * time.Millisecond
-		switch {
-		case len(wrong) == 0 && good == 1:
-			return f
-		case len(wrong) == 0:
-			good++
-			pause = 2 * time.Second
-		case time.Now().After(end) || good > 0: // late, or too much
-			for _, w := range wrong[:min(len(wrong), 20)] {
-				t.Error(w)
-			}
-			t.Errorf("%d things are wrong; %s", len(wrong), f)
-			return f
-		}
-		<-time.After(pause)
+	var f findings
+	if !verdict(t, patience, 2*time.Second, func() (wrong []string) { f, wrong = o.look(kills); return wrong }) {
+		t.Error(f)
 	}
+	return f
 }
 
 // look says what is not as it has to be.
@@ -165,28 +151,5 @@ func (o *office) entries() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	var out []string
-	for page := 1; ; page++ {
-		req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/v1/incidents/INC-1/events?page[number]=%d&page[size]=100", o.p.url, page), nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Authorization", "Bearer "+secret)
-		status, body, err := send(o.p.client, req)
-		if err != nil || status != http.StatusOK {
-			return nil, fmt.Errorf("entries: %d %s %w", status, body, err)
-		}
-		var doc struct {
-			Data []struct{ Attributes struct{ Event string } }
-		}
-		if err := json.Unmarshal(body, &doc); err != nil {
-			return nil, err
-		}
-		if len(doc.Data) == 0 {
-			return out, nil
-		}
-		for _, d := range doc.Data {
-			out = append(out, d.Attributes.Event)
-		}
-	}
+	return attributes(o.p.client, o.p.url, secret, "/v1/incidents/INC-1/events", "event")
 }

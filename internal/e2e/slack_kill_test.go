@@ -27,19 +27,10 @@ func TestSlackKill(t *testing.T) {
 	t.Logf("PERCH_E2E_SEED=%d", seed)
 	o := newOffice(t)
 	o.work()
-	var at []time.Time
-	var slowest time.Duration
-	for range kills {
-		<-time.After(time.Duration(60+rnd.IntN(340)) * time.Millisecond)
-		at = append(at, time.Now().UTC())
-		o.p.kill()
-		began := time.Now()
-		if err := o.p.start(); err != nil {
-			t.Fatal(err)
-		}
-		o.connected(t, 1)
-		slowest = max(slowest, time.Since(began))
-	}
+	at, slowest := o.p.strike(t, blows{
+		n: kills, rnd: rnd, least: 60 * time.Millisecond, most: 400 * time.Millisecond,
+		up: func() error { o.connected(t, 1); return nil },
+	})
 	<-time.After(300 * time.Millisecond)
 	o.close()
 	f := o.judge(t, time.Minute, at)

@@ -15,23 +15,15 @@ import (
 	"github.com/perch-chat/perch/bot/slack/slackfake"
 )
 
-// proofEnv set to full has the proofs take as long as it needs to be sure.
-const proofEnv = "PERCH_PROOF"
-
-func full() bool { return os.Getenv(proofEnv) == "full" }
-
 // office is `perch serve` in a Slack workspace, with people who are busy. Slack
 // and the judge live in the test and survive Perch.
 type office struct {
+	*crowd
 	slack     *slackfake.Server
 	p         *play
 	incidents string // the channel
 	thread    string // of INC-1
 	conf      string // the configuration's file
-	stop      chan struct{}
-	wg        sync.WaitGroup
-
-	pause sync.RWMutex // held by who wants nothing under way
 
 	mu      sync.Mutex
 	given   []order        // commands
@@ -51,7 +43,7 @@ type order struct {
 // newOffice opens a workspace, starts Perch in it and declares INC-1.
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{stop: make(chan struct{}), refused: map[string]int{}}
+	o := &office{crowd: newCrowd(), refused: map[string]int{}}
 	// Slack's own waits, up to 5 minutes, are too long for a test.
 	retries := make([]time.Duration, 200)
 	for i := range retries {
@@ -152,39 +144,11 @@ func (o *office) work() {
 	for i := range officers {
 		who := fmt.Sprintf("U0P%02d", i)
 		if i%4 == 3 {
-			o.wg.Go(func() { o.every(60*time.Millisecond, func() { o.say(who) }) })
+			o.wg.Go(func() { o.every(60*time.Millisecond, func(int) { o.say(who) }) })
 		} else {
-			o.wg.Go(func() { o.every(25*time.Millisecond, func() { o.command(who) }) })
+			o.wg.Go(func() { o.every(25*time.Millisecond, func(int) { o.command(who) }) })
 		}
 	}
-}
-
-func (o *office) every(pause time.Duration, fn func()) {
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-o.stop:
-			return
-		case <-tick.C:
-			o.pause.RLock()
-			fn()
-			o.pause.RUnlock()
-		}
-	}
-}
-
-// close ends the work.
-func (o *office) close() {
-	close(o.stop)
-	o.wg.Wait()
-}
-
-// idle runs fn while nothing is under way between people and Perch.
-func (o *office) idle(fn func()) {
-	o.pause.Lock()
-	defer o.pause.Unlock()
-	fn()
 }
 
 func (o *office) command(who string) {

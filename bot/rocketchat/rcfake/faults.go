@@ -19,10 +19,11 @@ const (
 
 // Fault makes matching calls fail. The zero Fault answers 503 once to any call.
 type Fault struct {
-	Route  string // "POST livechat/message"; empty is any. A prefix does.
-	Times  int    // how often it strikes: 0 is once, negative until ClearFaults
-	Skip   int    // this many matching calls pass first
-	Delay  time.Duration
+	Route  string          // "POST livechat/message"; empty is any. A prefix does.
+	Times  int             // how often it strikes: 0 is once, negative until ClearFaults
+	Skip   int             // this many matching calls pass first
+	Chance float64         // from 0 to 1: strikes at random, in an order fixed by the server's Seed; 0 is always
+	Delay  time.Duration   // before anything else
 	Until  <-chan struct{} // calls wait until it is closed, and are answered as usual then
 	Effect bool            // does what was asked before failing
 	Status int             // 503 unless Drop is set
@@ -71,6 +72,9 @@ func (s *Server) takeFault(route string) *fault {
 		}
 		if f.Skip > 0 {
 			f.Skip--
+			continue
+		}
+		if f.Chance > 0 && s.rnd.Float64() >= f.Chance {
 			continue
 		}
 		f.hits++

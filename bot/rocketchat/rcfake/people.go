@@ -128,7 +128,10 @@ func (s *Server) AddRoom(name string, private bool, usernames ...string) (id str
 	return id
 }
 
-var errNobody = errors.New("rcfake: no such person, room or message")
+var (
+	errNobody = errors.New("rcfake: no such person, room or message")
+	errClosed = errors.New("rcfake: the conversation is closed")
+)
 
 // act finds a person and a room, and does something with them.
 func (s *Server) act(username, rid string, fn func(u *user, r *room) error) error {
@@ -160,7 +163,7 @@ type Attached struct {
 func (s *Server) Say(in Says) (id string, err error) {
 	err = s.act(in.Who, in.Room, func(u *user, r *room) error {
 		if r.kind == "l" && !r.open {
-			return errors.New("rcfake: the conversation is closed")
+			return errClosed
 		}
 		if r.kind != "l" && !r.member(u.ID) {
 			return fmt.Errorf("rcfake: %s is not in the room", in.Who)
@@ -321,6 +324,9 @@ func (s *Server) Press(username, rid, id, text string) (url string, err error) {
 		m := r.find(id)
 		if m == nil {
 			return errNobody
+		}
+		if r.kind == "l" && !r.open { // there is nowhere to write
+			return errClosed
 		}
 		for _, a := range m.attachments {
 			o, _ := a.(map[string]any)
