@@ -214,15 +214,27 @@ func noticeMessage(text string, buttons ...bot.Button) bot.Message {
 // settleNotice replaces the newest notice about a message, so that its buttons
 // go. The caller stores m.
 func (d *Desk) settleNotice(tx store.Tx, c Conversation, m *Message, text string) error {
-	if m.Notice == "" {
-		return nil
-	}
 	key := m.Notice
 	m.Notice = ""
+	return d.editNotice(tx, c, key, "settled", text)
+}
+
+// turnNotice is settleNotice for a message that is on its way once more: the
+// notice is settled when it has arrived.
+func (d *Desk) turnNotice(tx store.Tx, c Conversation, m *Message, text string) error {
+	return d.editNotice(tx, c, m.Notice, "again", text)
+}
+
+// editNotice has the notice with a key say something else, without buttons.
+// There is no notice where the key is empty.
+func (d *Desk) editNotice(tx store.Tx, c Conversation, key, why, text string) error {
+	if key == "" {
+		return nil
+	}
 	msg := noticeMessage(text)
 	msg.Channel = c.Channel
 	_, _, err := d.ob.Add(tx, outbox.Action{
-		Kind: bot.KindEdit, Key: key + ":settled", Order: order(c), Slot: "edit:" + key, Lanes: lanes(c),
+		Kind: bot.KindEdit, Key: key + ":" + why, Order: order(c), Slot: "edit:" + key, Lanes: lanes(c),
 		Payload: encode(bot.Edit{RefOf: key, Message: msg}),
 	})
 	if err != nil {

@@ -292,7 +292,11 @@ func (d *Desk) requeued(tx store.Tx, c *Conversation, m *Message, was outbox.Sta
 	m.Delivery, m.Reason = Sending, ""
 	if was == outbox.Failed || was == outbox.Unknown || was == outbox.Draft {
 		m.Delayed = false
-		if err := d.settleNotice(tx, *c, m, "Sending it."); err != nil {
+		settle, text := d.turnNotice, "⏳ Sending it again: "+quotation(m.said())
+		if was == outbox.Draft {
+			settle, text = d.settleNotice, "Sending it."
+		}
+		if err := settle(tx, *c, m, text); err != nil {
 			return err
 		}
 		if err := d.showMark(tx, c, m, markSending); err != nil {
@@ -343,13 +347,16 @@ func (d *Desk) done(tx store.Tx, c *Conversation, m *Message, a outbox.Action) e
 	if err := d.showMark(tx, c, m, markSent); err != nil {
 		return err
 	}
+	if err := d.settleNotice(tx, *c, m, "✅ Sent: "+quotation(m.said())); err != nil {
+		return err
+	}
 	if url != "" {
 		return d.note(tx, c, bot.Message{
 			Text:   "✅ Posted: " + url,
 			Blocks: []bot.Block{bot.Para(bot.Plain("✅ Posted: "), bot.Link(url, url))},
 		})
 	}
-	return d.settleNotice(tx, *c, m, "✅ Sent.")
+	return nil
 }
 
 // own gives the message X's id. Somebody else may have it: the echo of this

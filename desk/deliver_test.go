@@ -31,9 +31,7 @@ func TestRejected(t *testing.T) {
 		w.press(sam, "desk.retry", retry)
 		equal(t, "sent", w.x.texts(), []string{"hello"})
 		equal(t, "reactions", w.reactions(ref), []string{markSent})
-		if len(buttons(notice.msg)) != 0 {
-			t.Errorf("the notice still has its buttons: %s", all(notice.msg))
-		}
+		contains(t, "notice", all(notice.msg), "✅ Sent: “hello”.")
 		if c := w.conv(); c.State != Waiting {
 			t.Errorf("state = %q after the retry", c.State)
 		}
@@ -129,7 +127,7 @@ func TestDelayIsExplainedOnce(t *testing.T) {
 		w.wait(15 * time.Minute)
 		w.settle()
 		equal(t, "sent", w.x.texts(), []string{"hello"})
-		contains(t, "notice", notice.msg.Text, "✅ Sent.")
+		contains(t, "notice", notice.msg.Text, "✅ Sent: “hello”.")
 	})
 }
 

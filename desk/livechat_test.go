@@ -256,7 +256,7 @@ func TestLiveTrouble(t *testing.T) {
 		contains(t, "told", note.msg.Text, "⚠ Not sent", "Shorten it")
 		w.event(bot.Event{Kind: bot.EventMessageEdited, User: rio, Message: ref, Thread: w.conv().CardRef, Text: "short"})
 		equal(t, "X", w.x.texts(), []string{"short"})
-		equal(t, "told", []string{note.msg.Text}, []string{"✅ Sent."})
+		equal(t, "told", []string{note.msg.Text}, []string{"✅ Sent: “short”."})
 
 		w.x.next = append(w.x.next, rejected("The customer takes no messages."))
 		ref = w.write(rio, "lost?")
