@@ -70,8 +70,36 @@ type request struct {
 	stream  io.Reader // that body
 }
 
-// errLong is an answer of which only a part could be read.
-var errLong = errors.New("the answer is too long")
+var (
+	errLong    = errors.New("the answer is too long") // of which only a part could be read
+	errForeign = errors.New("the answer is no JSON")
+)
+
+// troubledError is an answer of a server, or a proxy before it, that has trouble
+// of its own.
+type troubledError struct {
+	route  string
+	status int
+}
+
+func (e *troubledError) Error() string {
+	return fmt.Sprintf("rocketchat: %s: status %d", e.route, e.status)
+}
+
+// redirected says where the server sends those who call it.
+func redirected(resp *http.Response) error {
+	e := &bot.Error{Code: "redirect", Message: "Rocket.Chat is at another address. Write the address people open it at into chat.rocketchat.url."}
+	to, err := resp.Location()
+	if err != nil || to.Scheme != "https" && to.Scheme != "http" || to.Host == "" {
+		return e
+	}
+	path, _, ours := strings.Cut(to.EscapedPath(), "/api/")
+	if !ours {
+		path = ""
+	}
+	e.Message = "Rocket.Chat is at another address: it leads on to " + cut(to.Scheme+"://"+to.Host+path, 200) + ". Write the address people open it at into chat.rocketchat.url."
+	return e
+}
 
 // call makes a call and decodes the answer into out, which may be nil. Its
 // error is a *bot.Error if the call surely had no effect.
@@ -156,16 +184,16 @@ func (c client) answer(r request, resp *http.Response, raw []byte, out any) erro
 	case resp.StatusCode == http.StatusRequestEntityTooLarge:
 		return &bot.Error{Code: "too_large", Message: "This is larger than Rocket.Chat takes, or the proxy before it. Send less, or raise the limit (client_max_body_size of nginx).", Err: errors.New(r.route)}
 	case resp.StatusCode >= 500, resp.StatusCode < 200:
-		return fmt.Errorf("rocketchat: %s: status %d", r.route, resp.StatusCode)
+		return &troubledError{route: r.route, status: resp.StatusCode}
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return &bot.Error{Code: "redirect", Message: "Rocket.Chat is at another address. Write the address people open it at into chat.rocketchat.url."}
+		return redirected(resp)
 	}
 	var a answer
 	switch err := json.Unmarshal(raw, &a); {
 	case resp.StatusCode >= 400 && (err != nil || !a.own()):
 		return stranger(r.route, resp.StatusCode)
 	case err != nil:
-		return fmt.Errorf("rocketchat: %s: the answer is no JSON: %w", r.route, err)
+		return fmt.Errorf("rocketchat: %s: %w: %w", r.route, errForeign, err)
 	}
 	if resp.StatusCode >= 400 || a.Success != nil && !*a.Success {
 		return refusal(r.route, resp.StatusCode, a)
@@ -210,7 +238,7 @@ func transport(route string, err error) error {
 	op, ok := errors.AsType[*net.OpError](err)
 	switch {
 	case unknown:
-		never.Message = "The host in chat.rocketchat.url is not known. Check the address; Perch tries again by itself."
+		never.Message = "The host in chat.rocketchat.url is not known. Check the address; Perch goes on trying."
 	case ok && op.Op == "dial":
 		never.Message = "Rocket.Chat can't be reached. Perch tries again by itself."
 	case untrusted, plain:

@@ -65,7 +65,7 @@ func TestCallRefusals(t *testing.T) {
 			{"a department that is none", plain, request{route: "POST livechat/visitor", body: map[string]any{"visitor": map[string]any{"token": "t", "department": "x"}}}, "error-invalid-department"},
 			{"a token that is none", plain, request{route: "POST livechat/message", body: map[string]any{"token": "t", "rid": "r", "msg": "m"}}, "invalid-token"},
 			{"a second factor", pat, request{route: "GET settings/:id", path: "settings/Livechat_enabled"}, "totp-required"},
-			{"no such call", plain, request{route: "GET nothing"}, "refused"},
+			{"no such call", plain, request{route: "GET nothing"}, "no_endpoint"},
 		} {
 			err := c.c.call(t.Context(), c.r, nil)
 			e, ok := errors.AsType[*bot.Error](err)

@@ -66,10 +66,13 @@ func refusal(route string, status int, a answer) error {
 		e.Message = "The bot's account asks for a second factor. Make a personal access token with \"Ignore Two Factor Authentication\" and put it into chat.rocketchat.token."
 	case status == http.StatusUnauthorized && code != "error-unauthorized": // that is a permission
 		e.Code = "unauthorized"
-		e.Message = "Rocket.Chat does not know the bot's login. Make a new personal access token and put it, with the user ID, into chat.rocketchat."
+		e.Message = "Rocket.Chat does not know the bot's login. Make a new personal access token and put it, with the User ID that is shown beside it (not the username), into chat.rocketchat."
 	case status == http.StatusForbidden, code == "error-unauthorized", code == "unauthorized", code == "error-forbidden", code == "forbidden":
 		e.Code = "forbidden"
 		e.Message = "The bot may not do this. Give its user the roles bot and livechat-manager; perch doctor says what is missing."
+	case status == http.StatusNotFound && a.text() == "API endpoint not found":
+		e.Code = "no_endpoint"
+		e.Message = "This Rocket.Chat does not know the call. Write only the address at which people open it into chat.rocketchat.url, such as https://chat.example.com."
 	default:
 		e.Message = sentences()[code]
 		if e.Message == "" {

@@ -21,8 +21,12 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 		Username string   `json:"username"`
 		Roles    []string `json:"roles"`
 	}
-	if err := a.rest.call(ctx, request{route: "GET me"}, &me); err != nil {
-		return []bot.Finding{{About: "login", Text: "Rocket.Chat does not take the bot's login (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err), Serious: true}}
+	switch err := a.rest.call(ctx, request{route: "GET me"}, &me); {
+	case err == nil:
+	case slices.Contains([]string{"unauthorized", "totp-required"}, code(err)):
+		return []bot.Finding{{About: "login", Text: "Rocket.Chat does not take the bot's login.", Do: connecting(err), Serious: true}}
+	default:
+		return []bot.Finding{{About: "login", Text: "The bot can't log in: at " + a.rest.base + " there is no proper answer (" + cmp.Or(code(err), "none") + ").", Do: connecting(err), Serious: true}}
 	}
 	if me.ID != a.o.UserID {
 		return []bot.Finding{{
@@ -45,6 +49,7 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	if !slices.ContainsFunc(lacking, func(f bot.Finding) bool { return f.Serious }) {
 		out = append(out, a.examineRights(ctx, me.Roles, customers)...)
 	}
+	serving := !slices.ContainsFunc(lacking, func(f bot.Finding) bool { return f.Serious && strings.Contains(f.Text, manager) })
 	app, answers := a.examineApp(ctx)
 	if answers && set != nil { // the commands are its then
 		set["Message_AllowUnrecognizedSlashCommand"] = "true"
@@ -58,12 +63,14 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	case !known:
 		out = append(out, bot.Finding{About: "omnichannel", Text: "Rocket.Chat does not say whether Omnichannel is on.", Do: connecting(err)})
 	case !customers:
-		out = append(out, bot.Finding{About: "omnichannel", Text: "Omnichannel is off: customers are served in the rooms of departments[].channel. To have Rocket.Chat route them to agents, switch on Omnichannel (Workspace, Settings, Omnichannel)."})
+		out = append(out, bot.Finding{About: "omnichannel", Text: "Omnichannel is off: Rocket.Chat routes no customers to its agents. To have it do so, switch it on (Workspace, Settings, Omnichannel) and restart Perch."})
 	default:
 		if !service.files() {
 			out = append(out, bot.Finding{About: "files", Text: "Files are switched off for customers: their pictures are not shown to agents.", Do: "Switch on Workspace, Settings, Omnichannel, Livechat, \"File Uploads Enabled\", if they are wanted."})
 		}
-		out = append(out, a.examineDepartments(ctx)...)
+		if serving { // else it may not look at them, as was said
+			out = append(out, a.examineDepartments(ctx)...)
+		}
 	}
 	return append(out, a.examineConnection())
 }
@@ -87,6 +94,9 @@ func (a *Adapter) examineVersion(ctx context.Context) bot.Finding {
 	return f
 }
 
+// manager is the role that looks after customers' conversations.
+const manager = "livechat-manager"
+
 // roles compares the bot's roles with what Perch needs.
 func roles(has []string, customers bool) []bot.Finding {
 	const about, where = "roles", " to the bot's user (Workspace, Users, the bot, Edit, Roles)."
@@ -96,10 +106,10 @@ func roles(has []string, customers bool) []bot.Finding {
 			out = append(out, bot.Finding{About: about, Text: "The bot lacks the role " + role + ": " + why + ".", Do: "Add it" + where, Serious: serious})
 		}
 	}
-	lack("bot", "without it Rocket.Chat allows ten calls a minute and no rooms of its own", true)
-	lack("livechat-manager", "without it the bot can't look after customers' conversations", customers)
+	lack("bot", "without it Rocket.Chat allows ten calls of a kind a minute, and no rooms that the bot makes", true)
+	lack(manager, "without it the bot can't look after customers' conversations", customers)
 	if slices.Contains(has, "admin") {
-		out = append(out, bot.Finding{About: about, Text: "The bot is an admin of the workspace, which Perch has no need of.", Do: "Take the role admin from it and give it bot and livechat-manager instead."})
+		out = append(out, bot.Finding{About: about, Text: "The bot is an admin of the workspace, which Perch has no need of.", Do: "Take the role admin from it: bot and livechat-manager do."})
 	}
 	if slices.Contains(has, "livechat-agent") {
 		out = append(out, bot.Finding{About: about, Text: "The bot is an agent: Rocket.Chat routes customers to it.", Do: "Remove it under Omnichannel, Agents."})
@@ -173,7 +183,7 @@ func (a *Adapter) examineLimiter() bot.Finding {
 	}
 	return bot.Finding{
 		About: about, Text: fmt.Sprintf("Rocket.Chat takes %d messages of customers a minute, and 5 new conversations; more have to wait (nothing is lost).", n),
-		Do: "If customers wait, raise the default limit, or switch the limiter off: Workspace, Settings, Rate Limiter, API Rate Limiter.",
+		Do: "If customers wait, switch the API Rate Limiter off: Workspace, Settings, Rate Limiter. A higher default there lets more messages through, but no more new conversations.",
 	}
 }
 

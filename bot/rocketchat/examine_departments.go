@@ -61,7 +61,11 @@ func (a *Adapter) agents(ctx context.Context, available bool) ([]agent, error) {
 
 // unseen is a finding on what the workspace does not show.
 func unseen(about, what string, err error) bot.Finding {
-	return bot.Finding{About: about, Text: what + " can't be looked at (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err), Serious: code(err) == "forbidden"}
+	f := bot.Finding{About: about, Text: what + " can't be looked at (" + cmp.Or(code(err), "no answer") + ").", Do: connecting(err), Serious: code(err) == "forbidden"}
+	if f.Serious {
+		f.Do = "Give the bot's user the role livechat-manager, and that role the permissions it comes with (Workspace, Permissions)."
+	}
+	return f
 }
 
 // examineDepartments looks at who there is to serve customers.
@@ -102,6 +106,14 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// nobodyNow says that of n agents nobody is available.
+func nobodyNow(whose string, n int) string {
+	if n == 1 {
+		return whose + " only agent is not available now: customers are told so."
+	}
+	return fmt.Sprintf("None of %s %d agents is available now: customers are told so.", strings.ToLower(whose), n)
+}
+
 // comeThere is how agents become available.
 const comeThere = "Agents make themselves available by the headset beside their picture."
 
@@ -118,9 +130,9 @@ func (a *Adapter) examineAgents(ctx context.Context) bot.Finding {
 	case len(all) == 0:
 		return bot.Finding{About: about, Text: "Nobody is an agent, so nobody can answer customers.", Do: "Add agents under Omnichannel, Agents.", Serious: true}
 	case len(now) == 0:
-		return bot.Finding{About: about, Text: fmt.Sprintf("None of the %d agents is available now: customers are told so.", len(all)), Do: comeThere}
+		return bot.Finding{About: about, Text: nobodyNow("The", len(all)), Do: comeThere}
 	}
-	return bot.Finding{About: about, Text: fmt.Sprintf("%d of %d agents are available now.", len(now), len(all))}
+	return bot.Finding{About: about, Text: fmt.Sprintf("%d of %s can take customers now.", len(now), counted(len(all), "agent"))}
 }
 
 // ExamineDepartment looks whether a department of the workspace, by its ID or
@@ -172,7 +184,7 @@ func (a *Adapter) ExamineDepartment(ctx context.Context, name string) bot.Findin
 	}
 	f.Serious = false
 	if n == 0 {
-		f.Text, f.Do = "None of its "+counted(len(agents), "agent")+" is available now: customers are told so.", comeThere
+		f.Text, f.Do = nobodyNow("Its", len(agents)), comeThere
 		return f
 	}
 	f.Text = fmt.Sprintf("%d of its %s can take customers now.", n, counted(len(agents), "agent"))

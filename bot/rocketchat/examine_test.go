@@ -59,8 +59,8 @@ func TestExamine(t *testing.T) {
 		{"not limited", "7.13.0", func(s *rcfake.Server) { s.Limits(false, 0, 0) }, "rate limiter", "does not limit", "", false},
 		{"no customers", "8.8.1", func(s *rcfake.Server) { s.Set("Livechat_enabled", false) }, "omnichannel", "is off", "", false},
 		{"no agents", "8.8.1", nil, "agents", "Nobody is an agent", "Agents", true},
-		{"agents away", "8.8.1", func(s *rcfake.Server) { s.AddUser(rcfake.User{Username: "sam", Agent: true, Offline: true}) }, "agents", "None of the 1", "headset", false},
-		{"agents", "8.8.1", func(s *rcfake.Server) { s.AddUser(rcfake.User{Username: "sam", Agent: true}) }, "agents", "1 of 1", "", false},
+		{"agents away", "8.8.1", func(s *rcfake.Server) { s.AddUser(rcfake.User{Username: "sam", Agent: true, Offline: true}) }, "agents", "The only agent is not", "headset", false},
+		{"agents", "8.8.1", func(s *rcfake.Server) { s.AddUser(rcfake.User{Username: "sam", Agent: true}) }, "agents", "1 of 1 agent can", "", false},
 		{"no departments", "8.8.1", nil, "departments", "no departments", "", false},
 		{"departments", "8.8.1", func(s *rcfake.Server) {
 			s.AddDepartment("Trains")
@@ -108,7 +108,7 @@ func TestExamineDepartment(t *testing.T) {
 		{"nobody there", "Trains", func(s *rcfake.Server) { s.SetOffline("sam", true) }, "None of its 2 agents", "headset", false},
 		{"empty", "Boats", func(s *rcfake.Server) { s.AddDepartment("Boats") }, "has no agents", "/twitter settings default_department", true},
 		{"off", "Trains", func(s *rcfake.Server) { s.SetDepartment("Trains", false) }, "switched off", "Switch it on", true},
-		{"not to be seen", "Trains", func(s *rcfake.Server) { s.SetRoles("twitter.bot", "bot") }, "can't be looked at (forbidden)", "roles", true},
+		{"not to be seen", "Trains", func(s *rcfake.Server) { s.SetRoles("twitter.bot", "bot") }, "can't be looked at (forbidden)", "role livechat-manager", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := rcfake.New(rcfake.Options{})

@@ -45,6 +45,12 @@ func (h *health) worked() {
 // connecting says why Rocket.Chat could not be connected to, and what to do.
 func connecting(err error) string {
 	var timeout net.Error
+	if t, ok := errors.AsType[*troubledError](err); ok {
+		return fmt.Sprintf("Rocket.Chat, or the proxy before it, has trouble of its own (status %d). Perch tries again by itself; if it lasts, see Rocket.Chat's log.", t.status)
+	}
+	if errors.Is(err, errForeign) {
+		return "What answers at chat.rocketchat.url is not Rocket.Chat. Write the address at which people open it."
+	}
 	switch e, ok := errors.AsType[*bot.Error](err); {
 	case ok:
 		return e.Message
