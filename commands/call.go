@@ -8,6 +8,7 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
+	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -152,6 +153,18 @@ func (r *Router) post(tx store.Tx, m bot.Message, o postOptions) error {
 	}
 	return r.add(tx, outbox.Action{Kind: bot.KindPost, Key: o.key, Order: o.order, Subject: o.subject},
 		bot.Post{Message: m, ThreadOf: o.threadOf})
+}
+
+// keep posts a message, or replaces the one that was posted with the key of o.
+func (r *Router) keep(tx store.Tx, m bot.Message, o postOptions) error {
+	_, posted, err := r.Outbox.FindKey(tx, o.key)
+	if err != nil {
+		return err
+	}
+	if posted {
+		return r.edit(tx, o.key, id.New(), m)
+	}
+	return r.post(tx, m, o)
 }
 
 // edit replaces the message that was posted with the key refOf. n tells the

@@ -120,13 +120,7 @@ func (r *Router) incidentChanged(tx store.Tx, was, now incident.Incident) error 
 	if now.Channel == "" {
 		return nil
 	}
-	key := cardKey(now.ID)
-	if _, posted, err := r.Outbox.FindKey(tx, key); err != nil {
-		return err
-	} else if !posted {
-		return r.post(tx, r.card(now), postOptions{key: key, subject: "incident:" + now.ID})
-	}
-	return r.edit(tx, key, id.New(), r.card(now))
+	return r.keep(tx, r.card(now), postOptions{key: cardKey(now.ID), subject: "incident:" + now.ID})
 }
 
 // ActionChanged notes where an incident's card stands once it is posted. It is
@@ -197,6 +191,16 @@ func (r *Router) threadFor(tx store.Tx, inc incident.Incident) (key string, err 
 		return "", err
 	}
 	return cardKey(inc.ID), nil
+}
+
+// keepIn keeps one message with a key where the incident's entries are shown.
+func (r *Router) keepIn(tx store.Tx, inc incident.Incident, key string, m bot.Message) error {
+	thread, err := r.threadFor(tx, inc)
+	if err != nil {
+		return err
+	}
+	m.Channel = bot.ChannelRef(inc.Channel)
+	return r.keep(tx, m, postOptions{key: key, threadOf: thread})
 }
 
 // quiet reports whether an incident has no channel, or an archived one.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
-	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 )
@@ -89,18 +88,7 @@ func noteKey(m mark) string { return fmt.Sprintf("commands:marked:%s:%d", m.Ref,
 
 // noteMarked shows one note an entry, where the entry is shown.
 func (r *Router) noteMarked(tx store.Tx, inc incident.Incident, m mark, msg bot.Message) error {
-	msg.Channel = bot.ChannelRef(inc.Channel)
-	key := noteKey(m)
-	if _, posted, err := r.Outbox.FindKey(tx, key); err != nil {
-		return err
-	} else if posted {
-		return r.edit(tx, key, id.New(), msg)
-	}
-	thread, err := r.threadFor(tx, inc)
-	if err != nil {
-		return err
-	}
-	return r.post(tx, msg, postOptions{key: key, threadOf: thread})
+	return r.keepIn(tx, inc, noteKey(m), msg)
 }
 
 // onMarked decides on an entry whose message was changed. The note then says

@@ -7,7 +7,6 @@ import (
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/incident"
-	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/outbox"
 	"github.com/perch-chat/perch/store"
 	"github.com/perch-chat/perch/xapi/xtext"
@@ -160,18 +159,7 @@ func (r *Router) publicationChanged(tx store.Tx, inc incident.Incident, e incide
 	if err != nil {
 		return err
 	}
-	m.Channel = bot.ChannelRef(inc.Channel)
-	key := postPrefix + e.ID + ":" + strconv.Itoa(place(e, p))
-	if _, posted, err := r.Outbox.FindKey(tx, key); err != nil {
-		return err
-	} else if posted {
-		return r.edit(tx, key, id.New(), m)
-	}
-	thread, err := r.threadFor(tx, inc)
-	if err != nil {
-		return err
-	}
-	return r.post(tx, m, postOptions{key: key, threadOf: thread})
+	return r.keepIn(tx, inc, postPrefix+e.ID+":"+strconv.Itoa(place(e, p)), m)
 }
 
 func (r *Router) publication(tx store.Tx, e incident.Entry, p incident.Publication) (bot.Message, error) {

@@ -298,11 +298,5 @@ func (r *Router) announce(tx store.Tx, inc incident.Incident, m room) error {
 		spans = append(spans, bot.Plain(" (archived)"))
 	}
 	msg := bot.Message{Channel: at, Text: line, Blocks: []bot.Block{bot.Para(spans...)}}
-	key := announceKey(inc.ID)
-	if _, posted, err := r.Outbox.FindKey(tx, key); err != nil {
-		return err
-	} else if posted {
-		return r.edit(tx, key, id.New(), msg)
-	}
-	return r.post(tx, msg, postOptions{key: key})
+	return r.keep(tx, msg, postOptions{key: announceKey(inc.ID)})
 }
