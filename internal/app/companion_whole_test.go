@@ -248,3 +248,31 @@ func TestCompanionUninstalled(t *testing.T) {
 	b.writes("1002", "Where is my parcel?")
 	b.reads(b.room(1), "Where is my parcel?")
 }
+
+// What only the app can show again is not forgotten by a restart of Perch.
+func TestCompanionBackAfterRestart(t *testing.T) {
+	t.Parallel()
+	b, app, room := newFitted(t)
+	if err := app.Command(t.Context(), "ada", room, "/incident", "new Checkout fails"); err != nil {
+		t.Fatal(err)
+	}
+	card := b.button(room, "Add update", true)
+	app.Vanish()
+	if _, err := b.rc.Say(rcfake.Says{Who: "ada", Room: room, Text: "!incident severity INC-1 sev2"}); err != nil {
+		t.Fatal(err)
+	}
+	reads := func(is func(m rcfake.Message, standing bool) bool) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(b.rc.Messages(room), func(m rcfake.Message) bool {
+				return m.ID == card.ID && is(m, strings.Contains(m.Text, "This is how it stands now"))
+			})
+		}
+	}
+	b.until("how the card stands now, below it", reads(func(m rcfake.Message, standing bool) bool { return standing && strings.Contains(m.Text, "sev2") }))
+	b.stop()
+	app.Return()
+	b.start()
+	b.until("the card drawn by the app", reads(func(m rcfake.Message, standing bool) bool {
+		return !standing && strings.Contains(m.Text, "sev2") && len(m.Buttons) == 2 && m.Buttons[0].Value != ""
+	}))
+}
