@@ -178,15 +178,7 @@ func (s *Server) dmPage(c *call, match func(*DM) bool) reply {
 			all = append(all, d)
 		}
 	}
-	meta := map[string]any{}
-	if len(all) > pg.size {
-		all = all[:pg.size]
-		meta["next_token"] = pg.token(all[len(all)-1].ID)
-	}
-	if pg.before != "" {
-		meta["previous_token"] = pg.token("")
-	}
-	meta["result_count"] = len(all)
+	all, meta := cutPage(pg, all, func(d *DM) string { return d.ID })
 	body := map[string]any{"meta": meta}
 	if len(all) > 0 {
 		data := make([]any, len(all))

@@ -111,15 +111,7 @@ func (s *Server) timeline(c *call, match func(*Post) bool) reply {
 			all = append(all, p)
 		}
 	}
-	meta := map[string]any{}
-	if len(all) > pg.size {
-		all = all[:pg.size]
-		meta["next_token"] = pg.token(all[len(all)-1].ID)
-	}
-	if pg.before != "" {
-		meta["previous_token"] = pg.token("")
-	}
-	meta["result_count"] = len(all)
+	all, meta := cutPage(pg, all, func(p *Post) string { return p.ID })
 	body := map[string]any{"meta": meta}
 	if len(all) > 0 {
 		meta["newest_id"], meta["oldest_id"] = all[0].ID, all[len(all)-1].ID
@@ -152,6 +144,20 @@ type page struct {
 	size   int
 	scope  string
 	before string
+}
+
+// cutPage is the page of a listing, newest first, with what X says of it.
+func cutPage[T any](pg page, all []T, id func(T) string) ([]T, map[string]any) {
+	meta := map[string]any{}
+	if len(all) > pg.size {
+		all = all[:pg.size]
+		meta["next_token"] = pg.token(id(all[len(all)-1]))
+	}
+	if pg.before != "" {
+		meta["previous_token"] = pg.token("")
+	}
+	meta["result_count"] = len(all)
+	return all, meta
 }
 
 // paging reads max_results and pagination_token. A token is bound to the path

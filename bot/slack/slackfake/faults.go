@@ -85,6 +85,21 @@ func (s *Server) takeFault(method string) *fault {
 	return nil
 }
 
+// beginFault takes the fault of a call that has no record, and reports whether
+// the call is over with it. One that has its effect first is still to be written.
+func (s *Server) beginFault(w http.ResponseWriter, r *http.Request, method string) (f *fault, over bool) {
+	f = s.takeFault(method)
+	switch {
+	case !f.before(r.Context()):
+		cut(w)
+	case f != nil && !f.Effect:
+		f.write(w, nil)
+	default:
+		return f, false
+	}
+	return f, true
+}
+
 // before waits as ordered and reports whether the call goes on.
 func (f *fault) before(ctx context.Context) bool {
 	if f == nil {

@@ -42,13 +42,8 @@ func (s *Server) uploadURL(c *call) obj {
 }
 
 func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
-	flt := s.takeFault("upload")
-	if !flt.before(r.Context()) {
-		cut(w)
-		return
-	}
-	if flt != nil && !flt.Effect {
-		flt.write(w, nil)
+	flt, over := s.beginFault(w, r, "upload")
+	if over {
 		return
 	}
 	var b []byte
@@ -253,13 +248,7 @@ func (s *Server) deleteFile(c *call) obj {
 
 // serveFile gives a file to the bot's token, and a sign-in page to anybody else.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
-	flt := s.takeFault("file")
-	if !flt.before(r.Context()) {
-		cut(w)
-		return
-	}
-	if flt != nil && !flt.Effect {
-		flt.write(w, nil)
+	if _, over := s.beginFault(w, r, "file"); over {
 		return
 	}
 	teamID, id, _ := strings.Cut(r.PathValue("id"), "-")
