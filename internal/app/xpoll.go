@@ -48,6 +48,10 @@ type checkpoint struct {
 	// X; the next one goes on there. Head is the newest it saw.
 	Cursor string `json:"cursor,omitempty"`
 	Head   string `json:"head,omitempty"`
+
+	// The same for mentions.
+	MentionCursor string `json:"mention_cursor,omitempty"`
+	MentionHead   string `json:"mention_head,omitempty"`
 }
 
 var checkpoints = store.Table[checkpoint]{
@@ -141,7 +145,7 @@ func (p *poller) messages(ctx context.Context, cp checkpoint) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read messages: %w", err)
+		return errors.Join(fmt.Errorf("read messages: %w", err), p.forget(ctx, cp, cp.Cursor, err, func(c *checkpoint) { c.Cursor, c.Head = "", "" }))
 	}
 	var events []xapi.Event
 	head := cp.Head
@@ -168,26 +172,58 @@ func (p *poller) messages(ctx context.Context, cp checkpoint) error {
 	})
 }
 
+// mentions reads the posts that name the account, the newest page first: those
+// between two looks may be more than one look reads, and X counts among them
+// all that answer a thread in which the account was ever named.
 func (p *poller) mentions(ctx context.Context, cp checkpoint) error {
-	var page *xapi.Posts
-	err := p.as(ctx, cp.Account, func(access string) (err error) {
-		page, _, err = p.x.Mentions(ctx, access, cp.Account, xapi.PostsOptions{SinceID: back(cp.Mention), Max: pollPage})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read mentions: %w", err)
-	}
 	var events []xapi.Event
-	for _, post := range page.Posts {
-		if !post.Mentions(cp.Account) {
-			continue // named by a reply's chain, not by its author
+	token, head := cp.MentionCursor, cp.MentionHead
+	var failed error
+	for range pollPages {
+		var page *xapi.Posts
+		failed = p.as(ctx, cp.Account, func(access string) (err error) {
+			page, _, err = p.x.Mentions(ctx, access, cp.Account, xapi.PostsOptions{SinceID: back(cp.Mention), Max: pollPage, Token: token})
+			return err
+		})
+		if failed != nil {
+			failed = fmt.Errorf("read mentions: %w", failed)
+			break // what was read is kept, and the next look goes on there
 		}
-		events = append(events, xapi.Event{Kind: xapi.Mention, Account: cp.Account, ID: post.ID, UserID: post.AuthorID, At: post.CreatedAt, Post: &post})
-		if xapi.CompareIDs(post.ID, cp.Mention) > 0 && page.Next == "" {
-			cp.Mention = post.ID
+		for _, post := range page.Posts {
+			if xapi.CompareIDs(post.ID, head) > 0 {
+				head = post.ID
+			}
+			if post.Mentions(cp.Account) { // named by its author, not by a reply's chain
+				events = append(events, xapi.Event{Kind: xapi.Mention, Account: cp.Account, ID: post.ID, UserID: post.AuthorID, At: post.CreatedAt, Post: &post})
+			}
+		}
+		if token = page.Next; token == "" {
+			break
 		}
 	}
-	return p.keep(ctx, events, cp, func(c *checkpoint) { c.Mention = cp.Mention })
+	if failed != nil && token == cp.MentionCursor {
+		return errors.Join(failed, p.forget(ctx, cp, token, failed, func(c *checkpoint) { c.MentionCursor, c.MentionHead = "", "" }))
+	}
+	slices.SortStableFunc(events, func(a, b xapi.Event) int { return xapi.CompareIDs(a.ID, b.ID) })
+	return errors.Join(failed, p.keep(ctx, events, cp, func(c *checkpoint) {
+		if token != "" {
+			c.MentionCursor, c.MentionHead = token, head
+			return
+		}
+		c.MentionCursor, c.MentionHead = "", ""
+		if xapi.CompareIDs(head, c.Mention) > 0 {
+			c.Mention = head
+		}
+	}))
+}
+
+// forget has the next look begin anew where X refuses the page at which it was
+// to go on: it keeps none for ever.
+func (p *poller) forget(ctx context.Context, cp checkpoint, cursor string, err error, again func(*checkpoint)) error {
+	if e, ok := errors.AsType[*xapi.Error](err); !ok || cursor == "" || e.Code != xapi.CodeInvalidRequest {
+		return nil
+	}
+	return p.keep(ctx, nil, cp, again)
 }
 
 // keep stores events and how far they reach in one transaction.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -100,6 +101,86 @@ func TestPollManyPages(t *testing.T) {
 		say(60)
 		w.wait(20 * time.Minute)
 		equal(t, "messages", w.heard(), want)
+	})
+}
+
+// More posts name the account than one look reads, among many that name it only
+// by the chain they answer. None is skipped.
+func TestPollManyMentions(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.conf = noWebhook
+		w.begin()
+		root, err := w.x.PostAs(acme, "We are @acme, at your service")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.stop()
+		var want []string
+		say := func(n, chatter int) {
+			for range n {
+				text := fmt.Sprintf("@acme question %04d", len(want))
+				want = append(want, text)
+				if _, err := w.x.MentionAs(casey, text); err != nil {
+					t.Fatal(err)
+				}
+				w.wait(time.Second)
+			}
+			for range chatter {
+				if _, err := w.x.PostAs(noor, "I like trains", root.ID); err != nil {
+					t.Fatal(err)
+				}
+				w.wait(time.Second)
+			}
+		}
+		say(40, pollPage)
+		say(pollPages*pollPage, pollPage)
+		w.start()
+		w.wait(time.Second)
+		say(5, 0)
+		w.wait(20 * time.Minute)
+		equal(t, "mentions", w.heard(), want)
+	})
+}
+
+// What somebody wrote in one thread between two looks is shown in its order.
+func TestPollMentionsInOrder(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.conf = noWebhook
+		w.begin()
+		w.wait(time.Second)
+		first, err := w.x.MentionAs(casey, "@acme one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.wait(time.Second)
+		if _, err := w.x.PostAs(casey, "@acme two", first.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(6 * time.Minute)
+		seen := w.support()
+		if a, b := slices.Index(seen, "@acme one"), slices.Index(seen, "@acme two"); a < 0 || b < a {
+			t.Errorf("agents see %q", seen)
+		}
+	})
+}
+
+// A page of X that it does not know any more is no reason to read nothing ever again.
+func TestPollLostPage(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.conf = noWebhook
+		w.begin()
+		w.wait(time.Second)
+		w.update(func(tx store.Tx) error {
+			cp, err := checkpoints.Get(tx, store.Key(acme))
+			cp.Cursor, cp.MentionCursor = "forgotten", "forgotten"
+			return errors.Join(err, checkpoints.Put(tx, cp))
+		})
+		w.tell(casey, "hello")
+		if _, err := w.x.MentionAs(noor, "@acme hello"); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(12 * time.Minute)
+		equal(t, "heard", w.heard(), []string{"@acme hello", "hello"})
 	})
 }
 
