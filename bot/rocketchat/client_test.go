@@ -2,6 +2,7 @@ package rocketchat
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
@@ -331,6 +332,29 @@ func TestOddAnswers(t *testing.T) {
 			t.Errorf("%s: again in %d s", c.name, e.RetryAfter)
 		}
 		srv.Close()
+	}
+}
+
+// TestClosedRooms shows that people are told what to do where a room takes no
+// message, in the words that the server says it with.
+func TestClosedRooms(t *testing.T) {
+	for text, says := range map[string]string{
+		"You can't send messages because the room is readonly.": "read-only",
+		"You_have_been_muted": "Unmute",
+		"room_is_blocked":     "unblock",
+		"Not allowed to send un-encrypted messages in an encrypted room [error-not-allowed]": "Switch encryption off",
+		"not-allowed [error-not-allowed]":                     "Threads are switched off",
+		"Not allowed [error-not-allowed]":                     "Invite it into the room",
+		"The channel, ops, is archived [error-room-archived]": "Unarchive it",
+	} {
+		w := newTeam(t)
+		body, err := json.Marshal(map[string]any{"success": false, "error": text})
+		must(t, err)
+		w.AddFault(rcfake.Fault{Route: "POST chat.sendMessage", Status: http.StatusBadRequest, Body: string(body)})
+		_, err = w.adapter(t).Post(t.Context(), bot.Message{Channel: roomRef(w.room), Text: "x", Key: "k"})
+		if e, ok := errors.AsType[*bot.Error](err); !ok || e.Temporary || !strings.Contains(e.Message, says) {
+			t.Errorf("%q: %v, want words with %q", text, err, says)
+		}
 	}
 }
 

@@ -138,11 +138,14 @@ type decoder struct {
 	me person
 }
 
+// serverCat is the user in whose name the server itself writes to people.
+const serverCat = "rocket.cat"
+
 // concerns reports whether a message is a person's: not ours, not the server's
 // own, not a customer's, and not an integration's, which writes what somebody
 // outside has it write, as whom it was set up for.
 func (d decoder) concerns(m message) bool {
-	return m.System == "" && m.Token == "" && !m.Hidden && !m.Private && m.User.ID != "" && m.User.ID != d.me.ID &&
+	return m.System == "" && m.Token == "" && !m.Hidden && !m.Private && m.User.ID != "" && m.User.ID != d.me.ID && m.User.ID != serverCat &&
 		!m.integrated() && messageRef(m.Room, m.ID) != ""
 }
 

@@ -74,12 +74,30 @@ func refusal(route string, status int, a answer) error {
 		e.Code = "no_endpoint"
 		e.Message = "This Rocket.Chat does not know the call. Write only the address at which people open it into chat.rocketchat.url, such as https://chat.example.com."
 	default:
-		e.Message = sentences()[code]
+		e.Message = cmp.Or(closed(a.text()), sentences()[code])
 		if e.Message == "" {
 			e.Message = "Rocket.Chat refused: " + cmp.Or(cut(a.text(), 200), "it gave no reason") + "."
 		}
 	}
 	return e
+}
+
+// closed says why nothing can be written to a room, which the server says in
+// words and not by a code.
+func closed(text string) string {
+	switch {
+	case strings.Contains(text, "room is readonly"):
+		return "This room is read-only for the bot. Make the bot an owner or a moderator of it, or name another room."
+	case strings.Contains(text, "You_have_been_muted"):
+		return "The bot is muted in this room. Unmute it there."
+	case strings.Contains(text, "room_is_blocked"):
+		return "This person has blocked the bot, so that nothing can be written to them. They unblock it in the menu of that room."
+	case strings.Contains(text, "in an encrypted room"):
+		return "This room is encrypted end to end, and Perch can neither read nor write in it. Switch encryption off in the room's menu, or name another room."
+	case text == "not-allowed [error-not-allowed]": // of answers below a message alone
+		return "Threads are switched off in this Rocket.Chat. Switch on Workspace, Settings, Threads."
+	}
+	return ""
 }
 
 // method is the refusal of a method that was called over REST: servers of line 8

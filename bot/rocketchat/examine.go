@@ -131,6 +131,7 @@ func (a *Adapter) settings(ctx context.Context) (map[string]string, error) {
 	}
 	q := url.Values{"count": {"50"}, "_id": {strings.Join([]string{
 		"Message_AllowUnrecognizedSlashCommand", "Message_AllowEditing", "Message_AllowDeleting", "Message_MaxAllowedSize", "FileUpload_Enabled",
+		"Threads_enabled", "E2E_Enable", "E2E_Enabled_Default_DirectRooms", "E2E_Enabled_Default_PrivateRooms", "Katex_Enabled", "Katex_Dollar_Syntax",
 	}, ",")}}
 	if err := a.rest.call(ctx, request{route: "GET settings.public", query: q}, &out); err != nil {
 		return nil, err
@@ -158,6 +159,18 @@ func workspaceSettings(set map[string]string) []bot.Finding {
 		out = append(out, bot.Finding{
 			About: "editing", Text: "Messages can't be changed in this workspace, so Perch's cards stay as they were posted.",
 			Do: "Switch on Workspace, Settings, Message, \"Allow Message Editing\".", Serious: true,
+		})
+	}
+	if set["Threads_enabled"] == "false" {
+		out = append(out, bot.Finding{
+			About: "threads", Text: "Threads are switched off in this workspace: conversations in rooms and the notes below an incident can't be posted.",
+			Do: "Switch on Workspace, Settings, Threads, \"Enable Threads\".", Serious: true,
+		})
+	}
+	if set["E2E_Enable"] == "true" && (set["E2E_Enabled_Default_DirectRooms"] == "true" || set["E2E_Enabled_Default_PrivateRooms"] == "true") {
+		out = append(out, bot.Finding{
+			About: "encryption", Text: "New rooms are encrypted end to end in this workspace. Perch can't read what people write in such a room, their direct messages to it included.",
+			Do: "Switch encryption off in the rooms that Perch is in (the room's menu), or for new rooms under Workspace, Settings, E2E Encryption.",
 		})
 	}
 	if n, err := strconv.Atoi(set["Message_MaxAllowedSize"]); err == nil && n > 0 && n < maxText {

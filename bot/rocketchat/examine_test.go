@@ -57,6 +57,11 @@ func TestExamine(t *testing.T) {
 		{"limited for want of a role", "8.8.1", func(s *rcfake.Server) { s.SetRoles("twitter.bot", "livechat-manager"); s.Limits(true, 30, 0) }, "rate limiter", "30 messages", "API Rate Limiter", false},
 		{"not limited, line 8", "8.8.1", func(s *rcfake.Server) { s.Limits(true, 0, 0) }, "rate limiter", "does not limit", "", false},
 		{"not limited", "7.13.0", func(s *rcfake.Server) { s.Limits(false, 0, 0) }, "rate limiter", "does not limit", "", false},
+		{"no threads", "8.8.1", func(s *rcfake.Server) { s.Set("Threads_enabled", false) }, "threads", "Threads are switched off", "Enable Threads", true},
+		{"encrypted rooms", "8.8.1", func(s *rcfake.Server) {
+			s.Set("E2E_Enable", true)
+			s.Set("E2E_Enabled_Default_DirectRooms", true)
+		}, "encryption", "can't read", "E2E Encryption", false},
 		{"no customers", "8.8.1", func(s *rcfake.Server) { s.Set("Livechat_enabled", false) }, "omnichannel", "is off", "", false},
 		{"no agents", "8.8.1", nil, "agents", "Nobody is an agent", "Agents", true},
 		{"agents away", "8.8.1", func(s *rcfake.Server) { s.AddUser(rcfake.User{Username: "sam", Agent: true, Offline: true}) }, "agents", "The only agent is not", "headset", false},

@@ -208,9 +208,12 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 		return err
 	}
 	a.note(me, m)
+	if kind == "d" {
+		a.unsealed(ctx, m)
+	}
 	events := (decoder{me}).events(m, kind)
 	for _, ev := range events {
-		if !m.news(ev) {
+		if !m.news(ev) || kind == "d" && ev.Kind == bot.EventCommand && ev.Command == "" && a.tooFast(ctx, m) {
 			continue
 		}
 		if ev.Kind == bot.EventAction || ev.Kind == bot.EventCommand {

@@ -90,6 +90,17 @@ func pieces(text string, most int) (out []string) {
 	return out
 }
 
+// parts are the pieces of a text as this workspace has to be given them.
+func (a *Adapter) parts(ctx context.Context, text string, most int) []string {
+	out := pieces(text, most)
+	if a.reads(ctx).formulas {
+		for i, s := range out {
+			out[i] = prices(s)
+		}
+	}
+	return out
+}
+
 // partID is the ID of a piece of a message that was too long for one. The last
 // piece has the message's own: where that is, all are.
 func partID(id string, n int) string { return messageKey(id + "/" + strconv.Itoa(n)) }
@@ -98,13 +109,13 @@ func partID(id string, n int) string { return messageKey(id + "/" + strconv.Itoa
 // long, as several.
 func (a *Adapter) tell(ctx context.Context, rid, token string, m bot.Message) (bot.MessageRef, error) {
 	id, text := messageKey(m.Key), words(m)
-	err := a.tellAll(ctx, rid, token, id, pieces(text, a.customers.longest()))
+	err := a.tellAll(ctx, rid, token, id, a.parts(ctx, text, a.customers.longest()))
 	if tooLong(err) {
 		var most int
 		if most, err = a.textLimit(ctx); err != nil {
 			return "", err
 		}
-		err = a.tellAll(ctx, rid, token, id, pieces(text, most))
+		err = a.tellAll(ctx, rid, token, id, a.parts(ctx, text, most))
 	}
 	if err != nil {
 		return "", err
@@ -243,9 +254,9 @@ func (a *Adapter) dropParts(ctx context.Context, rid, id, token string) error {
 // cut: the whole is on X.
 func (a *Adapter) retell(ctx context.Context, rid, id, token string, m bot.Message) error {
 	put := func(most int) error {
-		all := pieces(words(m), most)
+		all := a.parts(ctx, words(m), most)
 		if len(all) > 1 {
-			all[0] = pieces(words(m), most-1)[0] + "…"
+			all[0] = a.parts(ctx, words(m), most-1)[0] + "…"
 		}
 		body := map[string]string{"token": token, "rid": rid, "msg": all[0]}
 		return a.rest.call(ctx, request{route: "PUT livechat/message/:id", path: "livechat/message/" + url.PathEscape(id), body: body}, nil)

@@ -108,7 +108,7 @@ func safeURL(s string) (string, bool) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(s, " <>|\"\\^`{}\n\t") {
 		return "", false
 	}
-	return strings.NewReplacer("(", "%28", ")", "%29", "[", "%5B", "]", "%5D").Replace(u.String()), true
+	return strings.NewReplacer("(", "%28", ")", "%29", "[", "%5B", "]", "%5D", "$", "%24").Replace(u.String()), true
 }
 
 // nameRE is what may stand behind an @: anything else would be no name there.
@@ -194,9 +194,24 @@ func heading(s string) string {
 	return strings.NewReplacer("\n", " ", "@", "@"+joiner, "#", "#"+joiner).Replace(s)
 }
 
+// prices writes dollar signs so that no two of them have a formula between them,
+// for workspaces that read them so. That has no escape: the sign is another one,
+// which looks like it.
+func prices(s string) string {
+	if strings.Count(s, "$") < 2 {
+		return s
+	}
+	return strings.ReplaceAll(s, "$", "\uFF04")
+}
+
+// codeNameRE finds the names in a run of code, in which the server looks for
+// them all the same: it would call everybody.
+var codeNameRE = regexp.MustCompile(`([\s>])([@#])`)
+
 // code1 is a run of code: one line, in which nothing is markup but its own mark.
 func code1(text string) string {
 	text = strings.NewReplacer("`", "'", "\n", " ").Replace(text)
+	text = codeNameRE.ReplaceAllString(text, "${1}${2}"+joiner)
 	if strings.TrimSpace(text) == "" {
 		return text
 	}

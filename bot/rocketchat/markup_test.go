@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func hostile() []string {
 		"<http://x|y>", "||spoiler||", ":smile:", "a :+1: b", "<3", "x:y", "10:30", "http://evil.example/x_y_z", "evil.com", "mail@x.com", "+15551234",
 		"\\(x\\)", "\\[x\\]", "$x$", "a\\b", "\\*x\\*", "color:#ff0000", "<!channel>", "a__b__c", "*", "**", "***", "_", "`", "\t- x", "  - x", "--- ",
 		"***\n***", "|a|b|\n|-|-|\n|1|2|", "a*b*c", "&lt;b&gt;", "<b>x</b>", "[x]", "]( )", "()[]", "@", "#", "!", "!(a)", "user@all", "1.", "1. a\n2. b",
-		"::", ":a:b:", "<t:1718000000:R>", "some_user_name", "_a_b_", "$5 and $6", "https://x.com/a|b", "go https://x.com.", "https://x.com/[a](b)",
+		"::", ":a:b:", "<t:1718000000:R>", "some_user_name", "_a_b_", "$5 and $6", "$$a$$", "costs $5", "\\($5$\\)", "https://x.com/a|b", "go https://x.com.", "https://x.com/[a](b)",
 		"https://x.com/a_b_c/status/1?x=y#z", "see https://x.com/_a_ now", "(https://x.com/a_b)", "https://x.com/@all", "x.com/a_b_c", "@all\u2060 hi",
 	}
 }
@@ -35,7 +36,16 @@ func TestEscape(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put := func(s string, exact bool) { tell(map[string]any{"raw": s, "out": escape(s), "exact": exact}) }
+	put := func(s string, exact bool) {
+		tell(map[string]any{"raw": s, "out": escape(s), "exact": exact})
+		if n := strings.Count(s, "$"); n > 0 { // where the workspace reads formulas
+			raw := s
+			if n > 1 {
+				raw = strings.ReplaceAll(s, "$", "\uFF04")
+			}
+			tell(map[string]any{"raw": raw, "out": prices(escape(s)), "exact": exact, "formulas": true})
+		}
+	}
 	// In styles, links and headings other things are markup, and a backslash shows.
 	within := func(s string, exact bool) {
 		for kind, sp := range map[string]bot.Span{
@@ -169,5 +179,18 @@ func TestNamedOnce(t *testing.T) {
 	}
 	if a := got.attachments[0]; a.Author != "Casey *R* (@casey_r)" || a.Text != "### Another  \nHello" {
 		t.Errorf("attachment = %+v", a)
+	}
+}
+
+// What stands in code is looked through for names by the server all the same.
+func TestCodeNamesNobody(t *testing.T) {
+	named := regexp.MustCompile(`(^|\s|>)[@#]([0-9a-zA-Z-_.]+)`) // the server's own
+	for _, s := range []string{"@all", "x @all", "a\t@here\n@all >@all", " #general", "ask @ada  @rio"} {
+		if got := named.FindAllString(code1(s), -1); got != nil {
+			t.Errorf("%q names %q", code1(s), got)
+		}
+	}
+	if got := code1("mail a@b.c"); got != "`mail a@b.c`" {
+		t.Errorf("%q", got)
 	}
 }

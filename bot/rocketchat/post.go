@@ -87,6 +87,7 @@ func (a *Adapter) render(ctx context.Context, m bot.Message, id string) (content
 	m = a.placed(ctx, m)
 	slashes, self := a.slashes(ctx), a.self().Username
 	return renderer{
+		formulas: a.reads(ctx).formulas,
 		who: func(u bot.UserRef) string {
 			uid, ok := userID(u)
 			if !ok {

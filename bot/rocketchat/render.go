@@ -65,6 +65,8 @@ type renderer struct {
 
 	// speak writes Perch's own words as people here have to, nil for as they are.
 	speak func(string) string
+
+	formulas bool // what stands between two dollar signs is a formula here
 }
 
 // message renders m. Its error is a *bot.Error: nothing was sent.
@@ -90,6 +92,9 @@ func (r renderer) message(m bot.Message) (content, error) {
 		return content{}, &bot.Error{Code: "no_text", Message: "The message is empty."}
 	}
 	msg := strings.Join(d.lines, "\n")
+	if r.formulas {
+		msg = prices(msg)
+	}
 	if len(d.out) > maxAttachments {
 		d.out = append(d.out[:maxAttachments-1:maxAttachments-1], attachment{Text: "… the rest does not fit into one message."})
 	}

@@ -16,24 +16,32 @@ import (
 // spokenEvery is how often the workspace is asked whether it passes them on.
 const spokenEvery = time.Minute
 
-// speech is whether slash commands work, as far as it is known.
+// speech is how the workspace reads what is said in it, as far as it is known.
 type speech struct {
-	mu      sync.Mutex
-	known   bool
-	slashes bool
-	next    time.Time // to ask again
+	mu   sync.Mutex
+	next time.Time // to ask again
+	read
+}
+
+// read is what the workspace's settings say of that.
+type read struct {
+	known    bool
+	slashes  bool // unknown slash commands are passed on
+	formulas bool // what stands between two dollar signs is a formula
 }
 
 // slashes reports whether /twitter works in the workspace.
 func (a *Adapter) slashes(ctx context.Context) bool {
-	if a.AppAnswers() {
-		return true // the companion app brings them
-	}
+	return a.AppAnswers() || a.reads(ctx).slashes // the companion app brings them
+}
+
+// reads is how the workspace reads what is said in it.
+func (a *Adapter) reads(ctx context.Context) read {
 	s := &a.speech
 	s.mu.Lock()
 	if !time.Now().After(s.next) {
 		defer s.mu.Unlock()
-		return s.slashes
+		return s.read
 	}
 	s.next = time.Now().Add(spokenEvery)
 	if s.known { // others need not wait for what will hardly have changed
@@ -45,13 +53,16 @@ func (a *Adapter) slashes(ctx context.Context) bool {
 		s.note(a.settings(ctx))
 	}
 	defer s.mu.Unlock()
-	return s.slashes
+	return s.read
 }
 
 // note takes in what the workspace said. The lock is held.
 func (s *speech) note(set map[string]string, err error) {
 	if err == nil {
-		s.known, s.slashes = true, set["Message_AllowUnrecognizedSlashCommand"] == "true"
+		s.read = read{
+			known: true, slashes: set["Message_AllowUnrecognizedSlashCommand"] == "true",
+			formulas: set["Katex_Enabled"] == "true" && set["Katex_Dollar_Syntax"] == "true",
+		}
 	}
 }
 

@@ -105,3 +105,28 @@ func TestSpokenInRooms(t *testing.T) {
 		}
 	})
 }
+
+// Where the workspace reads formulas, prices are prices nevertheless: in rooms,
+// and in what customers write.
+func TestPricesAreNoFormulas(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		w := newTeam(t)
+		w.Set("Katex_Enabled", true)
+		w.Set("Katex_Dollar_Syntax", on)
+		a := w.adapter(t)
+		want := "from $5 to $10"
+		if on {
+			want = "from \uFF045 to \uFF0410"
+		}
+		m := bot.Message{Channel: roomRef(w.room), Key: "k", Blocks: []bot.Block{bot.Para(bot.Plain("from $5 to $10"), bot.Link(" see", "https://x.com/?a=$1&b=$2"))}}
+		_, err := a.Post(t.Context(), m)
+		must(t, err)
+		all := w.Messages(w.room)
+		if got := strings.ReplaceAll(all[len(all)-1].Text, joiner, ""); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "(https://x.com/?a=%241&b=%242)") {
+			t.Errorf("formulas %v: %q", on, got)
+		}
+		if got := a.parts(t.Context(), "from $5 to $10", 0); got[0] != want {
+			t.Errorf("formulas %v, a customer: %q", on, got)
+		}
+	}
+}

@@ -41,8 +41,8 @@ const norm = (s) => s.replace(joiner, '').replace(/\s*\n\s*/g, '\n').trim();
 const lines = readFileSync(0, 'utf8').split('\n').filter(Boolean).map((l) => JSON.parse(l));
 let bad = 0;
 console.log(`\nTAP version 13\n1..${lines.length}`);
-for (const [i, { raw, out, exact, allow }] of lines.entries()) {
-  const got = shown(parse(out, { colors: true, katex: { dollarSyntax: false, parenthesisSyntax: true }, emoticons: false }));
+for (const [i, { raw, out, exact, allow, formulas = false }] of lines.entries()) {
+  const got = shown(parse(out, { colors: true, katex: { dollarSyntax: formulas, parenthesisSyntax: true }, emoticons: false }));
   const odd = [...got.kinds].filter((k) => !plain.has(k) && k !== allow);
   // A link may show itself only: words that lead elsewhere would be a trap.
   const astray = got.links.filter(([to, label]) => !(allow === 'LINK' && to === 'https://x.com/acme') && norm(to.replace(/^(https?:)?\/\/|^mailto:|^tel:/, '')) !== norm(label.replace(/^https?:\/\/|^\+/, '')));
