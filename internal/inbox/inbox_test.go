@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -280,9 +281,10 @@ func (early) NotYet() bool  { return true }
 func TestNotYet(t *testing.T) {
 	inBubble(t, Options{MaxAttempts: 2, Backoff: time.Second}, func(w *world) {
 		w.in.OnDead(func(_ store.Tx, it Item) error { t.Errorf("%s was put aside", it.Key); return nil })
-		ready, tries := false, 0
+		var ready atomic.Bool
+		tries := 0
 		w.in.Handle("k", func(tx store.Tx, it Item) error {
-			if it.Key == "a/early" && !ready {
+			if it.Key == "a/early" && !ready.Load() {
 				tries++
 				return fmt.Errorf("handle: %w", early{})
 			}
@@ -295,7 +297,7 @@ func TestNotYet(t *testing.T) {
 		if tries < 100 || tries > 200 { // twice a minute, more often at first
 			t.Errorf("%d tries in an hour", tries)
 		}
-		ready = true
+		ready.Store(true)
 		pass(longestNotYet)
 		w.wantHandled("b/1", "a/early", "a/2")
 	})

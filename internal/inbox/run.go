@@ -1,11 +1,13 @@
 package inbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,6 +92,7 @@ type runner struct {
 	crew *crew.Crew
 
 	mu      sync.Mutex
+	turn    []byte               // of what is due, where the next look begins; only pass uses it
 	busy    map[string]bool      // by the item's place in the store
 	delayed map[string]time.Time // items that the store refused
 }
@@ -100,41 +103,68 @@ func (r *runner) pass(ctx, work context.Context) (next time.Time, err error) {
 	if free <= 0 {
 		return time.Time{}, nil // the end of a handler wakes
 	}
-	var found [][]byte
+	look := due{now: time.Now(), free: free}
 	err = r.db.View(ctx, func(tx store.Tx) error {
-		found, next = nil, time.Time{}
-		t := time.Now()
-		// What is being handled still stands in the index.
-		for p, err := range tx.Scan(tableName+"."+byDue, store.Range{Limit: free + r.opt.Workers + r.delays()}) {
-			if err != nil {
-				return err
-			}
-			if len(p.Key) <= 10 {
-				return fmt.Errorf("inbox: index of what is due: key %x", p.Key)
-			}
-			due := time.Unix(0, int64(binary.BigEndian.Uint64(p.Key)^1<<63))
-			if due.After(t) {
-				next = due
-				break
-			}
-			if pk := p.Key[10:]; !r.skip(pk) { // behind the time and 00 00
-				if found = append(found, pk); len(found) == free {
-					break
-				}
-			}
+		look.items, look.next, look.last = nil, time.Time{}, nil
+		err := r.find(tx, &look, store.Range{From: r.turn})
+		if err == nil && r.turn != nil && len(look.items) < free {
+			err = r.find(tx, &look, store.Range{To: r.turn})
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
-	for _, pk := range found {
+	r.turn = look.last
+	for _, pk := range look.items {
 		r.mu.Lock()
 		r.busy[string(pk)] = true
 		r.mu.Unlock()
 		r.crew.Go(func() { r.work(ctx, work, pk) })
 	}
-	return next, nil
+	return look.next, nil
+}
+
+// due is what a look at the store finds to do.
+type due struct {
+	now   time.Time
+	free  int // how many are looked for
+	items [][]byte
+	last  []byte    // behind the thread of the last of them, if there may be more
+	next  time.Time // when something more becomes due
+}
+
+// find looks for what is due in a range of the index. Threads stand there by
+// their names: where not all fit, the next look goes on behind the last, or the
+// last of them would never have their turn.
+func (r *runner) find(tx store.Tx, d *due, in store.Range) error {
+	in.Limit = d.free + r.opt.Workers + r.delays() // what is being handled still stands in the index
+	for p, err := range tx.Scan(tableName+"."+byDue, in) {
+		if err != nil {
+			return err
+		}
+		if len(p.Key) <= 18 {
+			return fmt.Errorf("inbox: index of what is due: key %x", p.Key)
+		}
+		at := time.Unix(0, int64(binary.BigEndian.Uint64(p.Key)^1<<63))
+		if at.After(d.now) {
+			d.next = at
+			return nil
+		}
+		if pk := p.Key[10:]; !r.skip(pk) { // behind the time and 00 00
+			if d.items = append(d.items, pk); len(d.items) == d.free {
+				d.last = behindThread(p.Key)
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// behindThread is behind all places in the index that the thread of a key can
+// have at its time: what comes last in a place is the number in the thread.
+func behindThread(key []byte) []byte {
+	return append(slices.Clip(key[:len(key)-8]), bytes.Repeat([]byte{0xff}, 9)...)
 }
 
 func (r *runner) free() int {

@@ -24,7 +24,8 @@ func TestSink(t *testing.T) {
 			{ev("3", bot.Event{Kind: bot.EventMessageEdited, Message: "webchat:m1"}), "webchat:m1"},
 			{ev("4", bot.Event{Kind: bot.EventAction, Message: "webchat:m1"}), "webchat:m1"}, // a click on a card, and the answer behind it
 			{ev("5", bot.Event{Kind: bot.EventCommand}), "webchat webchat:support webchat:U_ada"},
-			{ev("5", bot.Event{Kind: bot.EventCommand, Text: "again"}), ""}, // stored once
+			{ev("6", bot.Event{Kind: bot.EventCommand, Message: "webchat:m9"}), "webchat webchat:support webchat:U_ada"}, // in order with the person's others
+			{ev("5", bot.Event{Kind: bot.EventCommand, Text: "again"}), ""},                                              // stored once
 		}
 		for _, tt := range tests {
 			if err := sink.Deliver(w.t.Context(), tt.ev); err != nil {
@@ -39,10 +40,10 @@ func TestSink(t *testing.T) {
 			}
 			return err
 		})
-		if len(got) != 5 {
-			t.Errorf("stored %d, want 5", len(got))
+		if len(got) != 6 {
+			t.Errorf("stored %d, want 6", len(got))
 		}
-		for _, tt := range tests[:5] {
+		for _, tt := range tests[:6] {
 			it := got["webchat:"+tt.ev.ID]
 			var ev bot.Event
 			if err := json.Unmarshal(it.Body, &ev); err != nil || ev.ID != tt.ev.ID {
