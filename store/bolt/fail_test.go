@@ -80,6 +80,21 @@ func TestFailStop(t *testing.T) {
 	}
 }
 
+// A commit is on disk when it returns. No test can pull the plug, so this one
+// looks whether anybody touched the switches.
+func TestCommitsAreFlushed(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.db.NoSync || s.db.NoGrowSync || s.db.NoFreelistSync {
+		t.Errorf("NoSync %v, NoGrowSync %v, NoFreelistSync %v", s.db.NoSync, s.db.NoGrowSync, s.db.NoFreelistSync)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A batch ends when it is large, so that its first member does not wait for
 // an endless stream of others.
 func TestBatchIsBounded(t *testing.T) {

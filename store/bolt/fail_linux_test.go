@@ -1,0 +1,57 @@
+package bolt
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/perch-chat/perch/store"
+)
+
+// TestFailureStays: a disk that works again after a failed write has perhaps
+// lost what the kernel held, so it proves nothing.
+func TestFailureStays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	var file *os.File
+	s, err := open(path, &bolt.Options{OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	write := func() error {
+		return s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("t", []byte("k"), []byte(`1`)) })
+	}
+	if err := write(); err != nil {
+		t.Fatal(err)
+	}
+	fd := int(file.Fd())
+	good, err := syscall.Dup(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(good) }()
+	readOnly, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = readOnly.Close() }()
+	for _, disk := range []int{int(readOnly.Fd()), good} {
+		if err := syscall.Dup3(disk, fd, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(); !errors.Is(err, store.ErrFailed) {
+			t.Errorf("Update = %v, want ErrFailed", err)
+		}
+	}
+}
