@@ -308,7 +308,9 @@ func (a *Adapter) placePress(ctx context.Context, ev *bot.Event, m message, kind
 
 // unsure reports whether an error says nothing of what was asked: the answer
 // may be another one in a moment.
-func unsure(err error) bool { return err != nil && (code(err) == "" || temporary(err)) }
+func unsure(err error) bool {
+	return err != nil && !errors.Is(err, bot.ErrNotFound) && (code(err) == "" || temporary(err))
+}
 
 // alone reports whether a direct message is for the bot alone. Where two write
 // to each other, their IDs make the room's; more have a room like any other.
