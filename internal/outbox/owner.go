@@ -186,7 +186,8 @@ func (r *runner) giveUp(tx store.Tx, dead *record) error {
 	return r.change(tx, &old, &rec)
 }
 
-// prune forgets what has been over for long, keys included.
+// prune forgets what has been over for long, keys included, and instances that
+// are long gone and gave back no lease.
 func (o *Outbox) prune(ctx context.Context) (more bool, err error) {
 	const batch = 200
 	before := now().Add(-o.opt.Retention)
@@ -215,9 +216,27 @@ func (o *Outbox) prune(ctx context.Context) (more bool, err error) {
 			}
 		}
 		more = len(old) == batch
-		return nil
+		return o.buryOwners(tx)
 	})
 	return more, err
+}
+
+// buryOwners deletes the leases that ran out long ago: each process that is
+// killed leaves one. Its attempts are given up as those of any dead owner.
+func (o *Outbox) buryOwners(tx store.Tx) error {
+	all, err := store.Collect(owners().Scan(tx, store.Range{}))
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		if w.Until.After(now().Add(-briefly)) {
+			continue
+		}
+		if err := owners().Delete(tx, store.Key(w.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // brief adds, to what is to be forgotten, what is so after a day. Where both

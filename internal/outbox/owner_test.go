@@ -98,6 +98,33 @@ func TestLeaseIsKept(t *testing.T) {
 	})
 }
 
+// TestOwnersAreBuried: each process that is killed leaves a lease behind.
+func TestOwnersAreBuried(t *testing.T) {
+	inBubble(t, Options{Owner: "me", Lease: 30 * time.Second}, func(w *world) {
+		w.update(func(tx store.Tx) error {
+			for id, until := range map[string]time.Duration{"killed": -25 * time.Hour, "of today": -time.Hour} {
+				if err := owners().Put(tx, owner{ID: id, Until: now().Add(until)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		w.run()
+		pass(2 * time.Minute) // the first time that it is looked after
+		w.update(func(tx store.Tx) error {
+			ws, err := store.Collect(owners().Scan(tx, store.Range{}))
+			var left []string
+			for _, o := range ws {
+				left = append(left, o.ID)
+			}
+			if fmt.Sprint(left) != "[me of today]" {
+				t.Errorf("leases left: %v", left)
+			}
+			return err
+		})
+	})
+}
+
 // TestLostLease: an instance that can't extend its lease ends its calls before
 // others give them up.
 func TestLostLease(t *testing.T) {
