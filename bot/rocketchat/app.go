@@ -158,6 +158,9 @@ func (a *Adapter) appEvent(ctx context.Context, t told) error {
 	if sink == nil {
 		return starting()
 	}
+	if err := a.isThere(ctx, t); err != nil {
+		return err
+	}
 	ev.Trigger = a.appTrigger(t.User.ID, t.Trigger)
 	if ev.Kind == bot.EventAction && ev.Thread == "" {
 		short, cancel := context.WithTimeout(ctx, appLook)

@@ -49,6 +49,7 @@ func newAppWorld(t *testing.T, settings takesSettings) *appWorld {
 	t.Helper()
 	ws := newWorkspace(t)
 	ws.AddUser(rcfake.User{ID: "adaadaadaadaadaad", Username: "ada.app", Name: "Ada"})
+	ws.room = ws.AddRoom("of-the-app", true, "ada.app", "ada", "rio", "twitter.bot")
 	return startApp(t, ws, settings, shelf{})
 }
 
@@ -261,5 +262,42 @@ func TestAppNotRunning(t *testing.T) {
 	}
 	if status, _ := w.post(t, `{"type":"settings","id":"s1"}`); status != http.StatusBadRequest {
 		t.Errorf("settings that nobody takes: %d", status)
+	}
+}
+
+// The server hands a command of an app's over with whichever room a client
+// names: in a private one Perch asks whether they are in it.
+func TestAppAsksWhoIsInARoom(t *testing.T) {
+	w := newAppWorld(t, nil)
+	secret := w.ws.AddRoom("secret", true, "rio", "ada.app.two", "twitter.bot")
+	open := w.ws.AddRoom("open", false, "rio", "twitter.bot")
+	command := func(id, room, kind string) string {
+		return `{"type":"command","id":"` + id + `","user":{"id":"adaadaadaadaadaad","username":"ada.app","name":"Ada"},"room":{"id":"` + room + `","type":"` + kind + `"},"command":"/incident","text":"list"}`
+	}
+	for name, c := range map[string]struct {
+		room, kind string
+		fault      bool
+		status     int
+		code       string
+	}{
+		"a member":               {room: w.ws.room, kind: "p", status: 200},
+		"no member":              {room: secret, kind: "p", status: 403, code: "not_member"},
+		"a room for everybody":   {room: open, kind: "c", status: 200},
+		"the bot is not in it":   {room: "elsewhere", kind: "p", status: 200},
+		"the server is too busy": {room: w.ws.room, kind: "p", fault: true, status: 503, code: "not_seen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.fault {
+				w.ws.AddFault(rcfake.Fault{Route: "GET groups.members"})
+			}
+			before := len(w.of(bot.EventCommand))
+			status, code := w.post(t, command("c"+c.room+c.code, c.room, c.kind))
+			if status != c.status || code != c.code {
+				t.Errorf("%d %s, want %d %s", status, code, c.status, c.code)
+			}
+			if came := len(w.of(bot.EventCommand)) > before; came != (c.status == 200) {
+				t.Errorf("it came to Perch: %v", came)
+			}
+		})
 	}
 }

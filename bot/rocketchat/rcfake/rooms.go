@@ -198,7 +198,9 @@ func members(kinds string) func(*call) (obj, *failure) {
 		out := []any{}
 		for _, id := range r.members {
 			u := c.st.users[id]
-			out = append(out, obj{"_id": u.ID, "username": u.Username, "name": u.Name, "status": "online"})
+			if part := strings.ToLower(c.q.Get("filter")); strings.Contains(strings.ToLower(u.Username+"\n"+u.Name), part) {
+				out = append(out, obj{"_id": u.ID, "username": u.Username, "name": u.Name, "status": "online"})
+			}
 		}
 		return page(c, "members", out), nil
 	}
