@@ -53,6 +53,18 @@ func (c *collector) lines() (out []string) {
 	return out
 }
 
+// count is how many events of a kind there are.
+func (c *collector) count(kind bot.EventKind) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.got {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // want waits until the events are these.
 func (c *collector) want(t *testing.T, want ...string) {
 	t.Helper()

@@ -57,3 +57,16 @@ func TestToldOnceItIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// A press of a button on a message that is not there is told, and so is all that
+// comes after it: anybody can write one by hand.
+func TestPressOnNothing(t *testing.T) {
+	w := newTeam(t)
+	c, _ := w.start(t, w.adapter(t))
+	w.say(t, "ada", w.room, "!perch test.claim .nothing c-1")
+	w.say(t, "ada", w.room, "the end")
+	c.want(t, "action ada", "message ada the end")
+	if n := c.count(bot.EventGap); n != 1 {
+		t.Errorf("%d connections, want the first one", n)
+	}
+}
