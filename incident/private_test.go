@@ -148,3 +148,25 @@ func TestPolicyBecomesStricter(t *testing.T) {
 		t.Errorf("approval by another = %+v, %v", e.Posts, refused)
 	}
 }
+
+// TestInsistedOnOtherWords: a person insisted on what they saw, not on what an
+// API makes of it.
+func TestInsistedOnOtherWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, incident.Policy{API: incident.ModeDirect})
+	n := tweet("Hello")
+	n.Source = incident.FromAPI
+	e := w.add(w.create(incident.New{Private: true}), n)
+	if _, refused := w.act(w.s.Insist, e.ID, rio); refused != nil {
+		t.Fatal(refused)
+	}
+	w.confirm(e)
+	e = w.edit(e.ID, "Hello, and more", ada, incident.FromAPI)
+	if p := e.Posts[0]; p.State != incident.PubDraft {
+		t.Errorf("after an edit: %+v, want a draft", p)
+	}
+	w.settle()
+	if texts, _, _ := w.x.seen(); len(texts) != 0 {
+		t.Errorf("posts = %q", texts)
+	}
+}

@@ -227,7 +227,7 @@ func (p Publication) out() bool {
 
 // Confirm sends what a person has seen as a preview: a draft goes out, or goes
 // to a second person where the policy asks for one, who confirms it likewise.
-// Everything is checked again. A publication that waited for an account is
+// Everything is checked again, also what the policy asks for now. A publication that waited for an account is
 // made a draft, to be previewed and confirmed.
 func (s *Service) Confirm(tx store.Tx, entryID string, by Person) (Entry, error) {
 	return s.act(tx, entryID, func(e *Entry, inc Incident) (bool, error) {
@@ -460,7 +460,7 @@ func (s *Service) republish(tx store.Tx, inc Incident, e *Entry, c Edit, by Pers
 			p.State, p.Failure = PubCancelled, nil
 		default:
 			p.SplitInto = false
-			if c.Source != FromAPI || s.o.Publish.API != ModeDirect {
+			if inc.Private || c.Source != FromAPI || s.o.Publish.API != ModeDirect {
 				p.Confirmed = false // nobody has seen the new text
 			}
 			if err := s.prepare(tx, inc, e, p); err != nil {
