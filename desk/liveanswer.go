@@ -15,6 +15,9 @@ import (
 func (d *Desk) judgeLive(tx store.Tx, ev bot.Event, c *Conversation, m *Message, s Settings) error {
 	if internal(m.Text) {
 		m.Direction, m.Delivery, m.Reason = Note, "", ""
+		if err := d.mark(tx, *c, m, markNote); err != nil {
+			return err
+		}
 		return messages().Put(tx, *m)
 	}
 	m.Direction = Out
@@ -48,6 +51,9 @@ func (d *Desk) refuse(tx store.Tx, c Conversation, m *Message, why string) error
 	}
 	m.Delivery, m.Reason = Refused, why
 	if err := d.notice(tx, c, m, "⚠ Not sent: "+quotation(m.said())+" "+why); err != nil {
+		return err
+	}
+	if err := d.mark(tx, c, m, markTrouble); err != nil {
 		return err
 	}
 	return messages().Put(tx, *m)
