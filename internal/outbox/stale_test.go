@@ -25,7 +25,9 @@ func TestWhichAnswersCount(t *testing.T) {
 		{Unknown, "", 2, nil},
 		{Queued, "", 1, []State{Done}}, // looked for, not found, not sent again yet
 		{Queued, "", 2, nil},
-		{Done, "", 1, nil}, {Failed, "", 1, nil}, {Cancelled, "", 1, nil},
+		{Done, "", 1, nil},
+		{Failed, "", 1, nil},
+		{Cancelled, "", 1, nil},
 	} {
 		r := &runner{}
 		old := record{Action: Action{State: c.now}, Owner: c.owner, Try: c.try}
