@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -218,7 +219,17 @@ func (p *perchSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // TestCompanionApp packages the companion app, installs it in the AppManager of
 // Rocket.Chat, and has it and the adapter talk with each other.
-func TestCompanionApp(t *testing.T) {
+func TestCompanionApp(t *testing.T) { testCompanionApp(t, "test/appmanager.mjs") }
+
+// TestCompanionAppInDeno is the same in the runtime that servers have since 7.0.
+func TestCompanionAppInDeno(t *testing.T) {
+	if os.Getenv("PERCH_DENO") == "" {
+		t.Skip("set PERCH_DENO to a Deno, for example of npm install deno")
+	}
+	testCompanionApp(t, "test/deno.mjs")
+}
+
+func testCompanionApp(t *testing.T, script string) {
 	p := &perchSide{t: t, settings: map[string]string{"welcome": "Hello from Perch.", "max_upload": "6291456", "file_upload": "false", "reply_mode": "claimed"}}
 	p.appWorld = newAppWorld(t, p.set)
 	mux := http.NewServeMux()
@@ -227,7 +238,7 @@ func TestCompanionApp(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	nodetest.Run(t, nodetest.Suite{
-		Folder: "rocketchat-app", Script: "test/appmanager.mjs", Cases: 34,
+		Folder: "rocketchat-app", Script: script, Cases: 34,
 		Packages: []string{"@rocket.chat/apps-cli", "@rocket.chat/apps-engine", "apps-engine-1.42", "typescript"},
 		Env:      []string{"PERCH_URL=" + srv.URL, "PERCH_SECRET=" + appSecret},
 	})

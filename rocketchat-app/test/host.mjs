@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const require = createRequire(import.meta.url);
+// Another one is in the environment, see deno.mjs.
 export const engine = process.env.PERCH_ENGINE || 'apps-engine-1.42';
 const bridges = require(`${engine}/server/bridges`);
 const storage = require(`${engine}/server/storage`);
@@ -185,7 +186,7 @@ export async function serve(manager, seen) {
 export function lowered(path) {
     const zip = new AdmZip(path);
     const manifest = JSON.parse(zip.readAsText('app.json'));
-    if (engine !== '@rocket.chat/apps-engine') {
+    if (engine === 'apps-engine-1.42') {
         zip.updateFile('app.json', Buffer.from(JSON.stringify({ ...manifest, requiredApiVersion: '^1.40.0' })));
     }
     const files = {};
