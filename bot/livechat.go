@@ -111,6 +111,10 @@ func LiveDepartment(ch ChannelRef) (platform, department string, ok bool) {
 // CodeNoAgent is the code of nobody being there who could serve a customer.
 const CodeNoAgent = "no_agent"
 
+// CodeSetUp is the code of customers not let in for a reason that is none of
+// theirs: somebody has to change how the chat, or the bot's user in it, is set up.
+const CodeSetUp = "set_up"
+
 // LiveChannel is the channel that [LiveDepartment] reads.
 func LiveChannel(platform, department string) ChannelRef {
 	ref := platform + ":" + liveMark

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -166,9 +165,15 @@ func (d *Desk) unserved(tx store.Tx, c *Conversation, s Settings) error {
 	return d.auto(tx, c, s.ServiceUnavailable, "Nobody was online. The customer was told: ")
 }
 
-// laneHeld tells the customers who wait for a room that nobody is there.
+// laneHeld tells the customers who wait for a room that nobody is there, and
+// whoever runs Perch what keeps all customers out, once a day.
 func (d *Desk) laneHeld(tx store.Tx, h outbox.Hold) error {
 	ch, ok := strings.CutPrefix(h.Lane, bot.LiveLane)
+	if ok && h.Code == bot.CodeSetUp && d.opt.Attention != nil {
+		text := "⚠ What customers write can't be shown to agents. " + h.Message + " It waits, and goes on by itself once that is done."
+		_, err := d.opt.Attention(tx, "desk:shut:"+h.Lane+":"+now().Format(time.DateOnly)+":"+h.Message, noticeMessage(text))
+		return err
+	}
 	if !ok || h.Code != bot.CodeNoAgent {
 		return nil
 	}
@@ -296,73 +301,6 @@ func (d *Desk) servedOrNot(tx store.Tx, c Conversation, a outbox.Action) error {
 		return err
 	}
 	if err := d.unserved(tx, &c, s); err != nil {
-		return err
-	}
-	return d.put(tx, c)
-}
-
-// tryRoom is the button under what can't be brought into a room.
-func (d *Desk) tryRoom(tx store.Tx, ev bot.Event) error {
-	c, err := d.Get(tx, ev.Value)
-	if err != nil {
-		return err
-	}
-	if err := d.mayDecide(tx, ev, c); err != nil {
-		return err
-	}
-	if a, err := d.ob.Get(tx, c.CardID); err != nil || a.State != outbox.Failed {
-		return errors.Join(err, d.tell(tx, ev, "This was already decided."))
-	}
-	if err := d.tell(tx, ev, "Perch tries again."); err != nil {
-		return err
-	}
-	was := c.Channel
-	if err := d.reroute(tx, &c); err != nil {
-		return err
-	}
-	if c.Channel != was {
-		return d.anotherDoor(tx, ev, c)
-	}
-	_, err = d.ob.Retry(tx, c.CardID, string(ev.User.Ref))
-	return err
-}
-
-// reroute has the next room of a conversation be one of the department that
-// serves customers now.
-func (d *Desk) reroute(tx store.Tx, c *Conversation) error {
-	s, err := d.Settings(tx)
-	if err != nil {
-		return err
-	}
-	dep, err := d.route(tx, s)
-	if err != nil {
-		return err
-	}
-	platform, _, live := bot.LiveDepartment(dep.Channel)
-	if was, _, _ := bot.LiveDepartment(c.Channel); live && platform == was {
-		c.Department, c.Channel = dep.ID, dep.Channel
-	}
-	return nil
-}
-
-// anotherDoor brings a customer, who could not be brought to the department that
-// counted before, to the one that c says, with all that they wrote.
-func (d *Desk) anotherDoor(tx store.Tx, ev bot.Event, c Conversation) error {
-	s, err := d.Settings(tx)
-	if err != nil {
-		return err
-	}
-	waiting, _, err := d.missed(tx, c, "", s)
-	if err != nil {
-		return err
-	}
-	if _, err := d.ob.Cancel(tx, c.CardID, string(ev.User.Ref)); err != nil {
-		return err
-	}
-	if err := d.enterRoom(tx, &c); err != nil {
-		return err
-	}
-	if err := d.showAllAgain(tx, c, waiting, s); err != nil {
 		return err
 	}
 	return d.put(tx, c)

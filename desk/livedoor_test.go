@@ -45,6 +45,40 @@ func TestLiveAnotherDepartment(t *testing.T) {
 	})
 }
 
+// TestLiveNewDefault: who waits for a department's room goes where all go from
+// now on, without a word of anybody's.
+func TestLiveNewDefault(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		w.set("service_unavailable", "Nobody is here.")
+		w.moveTo("Sales")
+		w.update(func(tx store.Tx) error {
+			return w.d.SetDepartment(tx, Department{ID: "zbilling", Name: "Billing", Channel: "webchat:omnichannel:Nowhere"})
+		})
+		w.set("default_department", "zbilling")
+		w.in("1", "one")
+		w.in("2", "two")
+		if len(w.chat.visitors) != 0 {
+			t.Fatalf("visitors %+v", w.chat.visitors)
+		}
+		w.set("default_department", "support")
+		w.settle()
+		equal(t, "the room", w.shownIn(w.conv().CardRef), []string{"one", "two"})
+
+		// The same for those who wait because nobody is there.
+		w.chat.mu.Lock()
+		w.chat.away = true
+		w.chat.mu.Unlock()
+		w.in("3", "three", func(in *Inbound) { in.From = Contact{ID: "43", Handle: "bo", Name: "Bo"} })
+		w.chat.mu.Lock()
+		w.chat.away, w.chat.anywhere = false, true
+		w.chat.mu.Unlock()
+		w.set("default_department", "zbilling")
+		w.settle()
+		equal(t, "the room of Bo", w.shownIn(w.conv().CardRef), []string{"three"})
+		equal(t, "X", w.x.texts(), []string{"Nobody is here."})
+	})
+}
+
 // TestLiveWhichAccount: where there are several accounts, agents see to which of
 // them a customer wrote, and each of the two gets its own answers.
 func TestLiveWhichAccount(t *testing.T) {

@@ -329,6 +329,11 @@ func (d *Desk) Set(tx store.Tx, key, value, by string) (Settings, error) {
 
 // settingChanged puts a changed setting on record.
 func (d *Desk) settingChanged(tx store.Tx, was, s Settings, key, by string) error {
+	if key == "default_department" {
+		if err := d.rerouteWaiting(tx); err != nil {
+			return err
+		}
+	}
 	if d.opt.OnSetting != nil {
 		tx.OnCommit(d.opt.OnSetting)
 	}

@@ -157,16 +157,30 @@ func (x enter) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 	f := outbox.Failure{Code: "chat_unreachable", Message: "The chat did not answer. Perch tries again by itself.", Detail: err.Error()}
 	wait := unanswered
 	if b, ok := errors.AsType[*bot.Error](err); ok {
-		if !b.Temporary {
-			return outbox.Receipt{}, chatError(err)
-		}
 		f.Code, f.Message = b.Code, b.Message
 		wait = time.Duration(b.RetryAfter) * time.Second
+		switch {
+		case b.Temporary:
+		case ofAll(b.Code):
+			f.Code, wait = bot.CodeSetUp, x.patient
+		default:
+			return outbox.Receipt{}, chatError(err)
+		}
 	}
 	now := time.Now().UTC()
 	until := now.Add(max(min(wait, x.patient), shortHold))
 	hold := outbox.Hold{Lane: bot.LiveLane + string(bot.LiveChannel(e.Platform, e.Visitor.Department)), Code: f.Code, Message: f.Message, Since: now, Until: until}
 	return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: f, Hold: &hold, Err: err}
+}
+
+// ofAll reports whether a refusal would meet every customer, whoever they are.
+// Once it is mended, all that wait go on by themselves.
+func ofAll(code string) bool {
+	switch code {
+	case "forbidden", "unauthorized", "totp-required", "error-omnichannel-is-disabled", "error-mac-limit-reached":
+		return true
+	}
+	return false
 }
 
 // unanswered is how long a chat is left alone that did not answer.

@@ -33,6 +33,43 @@ func TestOmnichannelUnserved(t *testing.T) {
 	b.gets("Nobody is here now.", "Here I am.")
 }
 
+// TestOmnichannelSetUp: while the bot lacks a right, or Omnichannel is off, all
+// customers wait. It is told once, and goes on by itself when that is mended.
+func TestOmnichannelSetUp(t *testing.T) {
+	for name, body := range map[string]string{
+		"no right": `{"success":false,"error":"User does not have the permissions required for this action [error-unauthorized]"}`,
+		"off":      `{"success":false,"error":"error-omnichannel-is-disabled","errorType":"error-omnichannel-is-disabled"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBureau(t, withAda)
+			b.x.AddUser(xfake.User{ID: "1003", Handle: "noor", Name: "Noor"})
+			setup := b.setupRoom()
+			b.rc.AddFault(rcfake.Fault{Route: "GET livechat/visitor/:token/room", Times: 6, Status: 400, Body: body})
+			b.writes("1002", "Hello?")
+			b.writes("1003", "Hi.")
+			b.reads(setup, "goes on by itself")
+			b.room(2)
+			b.until("what they wrote", func() bool {
+				var all []string
+				for _, r := range b.rc.Rooms("l") {
+					all = append(all, b.customers(r.ID)...)
+				}
+				slices.Sort(all)
+				return slices.Equal(all, []string{"Hello?", "Hi."})
+			})
+			told := 0
+			for _, m := range b.rc.Messages(setup) {
+				if strings.Contains(m.Text, "can't be shown") {
+					told++
+				}
+			}
+			if told != 1 {
+				t.Errorf("told %d times", told)
+			}
+		})
+	}
+}
+
 // TestOmnichannelLong: what is too long for the workspace comes in pieces; what it
 // does not take at all is said, and what comes after it is shown.
 func TestOmnichannelLong(t *testing.T) {
