@@ -199,13 +199,7 @@ func (d *Desk) takeAndSend(tx store.Tx, ev bot.Event, c Conversation, m Message,
 	if c.Kind == Mention {
 		return d.previewReply(tx, ev, &c, &m)
 	}
-	if err := d.send(tx, &c, &m, s); err != nil {
-		return err
-	}
-	if err := messages().Put(tx, m); err != nil {
-		return err
-	}
-	return d.put(tx, c)
+	return d.sendKept(tx, &c, &m, s)
 }
 
 func (d *Desk) keep(tx store.Tx, ev bot.Event) error {
@@ -307,13 +301,7 @@ func (d *Desk) retry(tx store.Tx, ev bot.Event) error {
 	if c.Kind == Mention {
 		return d.previewReply(tx, ev, &c, &m)
 	}
-	if err := d.send(tx, &c, &m, s); err != nil {
-		return err
-	}
-	if err := messages().Put(tx, m); err != nil {
-		return err
-	}
-	if err := d.put(tx, c); err != nil {
+	if err := d.sendKept(tx, &c, &m, s); err != nil {
 		return err
 	}
 	return d.eachQuiet(tx, m, func(one Message) error { return d.sendAfter(tx, ev, c, one, s) })

@@ -41,8 +41,8 @@ func (d *Desk) auto(tx store.Tx, c *Conversation, text, intro string) error {
 		ID: id.New(), Conversation: c.ID, Account: c.Account, Kind: c.Kind, Direction: Out, Origin: Bot,
 		Text: text, At: now(),
 	}
-	m.ChatKey = "desk:auto:" + m.ID
 	if !live(*c) || c.Open() { // nothing can be said in a room that is closed
+		m.ChatKey = "desk:auto:" + m.ID
 		if err := d.say(tx, *c, m.ChatKey, line(intro+"“"+preview(text)+"”")); err != nil {
 			return err
 		}
@@ -74,6 +74,17 @@ func (d *Desk) send(tx store.Tx, c *Conversation, m *Message, s Settings) error 
 	}
 	answered(c)
 	return d.editCard(tx, c)
+}
+
+// sendKept is send that stores both.
+func (d *Desk) sendKept(tx store.Tx, c *Conversation, m *Message, s Settings) error {
+	if err := d.send(tx, c, m, s); err != nil {
+		return err
+	}
+	if err := messages().Put(tx, *m); err != nil {
+		return err
+	}
+	return d.put(tx, *c)
 }
 
 func (d *Desk) addDM(tx store.Tx, c Conversation, m *Message, s Settings) error {
@@ -403,6 +414,9 @@ func (d *Desk) failed(tx store.Tx, c *Conversation, m *Message, a outbox.Action)
 	}
 	if err := d.settleNotice(tx, *c, m, "This could not be sent."); err != nil {
 		return err
+	}
+	if live(*c) && !c.Open() && m.Origin == Bot {
+		return nil // a goodbye that X does not take is nobody's to decide about
 	}
 	if told, err := d.toldOfWhole(tx, *m); err != nil || told {
 		return err

@@ -216,13 +216,7 @@ func (d *Desk) judge(tx store.Tx, ev bot.Event, c *Conversation, m *Message) err
 		return d.tell(tx, ev, "Not sent. "+why)
 	}
 	if c.Open() && c.Owner == m.Author && c.Kind == DM && aside(*m) == "" {
-		if err := d.send(tx, c, m, s); err != nil {
-			return err
-		}
-		if err := messages().Put(tx, *m); err != nil {
-			return err
-		}
-		return d.put(tx, *c)
+		return d.sendKept(tx, c, m, s)
 	}
 	m.Delivery = Unsent
 	return d.offer(tx, ev, *c, m)
