@@ -1,11 +1,9 @@
 package inbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -102,15 +100,5 @@ func TestRunEndsBetweenItems(t *testing.T) {
 		close(release)
 		<-ended
 		w.wantHandled("a/1")
-	})
-}
-
-// TestLargeBodyIsChecked: the store takes large values at their word.
-func TestLargeBodyIsChecked(t *testing.T) {
-	inBubble(t, Options{}, func(w *world) {
-		bad := Item{Kind: "k", Body: json.RawMessage(`"` + strings.Repeat("x", 100<<10))}
-		if _, err := w.in.Put(t.Context(), bad); err == nil {
-			t.Error("a large body that is no JSON was stored")
-		}
 	})
 }
