@@ -245,6 +245,13 @@ func support(c *call) error {
 	if err != nil {
 		return err
 	}
+	shut, err := c.Desk.Shut(c.tx)
+	if err != nil {
+		return err
+	}
+	if shut > 0 {
+		wrong = append(wrong, count(shut, "customer")+" can't be shown to agents. Perch's messages in the setup channel say why.")
+	}
 	unread, err := unreadLines(c.tx)
 	if err != nil {
 		return err

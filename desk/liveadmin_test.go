@@ -23,6 +23,13 @@ func TestLiveAdmins(t *testing.T) {
 		if len(*admins) != 1 {
 			t.Fatalf("the admins were told %d times, want 1", len(*admins))
 		}
+		shut := func() (n int) {
+			w.update(func(tx store.Tx) (err error) { n, err = w.d.Shut(tx); return err })
+			return n
+		}
+		if n := shut(); n != 1 {
+			t.Errorf("%d customers are shut out, want 1", n)
+		}
 		retry := func(by bot.User) {
 			w.event(bot.Event{Kind: bot.EventAction, User: by, Action: "desk.room", Value: w.conv().ID})
 		}
@@ -34,6 +41,13 @@ func TestLiveAdmins(t *testing.T) {
 			if retry(by); len(*admins) != i+2 {
 				t.Errorf("%s can't try again", by.Name)
 			}
+		}
+		w.update(func(tx store.Tx) error {
+			return w.d.SetDepartment(tx, Department{ID: "support", Name: "Support", Channel: "webchat:omnichannel:Sales"})
+		})
+		retry(ada)
+		if w.settle(); shut() != 0 {
+			t.Error("who was let in is shut out")
 		}
 	})
 }

@@ -39,7 +39,10 @@ func (a *Adapter) person(ctx context.Context, id string) (person, error) {
 // lookPerson asks for a person by a key of theirs.
 func (a *Adapter) lookPerson(ctx context.Context, key, value string) (person, error) {
 	var out struct{ User person }
-	if err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{key: {value}}}, &out); err != nil {
+	switch err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{key: {value}}}, &out); {
+	case aboutPeople(code(err)):
+		return person{}, gone("person")
+	case err != nil:
 		return person{}, err
 	}
 	// The server looks for IDs and names alike, and people choose their names.

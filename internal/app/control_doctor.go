@@ -64,7 +64,8 @@ func Examine(ctx context.Context, c config.Config, configErr error, version stri
 		d.Accounts = accounts.New(d.DB, ob, sealer, accounts.Options{PublicURL: c.PublicURL, Authorizer: authorizer{d.X}})
 	}
 	d.Outbox, d.Inbox = ob, inbox.New(d.DB, inbox.Options{})
-	d.OnDuty = onDuty(desk.New(ob, desk.Options{Roles: newRoles(c)}))
+	seen := desk.New(ob, desk.Options{Roles: newRoles(c)})
+	d.OnDuty, d.Shut = onDuty(seen), seen.Shut
 	d.Troubles = commands.Troubles
 	healthy := doctor.Run(ctx, d, found)
 	return healthy, d.DB.Close()
@@ -114,7 +115,7 @@ func (a *App) serveDoctor(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
 	doctor.Run(r.Context(), doctor.Deps{
-		Config: a.o.Config, ServedIn: servedIn, Served: servedBy(a.o.Platforms), DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk), Troubles: commands.Troubles,
+		Config: a.o.Config, ServedIn: servedIn, Served: servedBy(a.o.Platforms), DB: a.DB, Tables: Tables(), Accounts: a.Accounts, Outbox: a.Outbox, Inbox: a.Inbox, OnDuty: onDuty(a.Desk), Shut: a.Desk.Shut, Troubles: commands.Troubles,
 		X: a.X, Events: wanted(false), Serving: true, Polls: a.polls, LastDelivery: a.lastDelivery, Chats: func(ctx context.Context) []doctor.Finding {
 			return append(examineChats(a.o.Config, a.o.Platforms)(ctx), examineServed(ctx, a.o.Platforms, a.DB, a.Desk)...)
 		},

@@ -18,11 +18,15 @@ func examineChats(c config.Config, platforms []bot.Platform) func(context.Contex
 		var out []doctor.Finding
 		for _, p := range platforms {
 			if x, ok := p.(bot.Examiner); ok {
-				for _, f := range x.Examine(ctx) {
+				list := x.Examine(ctx)
+				for _, f := range list {
 					if inRooms(c) && slices.Contains([]string{"departments", "agents", "rate limiter"}, f.About) {
 						continue // of a customer service that is not used
 					}
 					out = append(out, finding(p.Name()+" "+f.About, f.Text, f.Do, f.Serious))
+				}
+				if slices.ContainsFunc(list, func(f bot.Finding) bool { return f.About == "login" && f.Serious }) {
+					continue // it would answer nothing of what follows
 				}
 			}
 			if x, ok := p.(bot.Inspector); ok {
@@ -87,8 +91,7 @@ func examineChannel(ctx context.Context, c config.Config, x bot.Inspector, check
 	case !ch.Member && ch.Private:
 		return finding(check, "Perch is not in "+name+".", "Write there: /invite @Perch", true)
 	case customers && !ch.Private && !c.Desk.PublicChannels:
-		return finding(check, "Everybody in the workspace can read "+name+", so customers' direct messages are not shown there.",
-			"Make it private, or set desk.public_channels: true if that is how you want it.", true)
+		return openToAll(check, name)
 	case customers && !ch.Private:
 		return finding(check, "Everybody in the workspace can read customers' direct messages in "+name+", as desk.public_channels says.", "", false)
 	case customers && ch.Shared:
@@ -97,58 +100,4 @@ func examineChannel(ctx context.Context, c config.Config, x bot.Inspector, check
 		return finding(check, "Perch is not in "+name+" yet. It joins when it first writes there.", "", false)
 	}
 	return finding(check, "Perch is in "+name+".", "", false)
-}
-
-// examineNames looks at the people and rooms of one chat that the configuration
-// names by their names.
-func examineNames(ctx context.Context, c config.Config, p bot.Platform) []doctor.Finding {
-	var out []doctor.Finding
-	look, known, asked := 0, 0, map[string]bool{}
-	n, _ := p.(bot.Namer)
-	people(c, func(ref string) string {
-		platform, name, named := userNamed(ref)
-		if !named || n == nil || platform != p.Name() || asked[ref] {
-			return ref
-		}
-		asked[ref] = true
-		look++
-		if _, err := n.PersonNamed(ctx, name); err != nil {
-			out = append(out, finding(p.Name()+" people", "@"+name+" is not known in the chat, so counts for nothing.", "Correct the name in the configuration and restart Perch.", true))
-		} else {
-			known++
-		}
-		return ref
-	})
-	if look > 0 && known == look {
-		out = append(out, finding(p.Name()+" people", "All people that the configuration names are known.", "", false))
-	}
-	r, ok := p.(interface {
-		ChannelNamed(ctx context.Context, name string) (bot.Channel, error)
-	})
-	if !ok {
-		return out
-	}
-	refs := []string{c.Channels.Setup, c.Channels.Incidents}
-	for _, d := range c.Departments {
-		refs = append(refs, d.Channel)
-	}
-	for _, ref := range refs {
-		name, ok := strings.CutPrefix(ref, p.Name()+":#")
-		if !ok || asked["#"+name] {
-			continue
-		}
-		asked["#"+name] = true
-		check := p.Name() + " room #" + name
-		switch ch, err := r.ChannelNamed(ctx, name); {
-		case err != nil:
-			out = append(out, finding(check, "Perch does not see #"+name+". It makes the room at its start; if there is one already, Perch is not in it.", "Start Perch. If that does not help, write there: /invite @twitter.bot", false))
-		case ch.Archived:
-			out = append(out, finding(check, "#"+name+" is archived.", "Unarchive it, or name another in the configuration and restart Perch.", true))
-		case !ch.Member:
-			out = append(out, finding(check, "Perch is not in #"+name+".", "Write there: /invite @twitter.bot", true))
-		default:
-			out = append(out, finding(check, "Perch is in #"+name+".", "", false))
-		}
-	}
-	return out
 }

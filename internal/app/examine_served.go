@@ -39,8 +39,7 @@ func settled(c config.Config) *desk.Desk {
 	return desk.New(nil, desk.Options{Settings: deskSettings(c), Roles: newRoles(c)})
 }
 
-// examineServed looks at the chat's own departments that customers are brought
-// to: the default one, and those that the configuration names.
+// examineServed looks at the chat's own department that customers are brought to.
 func examineServed(ctx context.Context, platforms []bot.Platform, db store.Store, d *desk.Desk) []doctor.Finding {
 	if db == nil {
 		return nil
@@ -54,7 +53,7 @@ func examineServed(ctx context.Context, platforms []bot.Platform, db store.Store
 		}
 		all, err := d.Departments(tx)
 		for _, dep := range all {
-			if dep.ID == s.DefaultDepartment || s.DefaultDepartment == "" {
+			if dep.ID == s.DefaultDepartment {
 				channels = append([]bot.ChannelRef{dep.Channel}, channels...)
 			}
 		}

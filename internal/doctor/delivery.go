@@ -272,7 +272,22 @@ func (e *exam) work(ctx context.Context) {
 		e.fail(check, "The outbox can't be counted: "+err.Error()+".", "Check the store: perch store check")
 		return
 	}
+	shut := 0
+	if e.Shut != nil {
+		err := e.DB.View(ctx, func(tx store.Tx) (err error) {
+			shut, err = e.Shut(tx)
+			return err
+		})
+		if err != nil {
+			e.fail(check, "The customers who wait can't be counted: "+err.Error()+".", "Check the store: perch store check")
+			return
+		}
+	}
 	good := true
+	if shut > 0 {
+		good = false
+		e.fail(check, count(shut, "customer")+" can't be shown to agents: Rocket.Chat gives them no room.", "Perch's messages in the setup channel say why. Mend that, then press Retry there.")
+	}
 	if in.Dead > 0 {
 		good = false
 		e.warn(check, count(in.Dead, "incoming event")+" could not be handled and went aside.", "Choose Retry or Discard at Perch's messages in the setup channel.")

@@ -96,6 +96,7 @@ type Deps struct {
 	Outbox   Outbox
 	Inbox    Inbox
 	OnDuty   func(tx store.Tx) ([]Department, error)
+	Shut     func(tx store.Tx) (int, error)      // customers whom the chat takes into no room
 	Troubles func(tx store.Tx) ([]string, error) // what did not work in the chats, a sentence or two each
 
 	X      *xapi.Client

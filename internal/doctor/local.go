@@ -172,9 +172,14 @@ func firstLine(s string) string {
 func (e *exam) team(ctx context.Context) {
 	const check = "team"
 	c, good := e.Config, true
+	someone, add := "slack:U012AB3CD", "Add one under departments, with its channel and agents, and restart Perch."
+	if c.Chat.RocketChat.URL != "" {
+		someone = "rocketchat:@sam"
+		add = "Switch on Omnichannel in Rocket.Chat, or add one under departments, with its channel and agents; then restart Perch."
+	}
 	if len(c.Team.Admins) == 0 {
 		good = false
-		e.fail(check, "There is no admin, so nobody may connect an X account.", "Name one in team.admins, such as slack:U012AB3CD, and restart Perch.")
+		e.fail(check, "There is no admin, so nobody may connect an X account.", "Name one in team.admins, such as "+someone+", and restart Perch.")
 	}
 	if c.Channels.Setup == "" {
 		good = false
@@ -187,9 +192,9 @@ func (e *exam) team(ctx context.Context) {
 	if len(c.Departments) == 0 && served == "" {
 		good = false
 		if c.Channels.Setup == "" {
-			e.fail(check, "There is no department, so customers' messages arrive nowhere.", "Add one under departments, with its channel and agents, and restart Perch.")
+			e.fail(check, "There is no department, so customers' messages arrive nowhere.", add)
 		} else {
-			e.warn(check, "There is no department: customers' messages arrive in the setup channel.", "Add one under departments, with its channel and agents, and restart Perch.")
+			e.warn(check, "There is no department: customers' messages arrive in the setup channel.", add)
 		}
 	}
 	for _, d := range c.Departments {

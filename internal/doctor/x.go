@@ -197,7 +197,7 @@ func (e *exam) connected(ctx context.Context) {
 	}
 	list = slices.DeleteFunc(list, func(a accounts.Account) bool { return a.State == accounts.Unauthorized })
 	if len(list) == 0 {
-		e.warn("accounts", "No X account is connected.", "An admin types /twitter authorize in the chat.")
+		e.warn("accounts", "No X account is connected.", "An admin presses Start Authentication in the setup channel.")
 		return
 	}
 	e.some = slices.ContainsFunc(list, func(a accounts.Account) bool { return a.State == accounts.Connected })
@@ -231,7 +231,7 @@ func (e *exam) connected(ctx context.Context) {
 // account looks at one account: what it granted, and if X still takes it.
 func (e *exam) account(ctx context.Context, a accounts.Account, access string, err error) {
 	check := "account @" + a.Handle
-	again := "An admin connects @" + a.Handle + " again with /twitter authorize."
+	again := "An admin connects @" + a.Handle + " again: Reconnect, in the setup channel."
 	if a.State == accounts.ReconnectNeeded {
 		e.fail(check, orElse(a.Reason, "X no longer lets Perch act for it."), again)
 		return
