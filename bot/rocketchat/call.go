@@ -12,18 +12,16 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/perch-chat/perch/bot"
 )
 
 const (
-	maxAnswer   = 8 << 20 // bytes read of an answer
-	maxRefusal  = 64 << 10
-	maxConns    = 32 // kept open for the next call: all go to one host
-	callTimeout = 30 * time.Second
-	userAgent   = "perch-rocketchat/1"
-	unreached   = 5 // seconds that a server is left alone that can't be reached
+	maxAnswer  = 8 << 20 // bytes read of an answer
+	maxRefusal = 64 << 10
+	maxConns   = 32 // kept open for the next call: all go to one host
+	userAgent  = "perch-rocketchat/1"
+	unreached  = 5 // seconds that a server is left alone that can't be reached
 )
 
 // credentials are the bot's: its user ID and a personal access token.
@@ -38,23 +36,8 @@ type client struct {
 	most   int64 // bytes read of an answer
 }
 
-// newClient returns a client that follows no redirect: one would carry the
-// bot's token to another host, or make another call of it.
 func newClient(h *http.Client, base string, auth credentials) client {
-	if h == nil {
-		h = &http.Client{}
-	}
-	own := *h
-	if t, ok := http.DefaultTransport.(*http.Transport); ok && own.Transport == nil {
-		t = t.Clone()
-		t.MaxIdleConnsPerHost = maxConns
-		own.Transport = t
-	}
-	if own.Timeout <= 0 {
-		own.Timeout = callTimeout
-	}
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return client{http: &own, base: strings.TrimSuffix(base, "/"), auth: auth, limits: newLimiter(), most: maxAnswer}
+	return client{http: bot.CallClient(h, maxConns), base: strings.TrimSuffix(base, "/"), auth: auth, limits: newLimiter(), most: maxAnswer}
 }
 
 // request is one call. Route is its name with no IDs in it: limits are counted

@@ -19,11 +19,10 @@ import (
 )
 
 const (
-	maxAnswer   = 8 << 20 // bytes read of an answer: a page of a channel's history
-	maxConns    = 128     // kept open for the next call
-	callTimeout = 30 * time.Second
-	defaultAPI  = "https://slack.com/api/"
-	userAgent   = "perch-slack/1"
+	maxAnswer  = 8 << 20 // bytes read of an answer: a page of a channel's history
+	maxConns   = 128     // kept open for the next call
+	defaultAPI = "https://slack.com/api/"
+	userAgent  = "perch-slack/1"
 )
 
 // client calls the Web API. Tokens go into the header and nowhere else.
@@ -33,23 +32,7 @@ type client struct {
 	pace *pacer
 }
 
-// newClient never follows a redirect: it would carry the token elsewhere, and
-// turn a call into another.
 func newClient(h *http.Client, base string) client {
-	if h == nil {
-		h = &http.Client{}
-	}
-	own := *h
-	if t, ok := http.DefaultTransport.(*http.Transport); ok && own.Transport == nil {
-		// All calls go to one host, of which net/http keeps two connections only.
-		t = t.Clone()
-		t.MaxIdleConnsPerHost = maxConns
-		own.Transport = t
-	}
-	if own.Timeout <= 0 {
-		own.Timeout = callTimeout
-	}
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if base == "" {
 		base = defaultAPI
 	}
@@ -57,7 +40,7 @@ func newClient(h *http.Client, base string) client {
 		base += "/"
 	}
 	// What is published holds for Slack itself, not for what stands in for it.
-	return client{http: &own, base: base, pace: &pacer{known: base == defaultAPI}}
+	return client{http: bot.CallClient(h, maxConns), base: base, pace: &pacer{known: base == defaultAPI}}
 }
 
 // answer is what every method answers.
