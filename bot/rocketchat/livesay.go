@@ -1,6 +1,7 @@
 package rocketchat
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -295,8 +296,8 @@ func (a *Adapter) tellFile(ctx context.Context, rid, token string, u bot.Upload)
 		}
 	}
 	fields := map[string]string{}
-	if u.Text != "" {
-		fields["description"] = escape(clean(u.Text))
+	if words := cmp.Or(u.Text, u.Alt); words != "" {
+		fields["description"] = escape(cut(clean(words), 1000))
 	}
 	body, content := form(ctx, u, fields)
 	defer func() { _ = body.Close() }()

@@ -210,3 +210,20 @@ func TestLivechatServes(t *testing.T) {
 		t.Errorf("entered with nobody there: %+v %v", e, err)
 	}
 }
+
+// TestLivechatFileWords: what a customer's picture shows, as they say, is said
+// with it, and mentions nobody.
+func TestLivechatFileWords(t *testing.T) {
+	s := newService(t)
+	v := s.customer(1)
+	room, rid := s.enter(t, v)
+	u := picture(v, room, "file 1", "pixels")
+	u.Alt = "A broken cup, @all"
+	if _, err := s.Upload(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	all := s.Messages(rid)
+	if got := all[len(all)-1]; len(got.Alts) != 1 || got.Alts[0] != "A broken cup, @\u2060all" {
+		t.Errorf("agents see %+v", got)
+	}
+}

@@ -160,6 +160,7 @@ func visitorUpload(c *call) (obj, *failure) {
 		return nil, f
 	}
 	c.keep(got, r, v.id)
+	got.words = values["description"]
 	m := &message{msg: values["msg"], token: v.token, alias: v.name, user: obj{"_id": v.id, "username": v.username, "name": v.name}}
 	got.attach(m)
 	c.insert(r, m)
