@@ -162,6 +162,31 @@ func TestFinishedOnce(t *testing.T) {
 	})
 }
 
+// TestLiveGoodbyeFails: nobody is asked what to do about a goodbye that X does
+// not take; about an answer they are.
+func TestLiveGoodbyeFails(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		admins := w.admins()
+		w.set("finished", "Goodbye!")
+		w.in("1", "one")
+		w.x.next = append(w.x.next, rejected("The customer takes no messages."))
+		w.shutRoom(w.conv().CardRef)
+		w.room(bot.EventClosed, rio, "")
+		if len(*admins) != 0 {
+			t.Errorf("the admins were told %q", (*admins)[0].Text)
+		}
+		if m := w.messages(); len(m) != 2 || m[1].Delivery != Failed || m[1].Reason != "The customer takes no messages." {
+			t.Errorf("messages %+v", m)
+		}
+		w.x.next = append(w.x.next, rejected("The customer takes no messages."))
+		w.write(rio, "one more thing")
+		if len(*admins) != 1 {
+			t.Errorf("the admins were told %d times of an answer, want 1", len(*admins))
+		}
+	})
+}
+
 // TestLiveMentionRooms: each room of a public conversation says that it is public.
 func TestLiveMentionRooms(t *testing.T) {
 	service(t, func(t *testing.T, w *world) {
