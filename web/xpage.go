@@ -27,7 +27,7 @@ func (s *server) xRoutes(mux *http.ServeMux) {
 		pages: newPages(pageHTML, pageCSS), log: s.Log, name: "x", cookie: "perch_x_auth", path: "/x/", tls: s.hasTLS(),
 		view:    func(title, message string) any { return xPage{Title: title, Message: message} },
 		explain: explainX,
-		again:   "Start again with /twitter authorize",
+		again:   "Start again in the chat",
 	}}
 	mux.Handle("GET /x/start/{ticket}", x.handle(x.start))
 	mux.Handle("GET /x/callback", x.handle(x.callback))

@@ -101,7 +101,7 @@ func TestConnectPages(t *testing.T) {
 func TestPageHidesErrors(t *testing.T) {
 	t.Parallel()
 	w := pageWorld(t, fakeAccounts{finishErr: errors.New("dial tcp 10.0.0.1: secret")})
-	if a := w.do("GET", "/x/callback?state=s1&code=c1", ""); a.Status != 500 || strings.Contains(a.Body, "10.0.0.1") || !strings.Contains(words(t, a), "/twitter authorize") {
+	if a := w.do("GET", "/x/callback?state=s1&code=c1", ""); a.Status != 500 || strings.Contains(a.Body, "10.0.0.1") || !strings.Contains(words(t, a), "Start again in the chat") {
 		t.Errorf("callback = %d %s", a.Status, a.Body)
 	}
 }

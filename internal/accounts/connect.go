@@ -137,7 +137,7 @@ func (a *Accounts) use(ctx context.Context, cookie, state, code, xerr string) (R
 		case xerr == "access_denied":
 			refused = problem(CodeDenied, "The request was declined at X, so nothing was connected."+startAgain, nil)
 		case xerr != "":
-			refused = problem(CodeRefused, "X refused the request ("+clean(xerr)+"). Check the app's callback address and permissions at X, then start again with /twitter authorize.", nil)
+			refused = problem(CodeRefused, "X refused the request ("+clean(xerr)+"). Check the app's callback address and permissions at X, then start again in the chat.", nil)
 		case code == "":
 			refused = problem(CodeRefused, "X came back without an answer."+startAgain, nil)
 		}
@@ -162,7 +162,10 @@ func (a *Accounts) use(ctx context.Context, cookie, state, code, xerr string) (R
 
 func (a *Accounts) finish(ctx context.Context, r Request, verifier Secret, code string) (Account, error) {
 	t, err := a.exchange(ctx, code, verifier)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrKeys):
+		return Account{}, problem(CodeExchange, "X does not accept the app's keys, so nothing was connected. Whoever runs Perch corrects x.client_id and x.client_secret (perch doctor looks at them) and restarts it; then start again in the chat.", err)
+	case err != nil:
 		return Account{}, problem(CodeExchange, "X did not complete the connection, so nothing was connected."+startAgain, err)
 	}
 	if missing := a.missing(t.Scopes); len(missing) > 0 {
@@ -172,7 +175,7 @@ func (a *Accounts) finish(ctx context.Context, r Request, verifier Secret, code 
 	p, err := a.me(ctx, t.Access.Reveal())
 	if err != nil {
 		a.takeBack(ctx, t)
-		return Account{}, problem(CodeProfile, "X did not say which account this is, so nothing was connected. Wait a minute, then start again with /twitter authorize.", err)
+		return Account{}, problem(CodeProfile, "X did not say which account this is, so nothing was connected. Wait a minute, then start again in the chat.", err)
 	}
 	var acc Account
 	grantID := id.New()
@@ -312,7 +315,7 @@ func missingText(missing []string) string {
 		named = append(named, s)
 	}
 	return "X did not grant everything Perch needs, so nothing was connected. Missing: " + strings.Join(named, ", ") +
-		". Check the app's permissions at X (Read, write and direct messages), then start again with /twitter authorize."
+		". Check the app's permissions at X (Read, write and direct messages), then start again in the chat."
 }
 
 func limit(subscription string) int {

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -90,6 +91,18 @@ func TestConnectRefusals(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestWrongKeysAreNamed: starting again would not help.
+func TestWrongKeysAreNamed(t *testing.T) {
+	w := newWorld(t)
+	w.x.exchangeErr = fmt.Errorf("%w: 401 invalid_client", ErrKeys)
+	cookie, state, code := w.start(w.begin())
+	_, err := w.acc.Finish(t.Context(), cookie, state, code, "")
+	wantCode(t, err, CodeExchange)
+	if m := text(err); !strings.Contains(m, "x.client_secret") || !strings.Contains(m, "perch doctor") {
+		t.Errorf("message = %q, want it to say what to correct", m)
 	}
 }
 

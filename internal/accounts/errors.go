@@ -44,6 +44,9 @@ var (
 	// refresh token.
 	ErrGrantDead = errors.New("accounts: the grant is dead")
 
+	// ErrKeys is how an [Authorizer] says that X does not accept the app's own keys.
+	ErrKeys = errors.New("accounts: the app's keys are wrong")
+
 	// ErrLater is how an [Authorizer] says that X surely renewed nothing and
 	// may do so later: it refused for its rate limits, was down, or could not
 	// be reached at all.
@@ -52,7 +55,7 @@ var (
 
 func problem(c Code, msg string, err error) *Error { return &Error{Code: c, Message: msg, Err: err} }
 
-const startAgain = " Start again with /twitter authorize."
+const startAgain = " Start again in the chat."
 
 func errUnknownRequest() *Error {
 	return problem(CodeUnknownRequest, "This link is not known, or a newer page was opened for it."+startAgain, nil)
@@ -63,12 +66,12 @@ func errExpired() *Error {
 }
 
 func errUsed() *Error {
-	return problem(CodeUsed, "This link was already used, and it works once."+startAgain, nil)
+	return problem(CodeUsed, "It works once."+startAgain, nil)
 }
 
 func errOtherBrowser() *Error {
 	return problem(CodeOtherBrowser, "X came back in another browser than the one that opened the link, so nothing was connected. "+
-		"Start again with /twitter authorize and stay in one browser.", nil)
+		"Start again in the chat and stay in one browser.", nil)
 }
 
 func errNotFound() *Error {

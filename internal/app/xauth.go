@@ -20,6 +20,9 @@ func (a authorizer) AuthCodeURL(state, verifier string) string {
 
 func (a authorizer) Exchange(ctx context.Context, code, verifier string) (accounts.Tokens, error) {
 	t, err := a.x.Exchange(ctx, code, verifier)
+	if e, ok := errors.AsType[*xapi.Error](err); ok && e.Code == xapi.CodeInvalidClient {
+		return accounts.Tokens{}, fmt.Errorf("%w: %w", accounts.ErrKeys, err)
+	}
 	if err != nil {
 		return accounts.Tokens{}, err
 	}
