@@ -13,8 +13,6 @@ import (
 	"github.com/perch-chat/perch/bot/webchat"
 )
 
-type readCloser struct{ *strings.Reader }
-
 type event struct{ id, kind, data string }
 
 // stream reads server-sent events into a channel until the test ends.

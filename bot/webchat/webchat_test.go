@@ -325,6 +325,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+type readCloser struct{ *strings.Reader }
+
 func (readCloser) Close() error { return nil }
 
 func TestSayIsCommand(t *testing.T) {
