@@ -132,6 +132,31 @@ func TestDMAmongMany(t *testing.T) {
 	})
 }
 
+// Where more was written than one look reads, what wasn't read isn't known to be
+// absent: nothing is sent again.
+func TestDMAmongTooMany(t *testing.T) {
+	play(t, func(t *testing.T, w *world) {
+		w.begin()
+		w.fail(http.MethodPost, messages, xfake.Fault{Times: 1, Drop: xfake.DropAfter})
+		w.fail(http.MethodGet, messages, xfake.Fault{Status: http.StatusOK, Body: `{"data":[{"id":"2999999999999999999","event_type":"MessageCreate","text":"and","sender_id":"` + casey +
+			`","dm_conversation_id":"` + casey + "-" + acme + `","created_at":"2026-11-20T13:00:00.000Z"}],"meta":{"result_count":1,"next_token":"more"}}`})
+		id := w.dm(casey, "On it")
+		w.wait(24 * time.Hour)
+		if a := w.action(id); a.State != outbox.Unknown {
+			t.Errorf("it is %s, though nobody knows", a.State)
+		}
+		n := 0
+		for _, d := range w.x.DMs(acme, casey) {
+			if d.Text == "On it" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("the customer got the answer %d times", n)
+		}
+	})
+}
+
 // X shows the message only after everybody gave up looking for it: the second
 // attempt's look still finds the first.
 func TestDMFoundLate(t *testing.T) {
