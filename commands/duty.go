@@ -133,6 +133,10 @@ func led(deps ...desk.Department) error {
 }
 
 func dutyOn(c *call) error {
+	// Before it is asked who may do it: nobody may.
+	if err := c.ledAll(); err != nil {
+		return err
+	}
 	who, rest, err := c.somebody(c.rest)
 	if err != nil {
 		return err

@@ -66,5 +66,7 @@ func TestDutyOfTheChat(t *testing.T) {
 		for _, line := range []string{"/duty on", "/duty off", "/duty who"} {
 			has(t, line, w.say(sam, line), "Rocket.Chat says who answers customers", "headset")
 		}
+		_, rio, _, _ := people()
+		has(t, "no agent of Perch", w.say(rio, "/duty on"), "Rocket.Chat says who answers customers")
 	})
 }

@@ -122,6 +122,8 @@ func TestWordsNotKnown(t *testing.T) {
 		{"@perch twitter help", "`/twitter authorize`"},
 		{"@perch /incident list", "No incident is open"},
 		{"@perch", "Tell me one of"},
+		{"@perch authorise", "Did you mean /twitter authorize?"},
+		{"@perch weather", "Tell me one of"},
 		{"/twitter " + strings.Repeat("x", 500), "…"},
 	}
 	scene(t, func(t *testing.T, w *world) {

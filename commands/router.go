@@ -223,7 +223,7 @@ func (r *Router) words(ev bot.Event) (cmd command, w word, rest string, err erro
 		case name == "" && r.ofTwitter(first): // "@twitter.bot authorize"
 			cmd, _ = r.find("twitter")
 		default:
-			return cmd, w, "", r.unknownCommand(orDefault(name, first))
+			return cmd, w, "", r.unknownCommand(orDefault(name, first), name == "")
 		}
 	}
 	first, rest := cutWord(text)
@@ -267,7 +267,9 @@ func (c command) word(name string) (word, bool) {
 	return word{}, false
 }
 
-func (r *Router) unknownCommand(first string) error {
+// unknownCommand says what there is. Spoken to alone, Perch also knows the words
+// of /twitter.
+func (r *Router) unknownCommand(first string, alone bool) error {
 	var names []string
 	for _, cmd := range r.commands {
 		names = append(names, cmd.name)
@@ -275,14 +277,24 @@ func (r *Router) unknownCommand(first string) error {
 	if best, ok := nearest.Word(first, names); ok {
 		return refuse("I don't know %q. Did you mean /%s? See: /%s help", clip(first), best, best)
 	}
+	if cmd, ok := r.find("twitter"); ok && alone {
+		if best, ok := nearest.Word(first, cmd.names()); ok {
+			return refuse("I don't know %q. Did you mean /twitter %s? All of them: /twitter help", clip(first), best)
+		}
+	}
 	return refuse("Tell me one of: /%s. Each has a help: /twitter help", strings.Join(names, ", /"))
 }
 
-func unknownWord(cmd command, first string) error {
+func (c command) names() []string {
 	var names []string
-	for _, w := range cmd.words {
+	for _, w := range c.words {
 		names = append(names, w.name)
 	}
+	return names
+}
+
+func unknownWord(cmd command, first string) error {
+	names := cmd.names()
 	if best, ok := nearest.Word(first, names); ok {
 		return refuse("/%s has no %q. Did you mean /%s %s? All of them: /%s help", cmd.name, clip(first), cmd.name, best, cmd.name)
 	}

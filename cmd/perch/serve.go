@@ -34,7 +34,10 @@ type fileFlag struct {
 func (f fileFlag) load(e *env) (config.Config, error) {
 	cfg, err := config.Load(f.Config, e.lookup)
 	if problems, ok := errors.AsType[config.Problems](err); ok {
-		return cfg, showProblems(e, problems)
+		if err = showProblems(e, problems); f.Config == "" {
+			_, _ = fmt.Fprintln(e.err, "No configuration file was read: name it, as with --config perch.yaml")
+		}
+		return cfg, err
 	}
 	return cfg, err
 }

@@ -88,7 +88,7 @@ func (a *App) learnNames(ctx context.Context) error {
 		a.named.Store(&c)
 		a.Roles.set(c)
 		a.asking.Store(left > 0)
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && left == 0 { // those who are asked for again may be known
 			a.log.WarnContext(ctx, "the configuration names people whom the chat does not know", "err", err)
 		}
 		if uerr := a.DB.Update(ctx, a.seed); uerr != nil {

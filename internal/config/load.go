@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -24,6 +26,9 @@ func Load(path string, env Env) (Config, error) {
 	d := &decoder{file: filepath.Base(path), lines: map[string]int{}}
 	if path != "" {
 		data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		if errors.Is(err, fs.ErrNotExist) {
+			return cfg, fmt.Errorf("there is no configuration %s (perch config example prints one to begin with): %w", path, err)
+		}
 		if err != nil {
 			return cfg, fmt.Errorf("read configuration: %w", err)
 		}

@@ -245,7 +245,15 @@ func (d *decoder) oneOf(path, v string, allowed ...string) {
 func (d *decoder) httpURL(path, s string) {
 	u, err := url.Parse(s)
 	ok := err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
-	d.check(ok, path, "%q is no https address", s)
+	switch {
+	case ok:
+	case err == nil && u.Scheme == "http" && u.Host != "":
+		d.check(false, path, "%q is not https, so others could read Perch's keys on the way: write https://%s", s, u.Host+u.Path)
+	case !strings.Contains(s, "://"):
+		d.check(false, path, "%q is no https address: write https:// before it", s)
+	default:
+		d.check(false, path, "%q is no https address", s)
+	}
 }
 
 func loopback(host string) bool {
