@@ -115,6 +115,15 @@ func (a *Adapter) ReadMessage(ctx context.Context, ref bot.MessageRef) (bot.Even
 // get reads a message by its ID. There is none where the server says no more
 // than that it won't.
 func (a *Adapter) get(ctx context.Context, rid, id string) (message, error) {
+	m, err := a.getAnywhere(ctx, id)
+	if err == nil && m.Room != rid {
+		return message{}, bot.ErrNotFound
+	}
+	return m, err
+}
+
+// getAnywhere is get in whichever room the message is.
+func (a *Adapter) getAnywhere(ctx context.Context, id string) (message, error) {
 	var out struct{ Message *message }
 	err := a.rest.call(ctx, request{route: "GET chat.getMessage", query: url.Values{"msgId": {id}}}, &out)
 	if code(err) == "refused" {
@@ -123,7 +132,7 @@ func (a *Adapter) get(ctx context.Context, rid, id string) (message, error) {
 	if err != nil {
 		return message{}, err
 	}
-	if out.Message == nil || out.Message.Room != rid {
+	if out.Message == nil {
 		return message{}, bot.ErrNotFound
 	}
 	return *out.Message, nil

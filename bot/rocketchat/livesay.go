@@ -179,9 +179,9 @@ func (a *Adapter) tellOne(ctx context.Context, rid, token, id, text string) erro
 	err := a.rest.call(ctx, request{route: "POST livechat/message", body: body}, &out)
 	if c := code(err); c == "refused" || c == "room-closed" {
 		// The server says no more than that it won't of an ID that is there.
-		switch _, gerr := a.get(ctx, rid, id); {
+		switch m, gerr := a.getAnywhere(ctx, id); {
 		case gerr == nil:
-			return nil
+			out.Message.Room, err = m.Room, nil
 		case temporary(gerr):
 			return gerr // the same again is harmless
 		case !errors.Is(gerr, bot.ErrNotFound):
@@ -189,9 +189,15 @@ func (a *Adapter) tellOne(ctx context.Context, rid, token, id, text string) erro
 		}
 	}
 	if other := out.Message.Room; err == nil && other != "" && other != rid {
-		// The room was closed in that very moment, and the server made a new one of
-		// its own. The message is told there once the customer is led there.
-		a.untell(ctx, other, id, token)
+		// The room was closed in the very moment of writing, and the server made a new
+		// one of its own. The message is told there once the customer is led there.
+		switch derr := a.drop(ctx, other, id, token); {
+		case derr != nil && (code(derr) == "" || temporary(derr)):
+			return unsent(derr) // the same again finds it
+		case derr != nil:
+			// Twice is better than in a room that nobody leads the customer to.
+			a.log.WarnContext(ctx, "a customer's message is there twice: the workspace lets nobody delete", "room", other, "err", derr)
+		}
 		return &bot.Error{Code: "room-closed", Message: sentences()["room-closed"]}
 	}
 	return err
@@ -213,13 +219,6 @@ func (a *Adapter) shut(ctx context.Context, rid string, err error) error {
 func temporary(err error) bool {
 	e, ok := errors.AsType[*bot.Error](err)
 	return ok && e.Temporary
-}
-
-// untell takes back a message of a customer, as well as that can be done.
-func (a *Adapter) untell(ctx context.Context, rid, id, token string) {
-	if err := a.drop(ctx, rid, id, token); err != nil {
-		a.log.WarnContext(ctx, "a customer's message is there twice", "room", rid, "err", err)
-	}
 }
 
 // drop deletes a message of a customer: only they may.

@@ -2,6 +2,7 @@ package rocketchat_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,38 @@ func TestLivechatClosedWhileWriting(t *testing.T) {
 	}
 	if n := len(s.Rooms("l")); n != 2 {
 		t.Errorf("%d rooms, want 2", n)
+	}
+}
+
+// TestLivechatMoved: as before, but what is to be taken back of the message is
+// not at once, or not known of: it is nowhere twice.
+func TestLivechatMoved(t *testing.T) {
+	for name, fault := range map[string]rcfake.Fault{
+		"the answer lost":       {Route: "POST livechat/message", Drop: rcfake.DropAfter},
+		"not taken back":        {Route: "DELETE livechat/message/:id", Status: 503},
+		"taken back, not heard": {Route: "DELETE livechat/message/:id", Drop: rcfake.DropAfter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t)
+			v := s.customer(1)
+			room, rid := s.enter(t, v)
+			s.CloseWhileWriting("sam")
+			s.AddFault(fault)
+			m := words(v, room, "k1", "Hello?")
+			_, err := s.Post(t.Context(), m)
+			if err != nil && errorCode(err) != "room-closed" {
+				_, err = s.Post(t.Context(), m) // as the outbox does then
+			}
+			if errorCode(err) != "room-closed" {
+				t.Fatalf("Post: %v, want that the room is closed", err)
+			}
+			next, nextID := s.enter(t, v)
+			s.tell(t, v, next, "k1:again", "Hello?")
+			s.tell(t, v, next, "k2", "Anybody?")
+			if got := append(s.said(rid), s.said(nextID)...); !slices.Equal(got, []string{"Hello?", "Anybody?"}) {
+				t.Errorf("agents read %q, want it once", got)
+			}
+		})
 	}
 }
 
