@@ -84,7 +84,8 @@ func newBureauOf(t *testing.T, o rcfake.Options, change ...func(b *bureau)) *bur
 // start runs Perch until the test ends or it is stopped.
 func (b *bureau) start() {
 	b.t.Helper()
-	platforms, routes, err := app.Chats(b.c, logs(b.t))
+	log := logs(b.t)
+	platforms, routes, err := app.Chats(b.c, log)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func (b *bureau) start() {
 	}
 	ready := make(chan struct{})
 	b.app, err = app.New(b.t.Context(), app.Options{
-		Config: b.c, Log: logs(b.t), Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
+		Config: b.c, Log: log, Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
 		Ladder: []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}, Recheck: 100 * time.Millisecond,
 	})
 	if err != nil {

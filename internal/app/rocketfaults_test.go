@@ -140,7 +140,7 @@ func TestOmnichannelStorm(t *testing.T) {
 					b.writes(who, asked[i+1])
 				}
 				strikes()
-				time.Sleep(20 * time.Millisecond) // something is under way
+				<-time.After(20 * time.Millisecond) // something is under way
 				for _, who := range people {
 					b.answers(rooms[who], told[i])
 				}
