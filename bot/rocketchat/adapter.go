@@ -75,6 +75,7 @@ type Adapter struct {
 	handled map[string]int64         // by message: the change of it that was told last, in milliseconds
 	sealed  map[string]time.Time     // by person: when they were told that the bot can't read what they write
 	brakes  map[string]*brake        // by person
+	asides  map[string]bool          // orders of which the room knows that the answer is elsewhere
 	failing map[string]int           // by room: how often it could not be read
 	since   time.Time                // by the server's clock: what came before is told. Zero: nothing is yet
 	looked  time.Time                // likewise: until when rooms were looked at
@@ -114,7 +115,7 @@ func New(o Options) (*Adapter, error) {
 	return &Adapter{
 		o: o, log: o.Log.With("platform", Platform), started: make(chan struct{}), wakeRooms: make(chan struct{}, 1), app: newCompanion(),
 		rest:   newClient(o.HTTP, o.URL, credentials{o.UserID, o.Token}),
-		people: map[string]person{}, rooms: map[string]room{}, written: map[string]origin{}, threads: map[string]string{}, reacted: map[string]seenReactions{}, handled: map[string]int64{}, failing: map[string]int{}, sealed: map[string]time.Time{}, brakes: map[string]*brake{},
+		people: map[string]person{}, rooms: map[string]room{}, written: map[string]origin{}, threads: map[string]string{}, reacted: map[string]seenReactions{}, handled: map[string]int64{}, failing: map[string]int{}, sealed: map[string]time.Time{}, brakes: map[string]*brake{}, asides: map[string]bool{},
 	}, nil
 }
 

@@ -217,7 +217,7 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 			continue
 		}
 		if ev.Kind == bot.EventAction || ev.Kind == bot.EventCommand {
-			ev.Trigger = a.triggerFor(m.User)
+			ev.Trigger, ev.Respond = a.triggerFor(m.User), ordered(m, kind)
 		}
 		if ev.Kind == bot.EventAction && ev.Thread == "" {
 			if err := a.placePress(ctx, &ev, m, kind); err != nil {

@@ -162,6 +162,7 @@ func (a *Adapter) Post(ctx context.Context, m bot.Message) (bot.MessageRef, erro
 	}
 	a.inThread(rid, id, thread)
 	a.app.drawn(id, drawn)
+	a.asided(ctx, m, rid)
 	return messageRef(rid, id), nil
 }
 

@@ -62,6 +62,26 @@ func (c *collector) count(kind bot.EventKind) (n int) {
 	return n
 }
 
+// wait waits until there are so many events, those about the connection left out.
+func (c *collector) wait(t *testing.T, n int) {
+	t.Helper()
+	end := time.After(soon)
+	for len(c.lines()) < n {
+		select {
+		case <-c.woken:
+		case <-end:
+			t.Fatalf("%d events, want %d: %q", len(c.lines()), n, c.lines())
+		}
+	}
+}
+
+// last is the newest event.
+func (c *collector) last() bot.Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.got[len(c.got)-1]
+}
+
 // want waits until the events are these.
 func (c *collector) want(t *testing.T, want ...string) {
 	t.Helper()
