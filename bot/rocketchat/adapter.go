@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,6 +107,7 @@ func New(o Options) (*Adapter, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
+	o.AppSecret = strings.TrimSpace(o.AppSecret) // as the app does: files end in a line
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -252,7 +252,7 @@ func TestAppNotRunning(t *testing.T) {
 	if a.App() != nil {
 		t.Error("without a secret there is an app")
 	}
-	o.AppSecret = appSecret
+	o.AppSecret = appSecret + "\n" // as files and secret stores have it
 	if a, err = rocketchat.New(o); err != nil {
 		t.Fatal(err)
 	}

@@ -186,3 +186,26 @@ func TestCompanionWithAnotherSecret(t *testing.T) {
 		t.Errorf("the card has %d buttons that work", plain)
 	}
 }
+
+// Notifications have no blocks: the text of a card says what it is about, more
+// of it than a label has.
+func TestCompanionCardsHaveWords(t *testing.T) {
+	t.Parallel()
+	p, _, _ := newSwept(t)
+	words := "Casey Rivera (@casey_r): " + strings.Repeat("Where is my parcel? ", 8) + "Please."
+	m := card("", bot.Button{ID: "claim", Label: "Claim", Value: "9"})
+	m.Channel, m.Key, m.Text, m.Blocks = bot.ChannelRef(prefix+p.ws.room), "words", words, m.Blocks[1:]
+	ref, err := p.adapter.Post(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range p.ws.Raw(p.ws.room) {
+		if raw["_id"] != last(ref) {
+			continue
+		}
+		msg, _ := raw["msg"].(string)
+		if got := strings.ReplaceAll(strings.ReplaceAll(msg, "\\", ""), "\u2060", ""); got != words || raw["blocks"] == nil {
+			t.Errorf("notifications say %q", got)
+		}
+	}
+}

@@ -238,7 +238,7 @@ func testCompanionApp(t *testing.T, script string) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	nodetest.Run(t, nodetest.Suite{
-		Folder: "rocketchat-app", Script: script, Cases: 34,
+		Folder: "rocketchat-app", Script: script, Cases: 35,
 		Packages: []string{"@rocket.chat/apps-cli", "@rocket.chat/apps-engine", "apps-engine-1.42", "typescript"},
 		Env:      []string{"PERCH_URL=" + srv.URL, "PERCH_SECRET=" + appSecret},
 	})

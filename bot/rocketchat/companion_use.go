@@ -18,6 +18,7 @@ const (
 	sweepBack = 7 * 24 * time.Hour
 	sweepLess = 24 * time.Hour
 	sweepMost = 500
+	maxSaid   = 500 // of what stands in the blocks, for a notification
 )
 
 // appMessage is a message that the app is to change.
@@ -32,7 +33,7 @@ func (a *Adapter) draws(c content) bool { return a.AppAnswers() && c.hasPress() 
 // said is the text of a message that is drawn with blocks: for notifications,
 // the search, and clients that know no blocks.
 func said(c content, m bot.Message) string {
-	return cmp.Or(c.msg, escape(cut(clean(m.Text), maxLabel)))
+	return cmp.Or(c.msg, escape(cut(clean(m.Text), maxSaid)))
 }
 
 // isDrawn reports whether a message of ours has blocks: only the app can change
@@ -80,7 +81,10 @@ func (a *Adapter) editDrawn(ctx context.Context, rid, id string, c content, m bo
 	}
 	// What the blocks say can't be taken back without the app.
 	a.later(ctx, id, what, true)
-	standing := []attachment{{Text: standingMark}, {Text: said(c, m)}}
+	standing := []attachment{{Text: standingMark}}
+	if c.msg != "" {
+		standing = append(standing, attachment{Text: c.msg})
+	}
 	return content{msg: said(c, m), attachments: append(standing, c.attachments...)}, false, nil
 }
 

@@ -302,7 +302,9 @@ await ok('the same customer has one room, and is registered once', async () => {
 
 await ok('two requests at once make one room', async () => {
     const rooms = seen.rooms.length;
+    seen.slow = 200;
     const both = await Promise.all([perch('enter', { who: 'twice' }), perch('enter', { who: 'twice' })]);
+    seen.slow = 0;
     assert.deepEqual(both.map((e) => e.fresh).sort(), [false, true]);
     assert.equal(both[0].room, both[1].room);
     assert.equal(seen.rooms.length, rooms + 1);
@@ -310,7 +312,7 @@ await ok('two requests at once make one room', async () => {
 
 await ok('a room that Perch no longer waits for is not begun', async () => {
     const rooms = seen.rooms.length;
-    seen.slow = 2700; // twice
+    seen.slow = 1800; // three times
     const entered = await perch('enter', { who: 'late' });
     seen.slow = 0;
     assert.equal(seen.rooms.length, rooms);
@@ -395,8 +397,20 @@ await ok('a refusal of Perch is shown to the person alone', async () => {
 await ok("the person is told when Perch can't be reached", async () => {
     await set('perch_address', 'http://127.0.0.1:1');
     assert.match(manager.getSettingsManager().getAppSetting(id, 'perch_address').i18nDescription, /can't be reached/);
+    const line = () => manager.getSettingsManager().getAppSetting(id, 'finished').i18nDescription;
+    await set('finished', 'While Perch is down');
+    assert.equal(value('finished'), 'Bye.');
+    assert.match(line(), /^While Perch is down: .*can't be reached/);
     await command('duty', 'on');
     assert.match(whispered()[0], /can't be reached at http:\/\/127\.0\.0\.1:1/);
+});
+
+await ok('what was refused is no longer said once Perch says what counts', async () => {
+    const line = () => manager.getSettingsManager().getAppSetting(id, 'finished').i18nDescription;
+    await set('perch_address', `${PERCH_URL}/`);
+    await perch('settings', { finished: 'See you.' });
+    await until(() => value('finished') === 'See you.');
+    assert.equal(line(), 'finished_about');
 });
 
 await ok('the secret is in no request, and every one is signed', async () => {

@@ -33,6 +33,7 @@ export function host() {
         apis: new Map(), people: new Map(), messages: new Map(), updates: [], views: [],
         visitors: new Map(), rooms: [], departments: [{ id: 'depdepdep', name: 'Sales' }], registered: [], online: true,
     };
+    const busy = () => new Promise((done) => { setTimeout(done, seen.slow || 0); });
     const keys = generateKeyPairSync('rsa', {
         modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     });
@@ -64,7 +65,7 @@ export function host() {
         UiInteraction: bridge(bridges.UiInteractionBridge, { notifyUser: async (user, interaction) => { seen.views.push({ user, interaction }); } }),
         Livechat: bridge(bridges.LivechatBridge, {
             findVisitorByToken: async (token) => {
-                await new Promise((done) => { setTimeout(done, seen.slow || 0); });
+                await busy();
                 return seen.visitors.get(token);
             },
             createVisitor: async (visitor) => {
@@ -73,7 +74,11 @@ export function host() {
                 return `visitor-${visitor.token}`;
             },
             findDepartmentByIdOrName: async (value) => seen.departments.find((d) => d.id === value || d.name === value),
-            findRooms: async (visitor) => seen.rooms.filter((r) => r.visitor.token === visitor.token && r.isOpen),
+            findRooms: async (visitor) => {
+                const found = seen.rooms.filter((r) => r.visitor.token === visitor.token && r.isOpen);
+                await busy();
+                return found;
+            },
             createRoom: async (visitor, agent, appId, { source } = {}) => {
                 if (!seen.online) {
                     throw new Error('Sorry, no online agents [no-agent-online]');
