@@ -31,7 +31,7 @@ func (a *Adapter) Examine(ctx context.Context) []bot.Finding {
 	if me.ID != a.o.UserID {
 		return []bot.Finding{{
 			About: "login", Text: "The token is that of @" + me.Username + ", not of the user in chat.rocketchat.user_id.",
-			Do: "Copy both from the same token: My Account, Personal Access Tokens.", Serious: true,
+			Do: "Copy both from where the token was made: Profile, Personal Access Tokens.", Serious: true,
 		}}
 	}
 	out := []bot.Finding{
