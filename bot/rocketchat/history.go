@@ -150,13 +150,14 @@ func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) (bot.Message
 	a.mu.Unlock()
 	if !ok {
 		m, err := a.get(ctx, rid, id)
-		if unsure(err) {
+		switch {
+		case unsure(err):
 			return "", err
+		case err == nil:
+			thread = m.Thread
+		default:
+			return "", nil //nolint:nilerr // there is no such message, and so no thread
 		}
-		if err != nil {
-			return "", nil // there is no such message
-		}
-		thread = m.Thread
 		a.inThread(rid, id, thread)
 	}
 	if thread == "" {

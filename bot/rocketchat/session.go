@@ -191,6 +191,9 @@ func (a *Adapter) look(ctx context.Context, rt *realtime, sink bot.Sink, heard m
 	if err == nil {
 		err = a.lookCustomers(ctx, rt, sink, heard)
 	}
+	if fatal(err) {
+		return err // the streams may have ended with the login, without a word
+	}
 	if err != nil && ctx.Err() == nil {
 		a.log.WarnContext(ctx, "rooms could not be looked at; the next look is soon", "err", err)
 	}
