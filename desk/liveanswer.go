@@ -114,6 +114,22 @@ func (d *Desk) wordLive(tx store.Tx, ev bot.Event, c Conversation, name, rest st
 	return d.tell(tx, ev, "Take, forward, hold and close this conversation with the chat's own buttons. The customer did not get this.")
 }
 
+// orderEdited tells who made words to the customer of what they had said to the
+// bot in a room: as a message it was never heard of.
+func (d *Desk) orderEdited(tx store.Tx, ev bot.Event) (bool, error) {
+	if !ev.Live {
+		return false, nil
+	}
+	c, ok, err := d.thread(tx, ev)
+	if err != nil || !ok || !live(c) {
+		return false, err
+	}
+	if internal(ev.Text) {
+		return true, nil
+	}
+	return true, d.tell(tx, ev, "The customer does not get this: "+quotation(short(ev.Text))+" You said it to the bot first. Write it anew to send it.")
+}
+
 // leaveRoom closes a conversation's room for an agent who said so, once all that
 // the customer wrote is shown there.
 func (d *Desk) leaveRoom(tx store.Tx, ev bot.Event, c Conversation) error {

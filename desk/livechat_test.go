@@ -316,6 +316,24 @@ func TestLiveEdits(t *testing.T) {
 	})
 }
 
+// TestLiveOrderEdited: what was said to the bot is not sent when its author
+// makes words to the customer of it. They are told.
+func TestLiveOrderEdited(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.in("1", "one")
+		room := w.conv().CardRef
+		w.event(bot.Event{Kind: bot.EventMessageEdited, User: rio, Message: "webchat:order", Thread: room, Live: true, Text: "we close at six"})
+		contains(t, "told", w.told(rio).msg.Text, "The customer does not get this", "we close at six", "Write it anew")
+		equal(t, "X", w.x.texts(), nil)
+		n := w.tells()
+		w.event(bot.Event{Kind: bot.EventMessageEdited, User: rio, Message: "webchat:order2", Thread: room, Live: true, Text: "// stays"})
+		if w.tells() != n {
+			t.Errorf("told of a note: %q", w.told(rio).msg.Text)
+		}
+	})
+}
+
 // TestLiveMention: an answer to a public post is shown first, in the room.
 func TestLiveMention(t *testing.T) {
 	service(t, func(t *testing.T, w *world) {

@@ -298,8 +298,11 @@ func tooLong(c Conversation, m Message, s Settings) string {
 
 func (d *Desk) onEdited(tx store.Tx, ev bot.Event) (bool, error) {
 	m, ok, err := messages().First(tx, "chat", store.Key(string(ev.Message)))
-	if err != nil || !ok {
+	if err != nil {
 		return false, err
+	}
+	if !ok {
+		return d.orderEdited(tx, ev)
 	}
 	text := strings.TrimSpace(ev.Text)
 	if text == m.Text {
