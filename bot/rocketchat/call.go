@@ -223,7 +223,7 @@ func transport(route string, err error) error {
 	case unknown:
 		never.Message = "The host in chat.rocketchat.url is not known. Check the address; Perch goes on trying."
 	case ok && op.Op == "dial":
-		never.Message = "Rocket.Chat can't be reached. Perch tries again by itself."
+		never.Message = "Rocket.Chat can't be reached. Perch goes on trying; if it lasts, see that it runs and that this machine reaches the address in chat.rocketchat.url."
 	case untrusted, plain:
 		never.Message = "Perch can't be sure that this is Rocket.Chat: its certificate does not hold. Check the address in chat.rocketchat.url, and that this machine trusts who issued the certificate."
 	default:

@@ -15,16 +15,19 @@ import (
 // no department.
 func servedBy(platforms []bot.Platform) func(ctx context.Context) (string, bool) {
 	return func(ctx context.Context) (string, bool) {
+		known := true
 		for _, p := range platforms {
 			if o, ok := p.(interface {
 				Omnichannel(ctx context.Context) (bool, error)
 			}); ok {
-				if on, err := o.Omnichannel(ctx); on && err == nil {
+				on, err := o.Omnichannel(ctx)
+				if err == nil && on {
 					return "Rocket.Chat's Omnichannel", true
 				}
+				known = known && err == nil
 			}
 		}
-		return "", false
+		return "", known
 	}
 }
 

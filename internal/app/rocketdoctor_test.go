@@ -61,6 +61,11 @@ func TestRocketDoctorNames(t *testing.T) {
 	if all := b.doctor()["team"]; len(all) != 1 || !strings.Contains(all[0].Do, "Switch on Omnichannel") {
 		t.Errorf("nobody serves customers: %+v", all)
 	}
+	b.c.Chat.RocketChat.URL = "http://127.0.0.1:1"
+	if all := b.doctor()["team"]; len(all) != 1 || all[0].State != doctor.Skip {
+		t.Errorf("nobody says who serves customers: %+v", all)
+	}
+	b.c = was
 	b.c.Chat.RocketChat.Token = "nonsense"
 	for name, found := range b.doctor() {
 		if name != "rocketchat login" && strings.HasPrefix(name, "rocketchat") {

@@ -104,8 +104,9 @@ type Deps struct {
 	Events []string     // what Perch asks X to deliver
 
 	// Served, if set, names the chat's own customer service where it serves all
-	// customers, in departments of its own; ServedIn reports whether a
-	// department's channel is one there.
+	// customers, in departments of its own: nothing if none does, and false if
+	// the chat does not say. ServedIn reports whether a department's channel is
+	// one there.
 	Served   func(ctx context.Context) (string, bool)
 	ServedIn func(channel string) bool
 

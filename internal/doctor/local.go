@@ -186,10 +186,15 @@ func (e *exam) team(ctx context.Context) {
 		e.warn(check, "There is no setup channel, where Perch says how to connect an account and what needs attention.", "Name one in channels.setup and restart Perch.")
 	}
 	served := ""
+	known := true
 	if len(c.Departments) == 0 && e.Served != nil {
-		served, _ = e.Served(ctx)
+		served, known = e.Served(ctx)
 	}
-	if len(c.Departments) == 0 && served == "" {
+	if !known {
+		good = false
+		e.skip(check, "There is no department, and the chat does not say whether it serves customers itself.")
+	}
+	if len(c.Departments) == 0 && served == "" && known {
 		good = false
 		if c.Channels.Setup == "" {
 			e.fail(check, "There is no department, so customers' messages arrive nowhere.", add)
