@@ -260,7 +260,11 @@ func (s *Service) confirm(tx store.Tx, inc Incident, e *Entry, i int, by Person)
 	if err != nil {
 		return false, err
 	}
+	p.Warnings = probe.Warnings
 	if texts == nil {
+		if len(p.Parts) > 0 { // its preview says so, if those on other accounts go out
+			p.Warnings = append(p.Warnings, probe.Failure.Message)
+		}
 		return false, probe.err()
 	}
 	switch p.State {
