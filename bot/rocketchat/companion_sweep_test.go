@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/rocketchat"
 	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
 )
 
@@ -207,5 +208,27 @@ func TestCompanionCardsHaveWords(t *testing.T) {
 		if got := strings.ReplaceAll(strings.ReplaceAll(msg, "\\", ""), "\u2060", ""); got != words || raw["blocks"] == nil {
 			t.Errorf("notifications say %q", got)
 		}
+	}
+}
+
+// Where the app was given up, what it drew is still there, and nobody can change
+// it: it must not pass for how things stand.
+func TestCompanionGivenUp(t *testing.T) {
+	t.Parallel()
+	p, app, ref := newSwept(t)
+	if err := app.Uninstall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.stop()
+	id, token := p.ws.Bot()
+	a, err := rocketchat.New(rocketchat.Options{URL: p.ws.url, UserID: id, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Edit(t.Context(), ref, card("The card, closed")); err != nil {
+		t.Fatal(err)
+	}
+	if m := p.ws.Messages(p.ws.room)[0]; !strings.Contains(m.Text, "This is how it stands now") || !strings.Contains(m.Text, "The card, closed") {
+		t.Errorf("the card reads %q", m.Text)
 	}
 }

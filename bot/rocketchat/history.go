@@ -135,6 +135,9 @@ func (a *Adapter) getAnywhere(ctx context.Context, id string) (message, error) {
 	if out.Message == nil {
 		return message{}, bot.ErrNotFound
 	}
+	if out.Message.User.ID == a.o.UserID {
+		a.app.drawn(id, out.Message.hasBlocks())
+	}
 	return *out.Message, nil
 }
 
