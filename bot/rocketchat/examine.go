@@ -143,6 +143,9 @@ func (a *Adapter) settings(ctx context.Context) (map[string]string, error) {
 	return set, nil
 }
 
+// fewChars are too few for what a button writes: its label, and an address.
+const fewChars = 1000
+
 // workspaceSettings says which settings stand in Perch's way. One that is not
 // among them can't be seen by the bot.
 func workspaceSettings(set map[string]string) []bot.Finding {
@@ -173,9 +176,9 @@ func workspaceSettings(set map[string]string) []bot.Finding {
 			Do: "Switch encryption off in the rooms that Perch is in (the room's menu), or for new rooms under Workspace, Settings, E2E Encryption.",
 		})
 	}
-	if n, err := strconv.Atoi(set["Message_MaxAllowedSize"]); err == nil && n > 0 && n < maxText {
+	if n, err := strconv.Atoi(set["Message_MaxAllowedSize"]); err == nil && n > 0 && n < fewChars {
 		out = append(out, bot.Finding{
-			About: "message size", Text: fmt.Sprintf("Messages may have %d characters only; longer ones of Perch are refused.", n),
+			About: "message size", Text: fmt.Sprintf("Messages may have %d characters only; buttons of Perch write longer ones.", n),
 			Do: "Raise Workspace, Settings, Message, \"Maximum Allowed Characters Per Message\" to 5000.",
 		})
 	}

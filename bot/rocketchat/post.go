@@ -85,9 +85,9 @@ func (a *Adapter) placed(ctx context.Context, m bot.Message) bot.Message {
 // render writes a message, with the names of those whom it mentions.
 func (a *Adapter) render(ctx context.Context, m bot.Message, id string) (content, error) {
 	m = a.placed(ctx, m)
-	slashes, self := a.slashes(ctx), a.self().Username
+	slashes, self, here := a.slashes(ctx), a.self().Username, a.reads(ctx)
 	return renderer{
-		formulas: a.reads(ctx).formulas,
+		formulas: here.formulas, most: here.most,
 		who: func(u bot.UserRef) string {
 			uid, ok := userID(u)
 			if !ok {

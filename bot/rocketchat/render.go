@@ -67,6 +67,7 @@ type renderer struct {
 	speak func(string) string
 
 	formulas bool // what stands between two dollar signs is a formula here
+	most     int  // characters that a message may have here, 0 for as many as usual
 }
 
 // message renders m. Its error is a *bot.Error: nothing was sent.
@@ -124,12 +125,21 @@ func (d *drawing) flush() {
 	}
 }
 
+// longest is how long the message's own lines may be together. What is more
+// stands below them, where the workspace counts nothing.
+func (d *drawing) longest() int {
+	if d.most > 0 {
+		return min(d.most, maxText)
+	}
+	return maxText
+}
+
 // add puts a line where the message has come to.
 func (d *drawing) add(line string) {
 	if strings.TrimSpace(line) == "" {
 		return
 	}
-	if n := length(line) + 1; d.open == nil && len(d.out) == 0 && d.size+n <= maxText {
+	if n := length(line) + 1; d.open == nil && len(d.out) == 0 && d.size+n <= d.longest() {
 		d.lines, d.size = append(d.lines, line), d.size+n
 		return
 	}

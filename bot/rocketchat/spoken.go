@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"context"
 	"regexp"
+	"strconv"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ type read struct {
 	known    bool
 	slashes  bool // unknown slash commands are passed on
 	formulas bool // what stands between two dollar signs is a formula
+	most     int  // characters of a message, 0 if that is not known
 }
 
 // slashes reports whether /twitter works in the workspace.
@@ -59,7 +61,9 @@ func (a *Adapter) reads(ctx context.Context) read {
 // note takes in what the workspace said. The lock is held.
 func (s *speech) note(set map[string]string, err error) {
 	if err == nil {
+		most, _ := strconv.Atoi(set["Message_MaxAllowedSize"]) // of a server that does not say it there is none
 		s.read = read{
+			most:  most,
 			known: true, slashes: set["Message_AllowUnrecognizedSlashCommand"] == "true",
 			formulas: set["Katex_Enabled"] == "true" && set["Katex_Dollar_Syntax"] == "true",
 		}
