@@ -65,6 +65,11 @@ func (d *Desk) SetDepartment(tx store.Tx, dep Department) error {
 	if err := d.watch(tx, dep.Channel); err != nil {
 		return err
 	}
+	if was.Channel != dep.Channel {
+		if err := d.rerouteWaiting(tx, was.Channel); err != nil {
+			return err
+		}
+	}
 	if err := d.askNames(tx, dep.ID); err != nil {
 		return err
 	}

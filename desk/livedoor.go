@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/outbox"
@@ -56,18 +57,22 @@ func (d *Desk) reroute(tx store.Tx, c *Conversation) error {
 }
 
 // rerouteWaiting brings those who wait for rooms in other departments to the one
-// that serves customers from now on.
-func (d *Desk) rerouteWaiting(tx store.Tx) error {
+// that serves customers from now on. was is where one of the departments was before.
+func (d *Desk) rerouteWaiting(tx store.Tx, was ...bot.ChannelRef) error {
 	deps, err := d.Departments(tx)
 	if err != nil {
 		return err
 	}
-	var waiting []Conversation
 	for _, dep := range deps {
-		if _, _, live := bot.LiveDepartment(dep.Channel); !live {
+		was = append(was, dep.Channel)
+	}
+	slices.Sort(was)
+	var waiting []Conversation
+	for _, ch := range slices.Compact(was) {
+		if _, _, live := bot.LiveDepartment(ch); !live {
 			continue
 		}
-		all, err := store.Collect(conversations().By(tx, "unposted", store.Key(string(dep.Channel)), store.Range{}))
+		all, err := store.Collect(conversations().By(tx, "unposted", store.Key(string(ch)), store.Range{}))
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,12 @@ func (w *world) moveTo(name string) {
 // TestLiveAnotherDepartment: who could not be brought to a department that is
 // not there comes to the one that counts now, with all that they wrote.
 func TestLiveAnotherDepartment(t *testing.T) {
+	t.Run("by itself", func(t *testing.T) { anotherDepartment(t, false) })
+	t.Run("by a button", func(t *testing.T) { anotherDepartment(t, true) })
+}
+
+func anotherDepartment(t *testing.T, asks bool) {
+	t.Helper()
 	service(t, func(t *testing.T, w *world) {
 		sam, _, rio := agents()
 		admins := w.admins()
@@ -31,9 +37,17 @@ func TestLiveAnotherDepartment(t *testing.T) {
 		w.in("2", "two", picture)
 		retry := func() { w.event(bot.Event{Kind: bot.EventAction, User: sam, Action: "desk.room", Value: w.conv().ID}) }
 		retry() // nothing has changed
-		w.moveTo("Sales")
-		w.in("3", "three")
-		retry()
+		if asks {
+			w.update(func(tx store.Tx) error {
+				return departments().Put(tx, Department{ID: "support", Name: "Support", Channel: rooms})
+			})
+			w.in("3", "three")
+			retry()
+		} else { // as a start with another configuration does
+			w.moveTo("Sales")
+			w.settle()
+			w.in("3", "three")
+		}
 		if len(*admins) != 2 {
 			t.Errorf("the admins were told %d times, want 2", len(*admins))
 		}
