@@ -109,7 +109,7 @@ func (c client) call(ctx context.Context, r request, out any) error {
 		return transport(r.route, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.limits.heard(r.route, resp.Header, resp.StatusCode == http.StatusTooManyRequests)
+	c.limits.heard(r.route, resp.Header, resp.StatusCode)
 	most := c.most + 1
 	if resp.StatusCode >= 400 {
 		most = maxRefusal // its beginning does

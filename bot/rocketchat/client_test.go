@@ -153,6 +153,42 @@ func TestLimiterKeepsToWhatTheServerSays(t *testing.T) {
 	}
 }
 
+// TestLimiterSwitchedOff shows that what was learnt is forgotten once the server
+// counts no more: an admin who frees the bot need not restart it.
+func TestLimiterSwitchedOff(t *testing.T) {
+	w := openWorkspace(t, rcfake.Options{Version: "7.13.0"})
+	w.Limits(true, 0, 100*time.Millisecond)
+	c := w.client()
+	r := request{route: "GET livechat/config"}
+	call := func() {
+		t.Helper()
+		if err := c.call(t.Context(), r, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call()
+	if n := c.limits.told(r.route); n != 10 {
+		t.Fatalf("limit %d, want 10", n)
+	}
+	w.AddFault(rcfake.Fault{Status: http.StatusBadGateway}) // says nothing of it
+	_ = c.call(t.Context(), r, nil)
+	if n := c.limits.told(r.route); n != 10 {
+		t.Errorf("limit %d after an answer of a proxy, want 10", n)
+	}
+	w.Limits(false, 0, 0)
+	call()
+	if n := c.limits.told(r.route); n != 0 {
+		t.Errorf("limit %d, want none", n)
+	}
+	start := time.Now()
+	for range 50 {
+		call()
+	}
+	if d := time.Since(start); d > patience {
+		t.Errorf("50 calls took %s: they wait for a limit that is none", d)
+	}
+}
+
 // TestLimiterOneWindow shows that answers of one window, each of which tells a
 // slightly other end, are not taken for those of several.
 func TestLimiterOneWindow(t *testing.T) {
@@ -162,7 +198,7 @@ func TestLimiterOneWindow(t *testing.T) {
 		for i, left := range []string{"4", "1", "3"} { // the third was overtaken
 			h := http.Header{"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Remaining": {left}}
 			h.Set("X-RateLimit-Reset", strconv.FormatInt(end.UnixMilli()+int64(i), 10))
-			l.heard("GET a", h, false)
+			l.heard("GET a", h, http.StatusOK)
 		}
 		for i, ok := range []bool{true, false} {
 			if err := l.take(t.Context(), "GET a"); (err == nil) != ok {
@@ -182,7 +218,7 @@ func TestLimiterWaits(t *testing.T) {
 		}
 		start := time.Now()
 		set("1", start.Add(time.Second))
-		l.heard("GET a", h, false)
+		l.heard("GET a", h, http.StatusOK)
 		for range 2 { // one is left, the other waits for the window's end
 			if err := l.take(t.Context(), "GET a"); err != nil {
 				t.Fatal(err)
@@ -192,12 +228,12 @@ func TestLimiterWaits(t *testing.T) {
 			t.Errorf("waited %s, want 1s", d)
 		}
 		set("0", time.Now().Add(time.Minute))
-		l.heard("GET a", h, true)
+		l.heard("GET a", h, http.StatusTooManyRequests)
 		if e, ok := errors.AsType[*bot.Error](l.take(t.Context(), "GET a")); !ok || e.RetryAfter != 60 {
 			t.Errorf("a long wait: %v", e)
 		}
 		set("0", time.Now().Add(48*time.Hour)) // its clock is wrong
-		l.heard("GET b", h, true)
+		l.heard("GET b", h, http.StatusTooManyRequests)
 		if e, ok := errors.AsType[*bot.Error](l.take(t.Context(), "GET b")); !ok || e.RetryAfter > 3600 {
 			t.Errorf("a wrong clock: %v", e)
 		}
@@ -367,7 +403,7 @@ func TestLimiterWithOtherClocks(t *testing.T) {
 			l.heard("GET a", http.Header{
 				"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(there.Add(40*time.Second).UnixMilli(), 10)},
 				"Date": {there.UTC().Format(http.TimeFormat)},
-			}, false)
+			}, http.StatusOK)
 			e, ok := errors.AsType[*bot.Error](l.take(t.Context(), "GET a"))
 			if !ok || e.RetryAfter < 38 || e.RetryAfter > 42 {
 				t.Errorf("a clock that is off by %s: %+v, want 40 s", off, e)
@@ -379,7 +415,7 @@ func TestLimiterWithOtherClocks(t *testing.T) {
 func TestLimiterGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter()
-		l.heard("GET a", http.Header{"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(time.Now().Add(time.Second).UnixMilli(), 10)}}, false)
+		l.heard("GET a", http.Header{"X-Ratelimit-Limit": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(time.Now().Add(time.Second).UnixMilli(), 10)}}, http.StatusOK)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		err := l.take(ctx, "GET a")

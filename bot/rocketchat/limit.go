@@ -98,7 +98,8 @@ func (l *limiter) reserve(route string) time.Duration {
 }
 
 // heard learns from an answer's headers. Times are milliseconds since 1970.
-func (l *limiter) heard(route string, h http.Header, refused bool) {
+func (l *limiter) heard(route string, h http.Header, status int) {
+	refused := status == http.StatusTooManyRequests
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		off := time.Until(date)
 		if off.Abs() <= clocksDiffer {
@@ -117,6 +118,8 @@ func (l *limiter) heard(route string, h http.Header, refused bool) {
 				wait = min(time.Duration(s)*time.Second, time.Hour)
 			}
 			l.routes[route] = &allowance{reset: time.Now().Add(wait)}
+		} else if a := l.routes[route]; a != nil && a.limit > 0 && status < 300 {
+			delete(l.routes, route) // the limiter was switched off, or the bot may pass it by now
 		}
 		return
 	}
