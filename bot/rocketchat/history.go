@@ -159,7 +159,7 @@ func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) (bot.Message
 		case err == nil:
 			thread = m.Thread
 		default:
-			return "", nil //nolint:nilerr // there is no such message, and so no thread
+			return "", nil // there is no such message, and so no thread
 		}
 		a.inThread(rid, id, thread)
 	}

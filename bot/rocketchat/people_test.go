@@ -65,3 +65,12 @@ func TestNameThatIsAnID(t *testing.T) {
 		t.Errorf("%+v, %v", u, err)
 	}
 }
+
+// A server that tells of no new names is listened to all the same.
+func TestNamesAreNotTold(t *testing.T) {
+	w := newTeam(t)
+	w.RefuseSubscriptions(loggedStream)
+	c, _ := w.start(t, w.adapter(t))
+	w.say(t, "ada", w.room, "hello")
+	c.want(t, "message ada hello")
+}
