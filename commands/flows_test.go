@@ -295,14 +295,14 @@ func TestHolds(t *testing.T) {
 		has(t, "not allowed", w.press(rio, btnRelease), "Only an admin")
 
 		// A chat's pace is over soon; that nobody serves customers is for people to see to.
-		for _, code := range []string{"rate_limited", bot.CodeNoAgent} {
+		for _, code := range []string{"rate_limited", bot.CodeNoAgent, bot.CodeSetUp} {
 			w.update(func(tx store.Tx) error {
 				return w.ob.Hold(tx, outbox.Hold{Lane: "live:" + code, Code: code, Message: "The chat says " + code + ".", Since: time.Now(), Until: time.Now().Add(time.Minute)})
 			})
 		}
 		synctest.Wait()
 		support := w.say(ada, "/twitter support")
-		has(t, "support", support, "Wait for no_credits.", "The chat says "+bot.CodeNoAgent+".")
+		has(t, "support", support, "Wait for no_credits.", "The chat says "+bot.CodeNoAgent+".", "The chat says "+bot.CodeSetUp+".")
 		hasNot(t, "support", support, "The chat says rate_limited.")
 	})
 }

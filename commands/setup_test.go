@@ -64,7 +64,7 @@ func TestSetupByName(t *testing.T) {
 func TestSetupRefused(t *testing.T) {
 	ada, _, _, _ := people()
 	sceneOf(t, cast{}, incident.Policy{}, func(t *testing.T, w *world) {
-		has(t, "support", w.say(ada, "/twitter support"), "⚠ The channel webchat:#twitter-setup: The chat says missing_scope.")
+		has(t, "support", w.say(ada, "/twitter support"), "⚠ The channel #twitter-setup: The chat says missing_scope.")
 		w.connect(acme, "acme") // nowhere to tell of it: no error
 		w.allow("chat.channel twitter-setup")
 		w.handle(bot.Event{Kind: bot.EventJoined, Channel: "webchat:R_other"})

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"strings"
 	"time"
 
 	"github.com/perch-chat/perch/internal/outbox"
@@ -29,7 +30,13 @@ func Troubles(tx store.Tx) ([]string, error) {
 	}
 	var lines []string
 	for _, t := range list {
-		lines = append(lines, t.What+": "+t.Why)
+		what := t.What
+		if ref, ok := strings.CutPrefix(what, channelTrouble); ok {
+			if _, name, named := strings.Cut(ref, ":#"); named { // as people know it
+				what = channelTrouble + "#" + name
+			}
+		}
+		lines = append(lines, what+": "+t.Why)
 	}
 	return lines, nil
 }

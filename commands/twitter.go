@@ -236,10 +236,14 @@ func support(c *call) error {
 		return err
 	}
 	for _, h := range holds {
-		if !strings.HasPrefix(h.Lane, "x:") && !h.Until.IsZero() && h.Code != bot.CodeNoAgent {
+		if !strings.HasPrefix(h.Lane, "x:") && !h.Until.IsZero() && h.Code != bot.CodeNoAgent && h.Code != bot.CodeSetUp {
 			continue // a chat's pace: over in seconds, and nobody can do anything
 		}
-		m.Blocks = append(m.Blocks, bot.Para(bot.Plain("⏳ "+h.Message)))
+		sign := "⏳ "
+		if h.Code == bot.CodeSetUp {
+			sign = "⚠ " // it needs a person
+		}
+		m.Blocks = append(m.Blocks, bot.Para(bot.Plain(sign+h.Message)))
 	}
 	wrong, err := Troubles(c.tx)
 	if err != nil {
