@@ -25,8 +25,8 @@ func ordered(m message, kind string) string {
 // fails, the answer is there all the same.
 func (a *Adapter) asided(ctx context.Context, m bot.Message, answer string) {
 	rid, id, ok := messageID(bot.MessageRef(m.Respond))
-	if m.Only == "" || !ok || rid == answer {
-		return
+	if m.Only == "" || !ok || rid == answer || a.rest.limits.told(reactRoute) > 0 {
+		return // where calls are counted, they are for the signs of what became of answers
 	}
 	a.mu.Lock()
 	known := a.asides[id]

@@ -49,6 +49,20 @@ func TestRoomsKnowOfAnswersElsewhere(t *testing.T) {
 			t.Errorf("%s: %q reacted, want %q", x.name, got, x.want)
 		}
 	}
+	// Where calls are counted, they are for the signs of what became of answers.
+	w.SetRoles("twitter.bot", "user")
+	w.Limits(true, 100, 0)
+	for n := range 2 {
+		id := w.say(t, "ada", w.room, "!twitter help")
+		c.wait(t, 5+n)
+		_, err := a.Post(t.Context(), bot.Message{Channel: roomRef(w.room), Only: "rocketchat:Uada", Respond: c.last().Respond, Text: "x", Key: id})
+		must(t, err)
+		if got := signs(w.room, id); len(got) != 1-n { // with the first it is learnt
+			t.Errorf("limited, %d: %q reacted", n, got)
+		}
+	}
+	w.Limits(false, 0, 0)
+	w.SetRoles("twitter.bot", "bot", "livechat-manager")
 	// Where the sign can't be set, the answer is there all the same.
 	w.AddFault(rcfake.Fault{Route: "POST chat.react", Times: -1, Status: http.StatusForbidden, Body: `{"success":false}`})
 	ref, err := a.Post(t.Context(), bot.Message{Channel: roomRef(w.room), Only: "rocketchat:Uada", Respond: string(messageRef(w.room, w.say(t, "ada", w.room, "hm"))), Text: "x", Key: "x"})

@@ -346,6 +346,8 @@ func (a *Adapter) Delete(ctx context.Context, ref bot.MessageRef) error {
 	return err
 }
 
+const reactRoute = "POST chat.react"
+
 // React sets or removes the bot's reaction. See [bot.Reactor].
 func (a *Adapter) React(ctx context.Context, ref bot.MessageRef, emoji string, on bool) error {
 	rid, id, ok := messageID(ref)
@@ -364,7 +366,7 @@ func (a *Adapter) React(ctx context.Context, ref bot.MessageRef, emoji string, o
 			return nil
 		}
 	}
-	return a.rest.call(ctx, request{route: "POST chat.react", body: map[string]any{"messageId": id, "emoji": ":" + strings.Trim(emoji, ":") + ":", "shouldReact": on}}, nil)
+	return a.rest.call(ctx, request{route: reactRoute, body: map[string]any{"messageId": id, "emoji": ":" + strings.Trim(emoji, ":") + ":", "shouldReact": on}}, nil)
 }
 
 // Pin pins a message. See [bot.Pinner].
