@@ -70,3 +70,22 @@ func TestPressOnNothing(t *testing.T) {
 		t.Errorf("%d connections, want the first one", n)
 	}
 }
+
+// TestHiccup: an answer or two that say nothing are no reason to connect anew
+// and read all rooms again, at each of which the server may stumble once more.
+func TestHiccup(t *testing.T) {
+	w := newTeam(t)
+	w.live.look = time.Hour
+	card, err := w.adapter(t).Post(t.Context(), bot.Message{Channel: roomRef(w.room), Key: "card", Blocks: []bot.Block{bot.Actions(bot.Button{ID: "test.claim", Label: "Claim"})}})
+	must(t, err)
+	c, _ := w.start(t, w.adapter(t))
+	began := len(w.Calls("GET me"))
+	w.AddFault(rcfake.Fault{Route: "GET chat.getMessage", Times: 2, Status: http.StatusBadGateway})
+	_, cardID, _ := messageID(card)
+	_, err = w.Press("ada", w.room, cardID, "Claim")
+	must(t, err)
+	c.want(t, "action ada")
+	if n := len(w.Calls("GET me")); n != began {
+		t.Errorf("it connected %d times more", n-began)
+	}
+}
