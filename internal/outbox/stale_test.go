@@ -179,7 +179,9 @@ func TestRetryCountsAnew(t *testing.T) {
 // again it replaces nothing that is newer.
 func TestSlotOfWhatWasTried(t *testing.T) {
 	inBubble(t, Options{}, func(w *world) {
-		w.svc.setFates(first(putsOff, rejects))
+		w.svc.fates = func(a Action) fate {
+			return map[string]fate{"tried": putsOff, "failed": rejects}[a.Key]
+		}
 		w.run()
 		tried := w.add(Action{Key: "tried", Slot: "s"})[0]
 		failed := w.add(Action{Key: "failed", Slot: "t"})[0]
@@ -191,6 +193,7 @@ func TestSlotOfWhatWasTried(t *testing.T) {
 		})
 		newer := w.add(Action{Key: "newer", Slot: "s", Lanes: []string{"l"}}, Action{Key: "newer too", Slot: "t", Lanes: []string{"l"}})
 		w.wantState(tried, Queued)
+		w.svc.setFates(nil)
 		w.update(func(tx store.Tx) error { _, err := w.ob.Retry(tx, failed, "ada"); return err })
 		w.wantState(newer[1], Queued)
 		pass(time.Minute)
