@@ -31,18 +31,15 @@ func examinePeople(ctx context.Context, c config.Config, p bot.Platform) []docto
 			return ref
 		}
 		asked[ref] = true
-		shown, do := "", "Correct the name in the configuration and restart Perch."
+		shown, do := ref, "Correct the name in the configuration and restart Perch."
 		var err error
 		if _, name, named := userNamed(ref); named {
 			shown = "@" + name
 			_, err = n.PersonNamed(ctx, name)
-		} else {
-			shown = ref
-			if _, err = d.Person(ctx, bot.UserRef(ref)); err != nil {
-				id := strings.TrimPrefix(ref, p.Name()+":")
-				if _, nerr := n.PersonNamed(ctx, id); nerr == nil {
-					do = "Write " + p.Name() + ":@" + id + " in the configuration, for it is a username, and restart Perch."
-				}
+		} else if _, err = d.Person(ctx, bot.UserRef(ref)); err != nil {
+			id := strings.TrimPrefix(ref, p.Name()+":")
+			if _, nerr := n.PersonNamed(ctx, id); nerr == nil {
+				do = "Write " + p.Name() + ":@" + id + " in the configuration, for it is a username, and restart Perch."
 			}
 		}
 		switch e, ok := errors.AsType[*bot.Error](err); {
