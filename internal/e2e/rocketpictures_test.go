@@ -225,7 +225,7 @@ func TestOmnichannelPictures(t *testing.T) {
 	a.must(say(p, []string{"Hi Casey, it is: 8:15 from **platform 2**, on time."}), dms(p, []string{"casey_r", "1", "platform 2"}))
 	file, err := p.file("ticket.png")
 	a.must(err, p.world.dm("casey_r", "Great, thank you! Is my ticket valid?", file), p.reads("{photo"))
-	a.must(say(p, []string{"// ask Rio about the tariff"}), say(p, []string{"It is, on all trains today."}), dms(p, []string{"casey_r", "1", "on all trains"}))
+	a.must(say(p, []string{"// ask Rio about the tariff"}), say(p, []string{"It is, on all trains today."}), dms(p, []string{"casey_r", "1", "on all trains"}), p.reads("on all trains today. :white_check_mark:"))
 	a.guide("rocketchat-omnichannel")
 	a.must(edit(p, []string{"on all trains", "It is, on *most* trains today."}), p.reads("still sees your first text"))
 	doc, err := p.file("tariff.pdf")
