@@ -80,12 +80,12 @@ func (s *service) decide(who string, m rcfake.Message) {
 }
 
 // answers are what a customer got of the agents, in order.
-func (s *service) answers(c xfake.User) []string { return s.got(c, "answer ", "note ") }
+func (s *service) answers(c xfake.User) []string { return s.got(c, "answer "+c.Handle) }
 
-// got is what a customer got that has one of the words.
-func (s *service) got(c xfake.User, words ...string) (out []string) {
+// got is what a customer got that has the words.
+func (s *service) got(c xfake.User, words string) (out []string) {
 	for _, d := range s.x.DMs(company, c.ID) {
-		if d.From == company && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(d.Text, w) }) {
+		if d.From == company && strings.Contains(d.Text, words) {
 			out = append(out, d.Text)
 		}
 	}
@@ -214,7 +214,7 @@ func (s *service) wrongConversation(c xfake.User) (out []string) {
 	if got, want := len(s.got(c, "We closed this conversation")), len(s.accepted.get("end "+c.Handle)); got != want {
 		out = append(out, fmt.Sprintf("%s was told of %d ends, want %d", name, got, want))
 	}
-	if notes := s.got(c, "note"); len(notes) > 0 {
+	if notes := s.got(c, "note "+c.Handle); len(notes) > 0 {
 		out = append(out, fmt.Sprintf("%s read notes: %q", name, notes))
 	}
 	return out
