@@ -216,22 +216,21 @@ func noticeMessage(text string, buttons ...bot.Button) bot.Message {
 func (d *Desk) settleNotice(tx store.Tx, c Conversation, m *Message, text string) error {
 	key := m.Notice
 	m.Notice = ""
-	return d.editNotice(tx, c, key, "settled", text)
+	return d.editNotice(tx, c, key, "settled", noticeMessage(text))
 }
 
-// turnNotice is settleNotice for a message that is on its way once more: the
-// notice is settled when it has arrived.
+// turnNotice is settleNotice for a message that is on its way now: the notice
+// is settled when it has arrived.
 func (d *Desk) turnNotice(tx store.Tx, c Conversation, m *Message, text string) error {
-	return d.editNotice(tx, c, m.Notice, "again", text)
+	return d.editNotice(tx, c, m.Notice, "again", noticeMessage(text))
 }
 
-// editNotice has the notice with a key say something else, without buttons.
-// There is no notice where the key is empty.
-func (d *Desk) editNotice(tx store.Tx, c Conversation, key, why, text string) error {
+// editNotice has the notice with a key say something else. There is no notice
+// where the key is empty.
+func (d *Desk) editNotice(tx store.Tx, c Conversation, key, why string, msg bot.Message) error {
 	if key == "" {
 		return nil
 	}
-	msg := noticeMessage(text)
 	msg.Channel = c.Channel
 	_, _, err := d.ob.Add(tx, outbox.Action{
 		Kind: bot.KindEdit, Key: key + ":" + why, Order: order(c), Slot: "edit:" + key, Lanes: lanes(c),

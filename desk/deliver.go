@@ -157,6 +157,9 @@ func (d *Desk) explain(tx store.Tx, c Conversation, m *Message, at time.Time, wh
 	if !at.IsZero() {
 		text = "⏳ Goes out about " + clock(at) + ". " + why
 	}
+	if err := d.settleNotice(tx, c, m, "It waits: see below."); err != nil {
+		return err
+	}
 	return d.notice(tx, c, m, text, bot.Button{ID: "desk.discard", Label: "Don't send", Value: m.ID})
 }
 
@@ -303,11 +306,11 @@ func (d *Desk) requeued(tx store.Tx, c *Conversation, m *Message, was outbox.Sta
 	m.Delivery, m.Reason = Sending, ""
 	if was == outbox.Failed || was == outbox.Unknown || was == outbox.Draft {
 		m.Delayed = false
-		settle, text := d.turnNotice, "⏳ Sending it again: "+quotation(m.said())
+		text := "⏳ Sending it again: "
 		if was == outbox.Draft {
-			settle, text = d.settleNotice, "Sending it."
+			text = "⏳ Posting: "
 		}
-		if err := settle(tx, *c, m, text); err != nil {
+		if err := d.turnNotice(tx, *c, m, text+quotation(m.said())); err != nil {
 			return err
 		}
 		if err := d.showMark(tx, c, m, markSending); err != nil {
@@ -358,16 +361,16 @@ func (d *Desk) done(tx store.Tx, c *Conversation, m *Message, a outbox.Action) e
 	if err := d.showMark(tx, c, m, markSent); err != nil {
 		return err
 	}
-	if err := d.settleNotice(tx, *c, m, "✅ Sent: "+quotation(m.said())); err != nil {
-		return err
+	if url == "" {
+		return d.settleNotice(tx, *c, m, "✅ Sent: "+quotation(m.said()))
 	}
-	if url != "" {
-		return d.note(tx, c, bot.Message{
-			Text:   "✅ Posted: " + url,
-			Blocks: []bot.Block{bot.Para(bot.Plain("✅ Posted: "), bot.Link(url, url))},
-		})
+	posted := bot.Message{Text: "✅ Posted: " + url, Blocks: []bot.Block{bot.Para(bot.Plain("✅ Posted: "), bot.Link(url, url))}}
+	if m.Notice == "" {
+		return d.note(tx, c, posted)
 	}
-	return nil
+	key := m.Notice
+	m.Notice = ""
+	return d.editNotice(tx, *c, key, "settled", posted)
 }
 
 // own gives the message X's id. Somebody else may have it: the echo of this

@@ -131,6 +131,23 @@ func TestDelayIsExplainedOnce(t *testing.T) {
 	})
 }
 
+// TestDelayOfARetry: what waits after all is not said to be on its way.
+func TestDelayOfARetry(t *testing.T) {
+	scene(t, func(t *testing.T, w *world) {
+		sam, _, _ := talk(w)
+		w.x.next = []func(int) error{rejected("No.")}
+		ref := w.write(sam, "hello")
+		refused := w.last()
+		w.hold("rate_limited", time.Now().Add(12*time.Minute))
+		w.press(sam, "desk.retry", w.message(ref).ID)
+		contains(t, "first notice", refused.msg.Text, "see below")
+		contains(t, "second notice", w.last().msg.Text, "⏳ Goes out about")
+		w.wait(15 * time.Minute)
+		w.settle()
+		contains(t, "second notice", w.last().msg.Text, "✅ Sent: “hello”.")
+	})
+}
+
 func TestHoldTellsThoseWhoWait(t *testing.T) {
 	scene(t, func(t *testing.T, w *world) {
 		sam, _, _ := talk(w)

@@ -136,12 +136,13 @@ func TestPublicAnswer(t *testing.T) {
 		if pv == nil || pv.Account != "acme" || pv.Limit != 280 || len(pv.Counts) != 1 || pv.Counts[0] != 37 {
 			t.Fatalf("preview = %+v, want 14 characters and 23 for the address", pv)
 		}
-		equal(t, "buttons", buttonIDs(w.last().msg), []string{"desk.discard", "desk.post"})
+		preview := w.last()
+		equal(t, "buttons", buttonIDs(preview.msg), []string{"desk.discard", "desk.post"})
 		w.press(sam, "desk.post", w.message(ref).ID)
 		if len(w.x.posts) != 1 || w.x.posts[0].ReplyTo != "500" || w.x.posts[0].Account != acme {
 			t.Errorf("posted = %+v", w.x.posts)
 		}
-		contains(t, "thread", w.last().msg.Text, "✅ Posted: https://x.com/acme/status/9001")
+		contains(t, "what was the preview", preview.msg.Text, "✅ Posted: https://x.com/acme/status/9001")
 		equal(t, "reactions", w.reactions(ref), []string{markSent})
 		w.press(sam, "desk.post", w.message(ref).ID)
 		if len(w.x.posts) != 1 {
