@@ -164,19 +164,24 @@ func invite(kinds, key string) func(*call) (obj, *failure) {
 			if u == nil {
 				return nil, meteor("error-invalid-user", "Invalid user")
 			}
-			c.join(r, u)
+			c.join(r, u, c.user)
 		}
 		return obj{key: r.json()}, nil
 	}
 }
 
-// join brings a person into a room. The lock is held.
-func (s *Server) join(r *room, u *user) {
+// join brings a person into a room, whom somebody else may have added. The lock
+// is held.
+func (s *Server) join(r *room, u, by *user) {
 	if r.member(u.ID) {
 		return
 	}
 	r.members = append(r.members, u.ID)
-	s.insert(r, &message{t: "au", msg: u.Username, user: u.ref()})
+	if by == nil {
+		s.insert(r, &message{t: "uj", msg: u.Username, user: u.ref()})
+	} else {
+		s.insert(r, &message{t: "au", msg: u.Username, user: by.ref()})
+	}
 	s.notifyUser(u.ID, "rooms-changed", "inserted", r.json())
 }
 
@@ -185,7 +190,7 @@ func joinChannel(c *call) (obj, *failure) {
 	if f != nil {
 		return nil, f
 	}
-	c.join(r, c.user)
+	c.join(r, c.user, nil)
 	return obj{"channel": r.json()}, nil
 }
 

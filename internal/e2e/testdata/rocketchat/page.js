@@ -15,7 +15,7 @@ function el(tag, attrs, ...children) {
 }
 
 const emoji = {
-  white_check_mark: '✅', warning: '⚠️', hourglass_flowing_sand: '⏳', lock: '🔒', pushpin: '📌', eyes: '👀', checkered_flag: '🏁', slight_smile: '🙂',
+  white_check_mark: '✅', warning: '⚠️', hourglass_flowing_sand: '⏳', lock: '🔒', pushpin: '📌', eyes: '👀', checkered_flag: '🏁', slight_smile: '🙂', incoming_envelope: '📨',
 };
 
 // inline draws what the parser made of a line. The parser knows more kinds than
