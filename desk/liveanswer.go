@@ -74,13 +74,7 @@ func (d *Desk) answerLive(tx store.Tx, ev bot.Event, c *Conversation, m *Message
 		}
 		return d.answer(tx, ev, d.previewReply(tx, ev, c, m))
 	}
-	if err := d.send(tx, c, m, s); err != nil {
-		return err
-	}
-	if err := messages().Put(tx, *m); err != nil {
-		return err
-	}
-	return d.put(tx, *c)
+	return d.sendKept(tx, c, m, s)
 }
 
 // inRoom reports whether somebody did something in a conversation's room, where

@@ -27,7 +27,7 @@ func (c *chats) registerMore() {
 	c.registerPaced(bot.KindInvite, repeatable(c.invite))
 	c.registerPaced(bot.KindArchive, repeatable(c.archive))
 	c.registerPaced(bot.KindTopic, repeatable(c.topic))
-	c.registerPaced(bot.KindEnter, enter{c, c.recheck})
+	c.registerPaced(bot.KindEnter, enter{c: c, patient: c.recheck})
 	c.registerPaced(bot.KindLeave, repeatable(c.leave))
 	c.registerPaced(bot.KindServe, repeatable(c.serves))
 }

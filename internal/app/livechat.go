@@ -129,6 +129,8 @@ func (a *App) withLive(c config.Config) config.Config {
 // nobody is there, or the chat does not answer, it waits for as long as it
 // takes: all that the customer says waits behind it.
 type enter struct {
+	outbox.Repeatable // an interrupted attempt that is made again finds the same room
+
 	c       *chats
 	patient time.Duration // between two tries, at most
 }
@@ -185,13 +187,6 @@ func ofAll(code string) bool {
 
 // unanswered is how long a chat is left alone that did not answer.
 const unanswered = 10 * time.Second
-
-// Reconcile has an interrupted attempt made again: it finds the same room.
-func (x enter) Reconcile(context.Context, outbox.Action) (outbox.Verdict, outbox.Receipt, error) {
-	return outbox.Repeat, outbox.Receipt{}, nil
-}
-
-func (x enter) Ladder() []time.Duration { return []time.Duration{0} }
 
 func (c *chats) serves(ctx context.Context, x bot.Serve) (any, error) {
 	l, err := able[bot.Livechat](c, x.Platform+":", "serve customers")
