@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/perch-chat/perch/internal/accounts"
@@ -18,7 +19,7 @@ func (s *Service) ActionChanged(tx store.Tx, was outbox.State, a outbox.Action) 
 	case KindRun:
 		return s.runChanged(tx, was, a)
 	case accounts.KindPost:
-		return s.postChanged(tx, a)
+		return s.postChanged(tx, was, a)
 	case accounts.KindDelete:
 		return s.deleteChanged(tx, a)
 	}
@@ -45,7 +46,7 @@ func (s *Service) EntryOf(tx store.Tx, a outbox.Action) (Entry, Incident, bool, 
 	return e, inc, err == nil, err
 }
 
-func (s *Service) postChanged(tx store.Tx, a outbox.Action) error {
+func (s *Service) postChanged(tx store.Tx, was outbox.State, a outbox.Action) error {
 	e, ok, err := s.of(tx, a)
 	if err != nil || !ok {
 		return err
@@ -64,8 +65,34 @@ func (s *Service) postChanged(tx store.Tx, a outbox.Action) error {
 	if err := entries.Put(tx, e); err != nil {
 		return err
 	}
+	if a.State == outbox.Queued && (was == outbox.Attempting || was == outbox.Unknown) {
+		if gone, err := s.hold(tx, e, p.Account, a); err != nil || gone {
+			return err
+		}
+	}
 	return s.tell(tx, e, *p)
 }
+
+// hold withdraws a post that was on its way when its entry was deleted or its
+// incident became private, and that turns out not to be out.
+func (s *Service) hold(tx store.Tx, e Entry, account string, a outbox.Action) (gone bool, err error) {
+	if e.Deleted() {
+		_, err := s.ob.Cancel(tx, a.ID, e.DeletedBy)
+		return true, refusal(err)
+	}
+	inc, err := s.Get(tx, e.IncidentID)
+	if err != nil || !inc.Private {
+		return false, err
+	}
+	i := slices.IndexFunc(e.Posts, func(p Publication) bool { return p.Account == account })
+	if e.Posts[i].Override {
+		return false, nil
+	}
+	return true, s.unpublishOne(tx, inc, e.ID, i, Person{Ref: byItself})
+}
+
+// byItself is who withdraws what nobody may send any more.
+const byItself = "perch"
 
 // tell tells of a publication, whose entry may be deleted.
 func (s *Service) tell(tx store.Tx, e Entry, p Publication) error {

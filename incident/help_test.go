@@ -38,6 +38,7 @@ type fakeX struct {
 	parents []string // of posts, the post that each replies to
 	deleted []string
 	fail    map[string]*outbox.Error // by text
+	during  map[string]func()        // likewise: done once, while it is on its way to X, which it does not reach then
 }
 
 func (x *fakeX) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) {
@@ -54,6 +55,11 @@ func (x *fakeX) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error)
 	var p accounts.XPost
 	if err := json.Unmarshal(a.Payload, &p); err != nil {
 		return outbox.Receipt{}, err
+	}
+	if meanwhile := x.during[p.Text]; meanwhile != nil {
+		delete(x.during, p.Text)
+		meanwhile()
+		return outbox.Receipt{}, &outbox.Error{Outcome: outbox.Later, Failure: outbox.Failure{Code: "rate_limited", Message: "Later."}}
 	}
 	if err := x.fail[p.Text]; err != nil {
 		return outbox.Receipt{}, err
@@ -153,7 +159,7 @@ func newWorld(t *testing.T, policy incident.Policy) *world {
 			return nil
 		},
 	})
-	w.x = &fakeX{db: db, s: w.s, fail: map[string]*outbox.Error{}}
+	w.x = &fakeX{db: db, s: w.s, fail: map[string]*outbox.Error{}, during: map[string]func(){}}
 	w.ob.Register(accounts.KindPost, w.x)
 	w.ob.Register(accounts.KindDelete, w.x)
 	w.ob.Register(incident.KindRun, incident.NewWorkflowExecutor(w.s, db))

@@ -130,6 +130,36 @@ func TestStuckWhenMadePrivate(t *testing.T) {
 	}
 }
 
+// TestOnItsWayWhenWithdrawn: what was being sent when its incident became
+// private, or its entry was deleted, and did not get to X, is not sent later.
+func TestOnItsWayWhenWithdrawn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, incident.Policy{})
+	inc, other := w.create(incident.New{Title: "T"}), w.create(incident.New{Title: "U"})
+	hidden, insisted, deleted := w.add(inc, tweet("hidden")), w.add(inc, tweet("insisted")), w.add(other, tweet("deleted"))
+	w.x.during["hidden"] = func() { w.hide(inc) }
+	w.x.during["deleted"] = func() {
+		w.update(func(tx store.Tx) error { _, err := w.s.Delete(tx, deleted.ID, rio, false); return err })
+	}
+	w.confirm(hidden)
+	w.run(func() bool { return w.entry(hidden.ID).Posts[0].State == incident.PubRefused })
+	w.confirm(deleted)
+	w.settle()
+	if e, refused := w.act(w.s.Insist, insisted.ID, rio); refused != nil {
+		t.Fatal(refused)
+	} else {
+		w.x.during["insisted"] = func() {}
+		w.confirm(e)
+	}
+	w.settle()
+	if texts, _, _ := w.x.seen(); cmp.Diff([]string{"insisted"}, texts) != "" {
+		t.Errorf("posts = %q", texts)
+	}
+	if p := w.entry(hidden.ID).Posts[0]; p.State != incident.PubRefused || p.Failure == nil || p.Failure.Code != incident.CodePrivate {
+		t.Errorf("of the private incident it is %s, %+v", p.State, p.Failure)
+	}
+}
+
 // TestPolicyBecomesStricter: a draft of the time when one person was enough is
 // confirmed when two are asked for.
 func TestPolicyBecomesStricter(t *testing.T) {
