@@ -125,7 +125,7 @@ func (a *Adapter) get(ctx context.Context, rid, id string) (message, error) {
 // getAnywhere is get in whichever room the message is.
 func (a *Adapter) getAnywhere(ctx context.Context, id string) (message, error) {
 	var out struct{ Message *message }
-	err := a.rest.call(ctx, request{route: "GET chat.getMessage", query: url.Values{"msgId": {id}}}, &out)
+	err := a.ask(ctx, request{route: "GET chat.getMessage", query: url.Values{"msgId": {id}}}, &out)
 	if code(err) == "refused" {
 		return message{}, bot.ErrNotFound
 	}
@@ -141,14 +141,6 @@ func (a *Adapter) getAnywhere(ctx context.Context, id string) (message, error) {
 	return *out.Message, nil
 }
 
-// A look that the server has no answer to is taken again this often, each time
-// later: to give up means to connect anew and to read all rooms again, which is
-// many looks more.
-const (
-	hiccups = 2
-	hiccup  = 100 * time.Millisecond
-)
-
 // threadOf is the thread that one of our messages is in. Its error says to ask
 // again.
 func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) (bot.MessageRef, error) {
@@ -161,10 +153,6 @@ func (a *Adapter) threadOf(ctx context.Context, ref bot.MessageRef) (bot.Message
 	a.mu.Unlock()
 	if !ok {
 		m, err := a.get(ctx, rid, id)
-		for n := 1; n <= hiccups && unsure(err) && code(err) == ""; n++ {
-			pause(ctx, time.Duration(n)*hiccup)
-			m, err = a.get(ctx, rid, id)
-		}
 		switch {
 		case unsure(err):
 			return "", err

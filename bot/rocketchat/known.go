@@ -66,7 +66,7 @@ func roomQuery(id string) url.Values { return url.Values{"roomId": {id}} }
 
 func (a *Adapter) lookRoom(ctx context.Context, q url.Values) (room, error) {
 	var out struct{ Room room }
-	err := a.rest.call(ctx, request{route: "GET rooms.info", query: q}, &out)
+	err := a.ask(ctx, request{route: "GET rooms.info", query: q}, &out)
 	if code(err) == archivedRoom {
 		return a.lookArchived(ctx, q, err)
 	}

@@ -39,7 +39,7 @@ func (a *Adapter) person(ctx context.Context, id string) (person, error) {
 // lookPerson asks for a person by a key of theirs.
 func (a *Adapter) lookPerson(ctx context.Context, key, value string) (person, error) {
 	var out struct{ User person }
-	switch err := a.rest.call(ctx, request{route: "GET users.info", query: url.Values{key: {value}}}, &out); {
+	switch err := a.ask(ctx, request{route: "GET users.info", query: url.Values{key: {value}}}, &out); {
 	case aboutPeople(code(err)):
 		return person{}, gone("person")
 	case err != nil:

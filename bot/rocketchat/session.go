@@ -127,8 +127,8 @@ func (a *Adapter) session(ctx context.Context, sink bot.Sink) (up bool, err erro
 		return false, err
 	}
 	a.readable()
-	a.once.Do(func() { close(a.started) })
 	a.health.worked()
+	a.once.Do(func() { close(a.started) })
 	a.log.InfoContext(ctx, "rocket.chat is connected")
 	return true, a.attend(ctx, rt, sink, heard)
 }

@@ -13,8 +13,9 @@ import (
 // answered: nobody's reaction, order or press is lost for the server being busy.
 func TestToldOnceItIsKnown(t *testing.T) {
 	for name, fault := range map[string]rcfake.Fault{
-		"broken": {Times: 2, Status: http.StatusBadGateway},
-		"busy": {
+		"stumbles":  {Times: 2, Status: http.StatusBadGateway},
+		"is broken": {Times: hiccups + 2, Status: http.StatusBadGateway},
+		"is busy": {
 			Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}},
 			Body: `{"success":false,"error":"Error, too many requests. [error-too-many-requests]"}`,
 		},
