@@ -102,7 +102,7 @@ func (a *Adapter) lookRooms(ctx context.Context, sink bot.Sink) error {
 			At moment `json:"_updatedAt"`
 		} `json:"update"`
 	}
-	err := a.rest.call(ctx, request{route: "GET rooms.get", query: url.Values{"updatedSince": {stamp(from.Add(-overlap))}}}, &out)
+	err := a.ask(ctx, request{route: "GET rooms.get", query: url.Values{"updatedSince": {stamp(from.Add(-overlap))}}}, &out)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (a *Adapter) sync(ctx context.Context, rid string, since time.Time) (update
 		Result changed `json:"result"`
 	}
 	q := url.Values{"roomId": {rid}, "lastUpdate": {stamp(since)}}
-	err = a.rest.call(ctx, request{route: syncRoute, query: q}, &out)
+	err = a.ask(ctx, request{route: syncRoute, query: q}, &out)
 	if errors.Is(err, errLong) {
 		out.Result, err = a.syncPages(ctx, rid, since)
 	}
@@ -223,7 +223,7 @@ func (a *Adapter) syncPages(ctx context.Context, rid string, since time.Time) (a
 				} `json:"result"`
 			}
 			q := url.Values{"roomId": {rid}, "type": {kind}, "next": {strconv.FormatInt(from, 10)}, "count": {strconv.Itoa(syncPage)}}
-			if err := a.rest.call(ctx, request{route: syncRoute, query: q}, &out); err != nil {
+			if err := a.ask(ctx, request{route: syncRoute, query: q}, &out); err != nil {
 				return changed{}, err
 			}
 			for _, raw := range out.Result.Updated {

@@ -75,7 +75,7 @@ func (a *Adapter) syncThread(ctx context.Context, rid, root string, since time.T
 	if since.Year() < 1970 {
 		since = time.Unix(0, 0) // the server reads no times before
 	}
-	err = a.rest.call(ctx, request{route: "GET chat.syncThreadMessages", query: url.Values{"tmid": {root}, "updatedSince": {stamp(since)}}}, &out)
+	err = a.ask(ctx, request{route: "GET chat.syncThreadMessages", query: url.Values{"tmid": {root}, "updatedSince": {stamp(since)}}}, &out)
 	if code(err) == "error-invalid-message" {
 		return nil, nil, gone("thread")
 	}

@@ -21,7 +21,7 @@ func (a *Adapter) whoami(ctx context.Context) (person, error) {
 // meet asks who the bot is.
 func (a *Adapter) meet(ctx context.Context) error {
 	var me person
-	if err := a.rest.call(ctx, request{route: "GET me"}, &me); err != nil {
+	if err := a.ask(ctx, request{route: "GET me"}, &me); err != nil {
 		return err
 	}
 	if me.ID != a.o.UserID {

@@ -46,7 +46,7 @@ func (a *Adapter) findRooms(ctx context.Context) error {
 			Total int
 		}
 		q := url.Values{"open": {"true"}, "count": {"100"}, "offset": {fmt.Sprint(offset)}}
-		err := a.rest.call(ctx, request{route: "GET livechat/rooms", query: q}, &out)
+		err := a.ask(ctx, request{route: "GET livechat/rooms", query: q}, &out)
 		if c := code(err); c == "forbidden" || c == "error-omnichannel-is-disabled" || c == "refused" {
 			a.log.WarnContext(ctx, "customers' rooms can't be listed; those of before the start are found by their next message", "err", err)
 			return nil

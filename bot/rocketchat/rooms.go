@@ -36,7 +36,7 @@ func (a *Adapter) joined(ctx context.Context) ([]room, error) {
 			Shown string `json:"fname"`
 		} `json:"update"`
 	}
-	if err := a.rest.call(ctx, request{route: "GET subscriptions.get"}, &out); err != nil {
+	if err := a.ask(ctx, request{route: "GET subscriptions.get"}, &out); err != nil {
 		return nil, err
 	}
 	var rooms []room
