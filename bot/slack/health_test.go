@@ -115,9 +115,7 @@ func TestRunAgainAfterARefusal(t *testing.T) {
 	}
 	w.EnableLink()
 	stop := start(t, w, a, sink)
-	if h := a.Health(); h.Problem != "" || h.Refused {
-		t.Errorf("connected again: %+v", h)
-	}
+	await(t, w, "its word that it is connected again", func() bool { h := a.Health(); return h.Problem == "" && !h.Refused })
 	d := w.Command(w.ada, w.channel, "/twitter", "help")
 	await(t, w, "acknowledgement", func() bool { _, ok := d.Acked(); return ok })
 	stop()

@@ -59,13 +59,14 @@ func newCompanion(t *testing.T) *companion {
 	c.Team.Admins = []string{"rocketchat:Uada"}
 	c.Channels.Setup = "rocketchat:" + o.room
 	c.Departments = []config.Department{{Name: "Support", Channel: "rocketchat:" + o.room}}
-	platforms, routes, err := app.Chats(c, logs(t))
+	log := logs(t)
+	platforms, routes, err := app.Chats(c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ready := make(chan struct{})
 	a, err := app.New(t.Context(), app.Options{
-		Config: c, Log: logs(t), Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
+		Config: c, Log: log, Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -68,13 +68,14 @@ func newOffice(t *testing.T, change ...func(o *office, c *config.Config)) *offic
 	for _, fn := range change {
 		fn(o, &c)
 	}
-	platforms, routes, err := app.Chats(c, logs(t))
+	log := logs(t)
+	platforms, routes, err := app.Chats(c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ready := make(chan struct{})
 	a, err := app.New(t.Context(), app.Options{
-		Config: c, Log: logs(t), Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
+		Config: c, Log: log, Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
 		Ladder: []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}, Recheck: 100 * time.Millisecond,
 	})
 	if err != nil {

@@ -85,13 +85,14 @@ func (c *campus) replica() *campus {
 
 func (c *campus) start(ln net.Listener) {
 	c.t.Helper()
-	platforms, routes, err := app.Chats(c.config, logs(c.t))
+	log := logs(c.t)
+	platforms, routes, err := app.Chats(c.config, log)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	ready := make(chan struct{})
 	c.app, err = app.New(c.t.Context(), app.Options{
-		Config: c.config, Log: logs(c.t), Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
+		Config: c.config, Log: log, Listener: ln, Platforms: platforms, Routes: routes, Version: "test", Ready: func() { close(ready) },
 		Ladder: []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}, Recheck: 100 * time.Millisecond,
 	})
 	if err != nil {
@@ -109,6 +110,7 @@ func (c *campus) start(ln net.Listener) {
 		}
 		c.stop = func() {}
 	}
+	c.t.Cleanup(func() { c.stop() }) // before what it logged is looked at
 }
 
 func (c *campus) await(what string, yes func() bool) {
