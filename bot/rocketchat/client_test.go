@@ -27,7 +27,7 @@ type workspace struct {
 	url string
 }
 
-func openWorkspace(t *testing.T, o rcfake.Options) workspace {
+func openWorkspace(t testing.TB, o rcfake.Options) workspace {
 	t.Helper()
 	s := rcfake.New(o)
 	srv := httptest.NewServer(s.Handler())

@@ -106,7 +106,7 @@ type team struct {
 	live liveness
 }
 
-func newTeam(t *testing.T) *team {
+func newTeam(t testing.TB) *team {
 	t.Helper()
 	w := openWorkspace(t, rcfake.Options{})
 	w.AddUser(rcfake.User{Username: "ada", Name: "Ada"})
@@ -114,7 +114,7 @@ func newTeam(t *testing.T) *team {
 	return &team{workspace: w, room: w.AddRoom("support", true, "ada", "rio", "twitter.bot"), live: usual()}
 }
 
-func (w *team) adapter(t *testing.T) *Adapter {
+func (w *team) adapter(t testing.TB) *Adapter {
 	t.Helper()
 	id, token := w.Bot()
 	a, err := New(Options{URL: w.url, UserID: id, Token: token, live: w.live, Secret: []byte("0123456789abcdef0123456789abcdef")})
@@ -125,7 +125,7 @@ func (w *team) adapter(t *testing.T) *Adapter {
 }
 
 // start runs an adapter until the test ends or it is stopped.
-func (w *team) start(t *testing.T, a *Adapter) (*collector, func()) {
+func (w *team) start(t testing.TB, a *Adapter) (*collector, func()) {
 	t.Helper()
 	c := newCollector()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -146,7 +146,7 @@ func (w *team) start(t *testing.T, a *Adapter) (*collector, func()) {
 	return c, stop
 }
 
-func (w *team) say(t *testing.T, who, rid, text string) string {
+func (w *team) say(t testing.TB, who, rid, text string) string {
 	t.Helper()
 	id, err := w.Say(rcfake.Says{Who: who, Room: rid, Text: text})
 	if err != nil {
@@ -165,7 +165,7 @@ func rawArgs(t *testing.T, args ...any) (out []json.RawMessage) {
 	return out
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
