@@ -73,6 +73,14 @@ func (c *customers) hold(rid string) bool {
 	return ok
 }
 
+// holds reports whether what is said in a room waits for its first reading.
+func (c *customers) holds(rid string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.held[rid]
+	return ok
+}
+
 // readOnce notes that a room was read; it reports whether nothing was said
 // meanwhile. If something was, it is to be read again.
 func (c *customers) readOnce(rid string) bool {

@@ -228,3 +228,17 @@ func TestMissedComesFirst(t *testing.T) {
 	release()
 	c.want(t, "message ada elsewhere", "taken sam", "message sam one", "message sam two")
 }
+
+// TestFoundAgain: a room that was given up and is found again is heard at once.
+func TestFoundAgain(t *testing.T) {
+	w := newCustomerTeam(t)
+	w.live.look = time.Hour
+	a := w.adapter(t)
+	c, _ := w.start(t, a)
+	rid := w.enter(t, a, "1001:1")
+	c.want(t, "taken sam")
+	a.customers.unwatch(rid)
+	w.enter(t, a, "1001:1")
+	w.say(t, "sam", rid, "Hello!")
+	c.want(t, "taken sam", "message sam Hello!")
+}

@@ -151,6 +151,9 @@ func (a *Adapter) subscribeRooms(ctx context.Context, rt *realtime, on map[strin
 			r = &attended{}
 			on[rid] = r
 		}
+		if a.customers.holds(rid) {
+			r.read = time.Time{} // it was given up, and found again
+		}
 		if len(r.subs) > 0 || r.refused || limited {
 			continue
 		}
