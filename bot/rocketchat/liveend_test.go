@@ -20,19 +20,7 @@ func (w *team) enter(t *testing.T, a *Adapter, key string) (rid string) {
 	e, err := a.Enter(t.Context(), bot.Visitor{Key: key, Name: "Casey"})
 	must(t, err)
 	rid, _ = liveRoom(e.Ref)
-	reads := func() bool {
-		a.customers.mu.Lock()
-		defer a.customers.mu.Unlock()
-		_, held := a.customers.held[rid]
-		return held
-	}
-	for end := time.After(soon); reads(); {
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-end:
-			t.Fatal("the room is not read")
-		}
-	}
+	until(t, "the room is read", func() bool { return !a.customers.holds(rid) })
 	return rid
 }
 
@@ -65,26 +53,16 @@ func TestEndWaits(t *testing.T) {
 			f.Route = "GET chat.syncMessages"
 			w.AddFault(f)
 			must(t, w.CloseRoom("sam", rid, "done"))
-			for end := time.After(soon); !a.customers.ends(rid); {
-				select {
-				case <-time.After(10 * time.Millisecond):
-				case <-end:
-					t.Fatalf("the end does not wait; events %q", c.lines())
-				}
-			}
+			until(t, "the end waits", func() bool { return a.customers.ends(rid) })
 			if got := c.lines(); len(got) != 1 {
 				t.Errorf("events %q before the room could be read", got)
 			}
 			w.ClearFaults()
-			for end := time.After(soon); a.customers.watches(rid); {
-				select {
-				case <-time.After(100 * time.Millisecond):
-					on := map[string]*attended{rid: {read: time.Now()}}
-					_ = a.lookCustomers(t.Context(), nil, *a.sink.Load(), on)
-				case <-end:
-					t.Fatal("the room is never left")
-				}
-			}
+			until(t, "the room is left", func() bool {
+				on := map[string]*attended{rid: {read: time.Now()}}
+				_ = a.lookCustomers(t.Context(), nil, *a.sink.Load(), on)
+				return !a.customers.watches(rid)
+			})
 			c.want(t, "taken sam", "message sam Goodbye!", "closed sam done")
 		})
 	}
@@ -97,19 +75,15 @@ func TestOverIsLeft(t *testing.T) {
 	c, _ := w.start(t, a)
 	rid := w.enter(t, a, "1001:1")
 	c.want(t, "taken sam")
-	until := func(want bool) {
+	subscribed := func(want bool) {
 		t.Helper()
-		for end := time.After(soon); w.Subscribed("stream-room-messages", rid) != want || w.Subscribed("stream-notify-room", rid+"/deleteMessage") != want; {
-			select {
-			case <-time.After(10 * time.Millisecond):
-			case <-end:
-				t.Fatalf("subscribed to both streams of the room: want %v", want)
-			}
-		}
+		until(t, fmt.Sprintf("subscribed to both streams of the room: %v", want), func() bool {
+			return w.Subscribed("stream-room-messages", rid) == want && w.Subscribed("stream-notify-room", rid+"/deleteMessage") == want
+		})
 	}
-	until(true)
+	subscribed(true)
 	must(t, w.CloseRoom("sam", rid, ""))
-	until(false)
+	subscribed(false)
 }
 
 // TestRefusedRoomIsRead: a room that may not be subscribed to is heard by the
@@ -168,13 +142,7 @@ func TestAnswersDontWaitForLooks(t *testing.T) {
 	hung := make(chan struct{})
 	defer sync.OnceFunc(func() { close(hung) })()
 	w.AddFault(rcfake.Fault{Route: "GET chat.syncMessages", Times: -1, Until: hung})
-	for end := time.After(soon); w.Struck("GET chat.syncMessages") == 0; { // the look has begun
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-end:
-			t.Fatal("nobody looks")
-		}
-	}
+	until(t, "a look begins", func() bool { return w.Struck("GET chat.syncMessages") > 0 })
 	w.say(t, "sam", rid, "Hello!")
 	c.want(t, "taken sam", "message sam Hello!")
 }
@@ -197,13 +165,7 @@ func TestRoomsAreReadSideBySide(t *testing.T) {
 	wg.Go(func() { _ = w.adapter(t).Run(ctx, c) })
 	defer wg.Wait()
 	defer cancel()
-	for end := time.After(soon); w.Struck("GET chat.syncMessages") < 5; {
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-end:
-			t.Fatalf("%d rooms are read at once, want 5", w.Struck("GET chat.syncMessages"))
-		}
-	}
+	until(t, "five rooms are read at once", func() bool { return w.Struck("GET chat.syncMessages") >= 5 })
 }
 
 // TestMissedComesFirst: what the streams tell of a new room waits until what was

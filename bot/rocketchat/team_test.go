@@ -171,3 +171,15 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// until waits until something is so that nobody tells of.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.After(soon); !is(); {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-end:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
