@@ -83,6 +83,15 @@ type Sink interface {
 	Deliver(ctx context.Context, ev Event) error
 }
 
+// BatchSink is a Sink that stores several events for what it costs to store one.
+// An adapter that reads what it missed hands it over so.
+type BatchSink interface {
+	Sink
+	// DeliverAll is Deliver of several events, in their order: all of them are
+	// stored, or none.
+	DeliverAll(ctx context.Context, evs []Event) error
+}
+
 // ErrNotFound is returned by a Finder whose chat has no such message.
 var ErrNotFound = errors.New("bot: message not found")
 

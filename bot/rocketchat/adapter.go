@@ -133,23 +133,40 @@ func gapEvent(since time.Time) bot.Event {
 	return bot.Event{ID: fmt.Sprintf("gap:%d:%08x", now.UnixNano(), rand.Uint32()), Platform: Platform, Kind: bot.EventGap, At: now, Since: since} //nolint:gosec // no secret
 }
 
-// store hands an event to the sink until it takes it: Rocket.Chat would not
-// send it again.
-func (a *Adapter) store(ctx context.Context, sink bot.Sink, ev bot.Event) error {
+// store hands events to the sink until it takes them: Rocket.Chat would not
+// send them again.
+func (a *Adapter) store(ctx context.Context, sink bot.Sink, evs ...bot.Event) error {
 	wait := 20 * time.Millisecond
-	a.health.received.Add(1)
-	for {
-		err := sink.Deliver(ctx, ev)
+	a.health.received.Add(int64(len(evs)))
+	for len(evs) > 0 {
+		n, err := deliver(ctx, sink, evs)
+		evs = evs[n:]
+		a.health.acked.Add(int64(n))
 		if err == nil {
-			a.health.acked.Add(1)
-			return nil
+			continue
 		}
 		a.health.unstored.Add(1)
 		if ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		a.log.DebugContext(ctx, "event not stored", "event", ev.ID, "err", err)
+		a.log.DebugContext(ctx, "event not stored", "event", evs[0].ID, "err", err)
 		pause(ctx, wait)
 		wait = min(2*wait, time.Second)
 	}
+	return nil
+}
+
+// deliver hands over as many events as the sink takes at once, and says how many
+// it took.
+func deliver(ctx context.Context, sink bot.Sink, evs []bot.Event) (int, error) {
+	n, err := 1, error(nil)
+	if all, ok := sink.(bot.BatchSink); ok && len(evs) > 1 {
+		n, err = len(evs), all.DeliverAll(ctx, evs)
+	} else {
+		err = sink.Deliver(ctx, evs[0])
+	}
+	if err != nil {
+		return 0, err //nolint:wrapcheck // it is logged, and the caller's own
+	}
+	return n, nil
 }

@@ -140,17 +140,10 @@ func (a *Adapter) readPlain(ctx context.Context, sink bot.Sink, r room, since ti
 
 // storeRead stores what was read of a room.
 func (a *Adapter) storeRead(ctx context.Context, sink bot.Sink, r room, updated []message, deleted []string) error {
-	for _, m := range updated {
-		if err := a.said(ctx, sink, m, r.Kind); err != nil {
-			return err
-		}
+	if err := a.said(ctx, sink, r.Kind, updated...); err != nil {
+		return err
 	}
-	for _, id := range deleted {
-		if err := a.removed(ctx, sink, r.ID, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.removed(ctx, sink, r.ID, deleted...)
 }
 
 // changed is what became of messages since a time, as the server tells it.

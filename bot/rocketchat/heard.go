@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +85,7 @@ func (a *Adapter) messageCame(ctx context.Context, sink bot.Sink, rid string, ar
 			return nil
 		}
 	}
-	if err := a.said(ctx, sink, m, kind); err != nil {
+	if err := a.said(ctx, sink, kind, m); err != nil {
 		return err
 	}
 	// What the streams tell comes in its order, so all that was before this is told.
@@ -133,19 +134,41 @@ func (a *Adapter) roomChanged(ctx context.Context, rt *realtime, sink bot.Sink, 
 // forever is the change of a message that was deleted: none comes after it.
 const forever = math.MaxInt64
 
-// removed stores that a message was deleted. What a stream still has of it is no
-// news any more.
-func (a *Adapter) removed(ctx context.Context, sink bot.Sink, rid, id string) error {
+// removed stores that messages were deleted. What a stream still has of them is
+// no news any more, nor is it that they are gone: each look tells it again.
+func (a *Adapter) removed(ctx context.Context, sink bot.Sink, rid string, ids ...string) error {
 	a.telling.Lock()
 	defer a.telling.Unlock()
-	if err := a.store(ctx, sink, a.goneEvent(rid, id)); err != nil {
-		return err
+	for ids := range slices.Chunk(ids, atATime) {
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return a.wasTold(id, forever) })
+		var events []bot.Event
+		for _, id := range ids {
+			events = append(events, a.goneEvent(rid, id))
+		}
+		if err := a.store(ctx, sink, events...); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			a.told(id, forever)
+		}
 	}
+	return nil
+}
+
+// wasTold reports whether a message was told as it is after a change, or later.
+func (a *Adapter) wasTold(id string, change int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	last, ok := a.handled[id]
+	return ok && change <= last
+}
+
+// told notes with which change a message was told.
+func (a *Adapter) told(id string, change int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	bound(a.handled)
-	a.handled[id] = forever
-	return nil
+	a.handled[id] = change
 }
 
 func (a *Adapter) goneEvent(rid, id string) bot.Event {
@@ -189,30 +212,69 @@ func (m message) news(ev bot.Event) bool {
 	return ev.At.IsZero() || m.Updated.Sub(ev.At) < stale
 }
 
-// said stores what a message says that was not told.
-func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind string) error {
+// atATime is how many messages are stored at once where many were missed: each
+// time costs what it costs to make one of them safe, and what else comes waits
+// for it.
+const atATime = 100
+
+// said stores what messages of a room say that was not told, in their order. If
+// one of them can't be told yet, those before it are stored.
+func (a *Adapter) said(ctx context.Context, sink bot.Sink, kind string, list ...message) error {
 	a.telling.Lock()
 	defer a.telling.Unlock()
-	change := m.Updated.UnixMilli()
-	a.mu.Lock()
-	last, again := a.handled[m.ID]
-	a.mu.Unlock()
-	if again && change <= last && !m.Updated.IsZero() {
+	for part := range slices.Chunk(list, atATime) {
+		if err := a.saidAtOnce(ctx, sink, kind, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Adapter) saidAtOnce(ctx context.Context, sink bot.Sink, kind string, list []message) error {
+	var events []bot.Event
+	var told []message
+	var over []string // rooms of customers
+	var failed error
+	for _, m := range list {
 		// Two streams tell of it, or it was read besides: as it is now, which may be
 		// deleted, while a stream still had it as it was.
-		return nil
+		if !m.Updated.IsZero() && a.wasTold(m.ID, m.Updated.UnixMilli()) {
+			continue
+		}
+		in, evs, err := a.says(ctx, m, kind)
+		if err != nil {
+			failed = err
+			break
+		}
+		events, told = append(events, evs...), append(told, m)
+		if in == "l" && m.System == systemClose {
+			over = append(over, m.Room)
+		}
 	}
-	me := a.self()
-	kind, err := a.kindFor(ctx, me, m, kind)
-	if err != nil {
+	if err := a.store(ctx, sink, events...); err != nil {
 		return err
+	}
+	for _, m := range told {
+		a.told(m.ID, m.Updated.UnixMilli())
+	}
+	for _, rid := range over {
+		a.customers.unwatch(rid)
+	}
+	return failed
+}
+
+// says is what a message says, and in which kind of room. Its error says that
+// it can't be told yet.
+func (a *Adapter) says(ctx context.Context, m message, kind string) (_ string, out []bot.Event, err error) {
+	me := a.self()
+	if kind, err = a.kindFor(ctx, me, m, kind); err != nil {
+		return "", nil, err
 	}
 	a.note(me, m)
 	if kind == "d" {
 		a.unsealed(ctx, m)
 	}
-	events := (decoder{me}).events(m, kind)
-	for _, ev := range events {
+	for _, ev := range (decoder{me}).events(m, kind) {
 		if !m.news(ev) || kind == "d" && ev.Kind == bot.EventCommand && ev.Command == "" && a.tooFast(ctx, m) {
 			continue
 		}
@@ -221,30 +283,16 @@ func (a *Adapter) said(ctx context.Context, sink bot.Sink, m message, kind strin
 		}
 		if ev.Kind == bot.EventAction && ev.Thread == "" {
 			if err := a.placePress(ctx, &ev, m, kind); err != nil {
-				return err
+				return "", nil, err
 			}
 		}
-		if err := a.store(ctx, sink, ev); err != nil {
-			return err
-		}
+		out = append(out, ev)
 	}
 	reacted, err := a.reactions(ctx, m, kind)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	for _, ev := range reacted {
-		if err := a.store(ctx, sink, ev); err != nil {
-			return err
-		}
-	}
-	if kind == "l" && closes(events) {
-		a.customers.unwatch(m.Room)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	bound(a.handled)
-	a.handled[m.ID] = change
-	return nil
+	return kind, append(out, reacted...), nil
 }
 
 // note remembers who wrote a message: of one that is deleted the server says

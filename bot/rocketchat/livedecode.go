@@ -2,7 +2,6 @@ package rocketchat
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/perch-chat/perch/bot"
 )
@@ -80,9 +79,4 @@ func (t transfer) to() string {
 		return t.Department.Name
 	}
 	return t.To.user().Name
-}
-
-// closes reports whether events end a customer's room.
-func closes(events []bot.Event) bool {
-	return slices.ContainsFunc(events, func(e bot.Event) bool { return e.Kind == bot.EventClosed })
 }

@@ -19,22 +19,51 @@ import (
 type collector struct {
 	mu    sync.Mutex
 	got   []bot.Event
+	tried int   // how often something was handed over
+	fails error // what comes of the next batch
 	woken chan struct{}
 }
+
+var _ bot.BatchSink = (*collector)(nil)
 
 func newCollector() *collector { return &collector{woken: make(chan struct{}, 1)} }
 
 func (c *collector) Deliver(_ context.Context, ev bot.Event) error {
 	c.mu.Lock()
+	c.tried++
+	c.keep(ev)
+	c.mu.Unlock()
+	c.wake()
+	return nil
+}
+
+func (c *collector) DeliverAll(_ context.Context, evs []bot.Event) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tried++
+	if err := c.fails; err != nil {
+		c.fails = nil
+		return err
+	}
+	for _, ev := range evs {
+		c.keep(ev)
+	}
+	c.wake()
+	return nil
+}
+
+// keep keeps an event that is not known. The lock is held.
+func (c *collector) keep(ev bot.Event) {
 	if !slices.ContainsFunc(c.got, func(e bot.Event) bool { return e.ID == ev.ID }) {
 		c.got = append(c.got, ev)
 	}
-	c.mu.Unlock()
+}
+
+func (c *collector) wake() {
 	select {
 	case c.woken <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // lines are the events so far, in short: those about the connection left out.

@@ -167,7 +167,7 @@ func short(s string) string {
 // KindEvent is the kind of the items that Sink stores; the body is a [bot.Event].
 const KindEvent = "bot.event"
 
-// Sink returns a sink that stores a platform's events.
+// Sink returns a sink that stores a platform's events. It is a [bot.BatchSink].
 func (in *Inbox) Sink(platform string) bot.Sink { return sink{in, platform} }
 
 type sink struct {
@@ -175,13 +175,24 @@ type sink struct {
 	platform string
 }
 
+var _ bot.BatchSink = sink{}
+
 // Deliver implements [bot.Sink].
 func (s sink) Deliver(ctx context.Context, ev bot.Event) error {
-	it, err := EventItem(s.platform, ev)
-	if err != nil {
-		return err
+	return s.DeliverAll(ctx, []bot.Event{ev})
+}
+
+// DeliverAll implements [bot.BatchSink].
+func (s sink) DeliverAll(ctx context.Context, evs []bot.Event) error {
+	list := make([]Item, 0, len(evs))
+	for _, ev := range evs {
+		it, err := EventItem(s.platform, ev)
+		if err != nil {
+			return err
+		}
+		list = append(list, it)
 	}
-	_, err = s.in.Put(ctx, it)
+	_, err := s.in.Put(ctx, list...)
 	return err
 }
 

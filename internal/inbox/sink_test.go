@@ -3,6 +3,9 @@ package inbox
 import (
 	"encoding/json"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/store"
@@ -52,6 +55,40 @@ func TestSink(t *testing.T) {
 			if it.Thread != tt.thread || it.Kind != KindEvent || it.Source != "webchat" {
 				t.Errorf("event %s is stored as %+v, want thread %q", tt.ev.ID, it, tt.thread)
 			}
+		}
+	})
+}
+
+// Several events are stored together, or none of them.
+func TestSinkOfSeveral(t *testing.T) {
+	inBubble(t, Options{}, func(w *world) {
+		sink, ok := w.in.Sink("webchat").(bot.BatchSink)
+		if !ok {
+			t.Fatal("the sink takes one event at a time")
+		}
+		ev := func(id string) bot.Event {
+			return bot.Event{ID: id, Platform: "webchat", Kind: bot.EventMessage, Message: "webchat:m1", Channel: "webchat:support"}
+		}
+		unwritable := ev("3")
+		unwritable.At = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // which JSON has no form for
+		if err := sink.DeliverAll(w.t.Context(), []bot.Event{ev("2"), unwritable}); err == nil {
+			t.Error("an event that can't be written was taken")
+		}
+		for range 2 {
+			if err := sink.DeliverAll(w.t.Context(), []bot.Event{ev("1"), ev("1"), ev("4")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		w.update(func(tx store.Tx) error {
+			all, err := store.Collect(items().Scan(tx, store.Range{}))
+			for _, rec := range all {
+				got = append(got, rec.Key)
+			}
+			return err
+		})
+		if diff := cmp.Diff([]string{"webchat:1", "webchat:4"}, got); diff != "" {
+			t.Errorf("stored (-want +got):\n%s", diff)
 		}
 	})
 }
