@@ -140,9 +140,9 @@ func (a *Adapter) store(ctx context.Context, sink bot.Sink, evs ...bot.Event) er
 	a.health.received.Add(int64(len(evs)))
 	for len(evs) > 0 {
 		n, err := deliver(ctx, sink, evs)
-		evs = evs[n:]
-		a.health.acked.Add(int64(n))
 		if err == nil {
+			a.health.acked.Add(int64(n))
+			evs = evs[n:]
 			continue
 		}
 		a.health.unstored.Add(1)
@@ -157,16 +157,11 @@ func (a *Adapter) store(ctx context.Context, sink bot.Sink, evs ...bot.Event) er
 }
 
 // deliver hands over as many events as the sink takes at once, and says how many
-// it took.
+// those were.
 func deliver(ctx context.Context, sink bot.Sink, evs []bot.Event) (int, error) {
-	n, err := 1, error(nil)
-	if all, ok := sink.(bot.BatchSink); ok && len(evs) > 1 {
-		n, err = len(evs), all.DeliverAll(ctx, evs)
-	} else {
-		err = sink.Deliver(ctx, evs[0])
+	all, ok := sink.(bot.BatchSink)
+	if !ok || len(evs) == 1 {
+		return 1, sink.Deliver(ctx, evs[0]) //nolint:wrapcheck // it is logged, and the caller's own
 	}
-	if err != nil {
-		return 0, err //nolint:wrapcheck // it is logged, and the caller's own
-	}
-	return n, nil
+	return len(evs), all.DeliverAll(ctx, evs) //nolint:wrapcheck // as above
 }
