@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/desk"
 	"github.com/perch-chat/perch/internal/accounts"
 	"github.com/perch-chat/perch/internal/id"
 	"github.com/perch-chat/perch/internal/inbox"
@@ -84,8 +85,8 @@ func (r *Router) attention(tx store.Tx, a outbox.Action) error {
 	if !ok || strings.HasPrefix(a.Key, "commands:letter:") || strings.HasPrefix(a.Key, "commands:reply:") || strings.HasPrefix(a.Key, setupPrefix) {
 		return nil
 	}
-	if strings.HasPrefix(a.Subject, "conversation:") && a.Failure != nil && a.Failure.Code == "thread_not_found" {
-		return nil // the desk says it again under a new card
+	if desk.SeesTo(a) {
+		return nil
 	}
 	setup, err := r.Setup(tx)
 	if err != nil || setup == "" {

@@ -327,6 +327,12 @@ func (d *Desk) onRoom(tx store.Tx, ev bot.Event) (bool, error) {
 	if err := d.seen(tx, &c, ev.At); err != nil {
 		return true, err
 	}
+	if ev.Kind == bot.EventClosed && slices.Contains(c.Shut, ev.Thread) {
+		if err := d.endedBefore(tx, &c, ev.Thread, ev.At); err != nil {
+			return true, err
+		}
+		return true, d.put(tx, c)
+	}
 	if ev.Thread != c.CardRef || !c.Open() || late {
 		return true, nil // it goes on elsewhere, is over, or has changed since
 	}

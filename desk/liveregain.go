@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/outbox"
@@ -21,6 +22,21 @@ func roomShut(a outbox.Action) bool {
 		return false
 	}
 	return slices.Contains([]string{"room-closed", "invalid-room", "room_not_found", "thread_not_found", "error-invalid-room"}, a.Failure.Code)
+}
+
+// SeesTo reports whether the desk sees by itself to what a chat could not show:
+// it says it again under a new card or in another room, or it is of no use any
+// more. Nobody has to be asked.
+func SeesTo(a outbox.Action) bool {
+	if a.Kind != bot.KindPost || a.Failure == nil || !strings.HasPrefix(a.Subject, "conversation:") {
+		return false
+	}
+	var p bot.Post
+	if json.Unmarshal(a.Payload, &p) != nil {
+		return false
+	}
+	_, _, room := bot.LiveDepartment(p.Message.Channel)
+	return room && roomShut(a) || a.Failure.Code == "thread_not_found"
 }
 
 // unsaid follows what could not be said in a room: the customer's words go on in
@@ -99,6 +115,9 @@ func (d *Desk) regainRoom(tx store.Tx, c Conversation, a outbox.Action) error {
 		}
 		c.WaitingSince, c.Called, c.Unread = c.LastIn, now(), len(all)
 	case forRoom(a, c):
+		if c.CardRef != "" {
+			c.Shut = append(c.Shut, c.CardRef)
+		}
 		if err := d.enterRoom(tx, &c); err != nil {
 			return err
 		}
@@ -109,6 +128,26 @@ func (d *Desk) regainRoom(tx store.Tx, c Conversation, a outbox.Action) error {
 		return err
 	}
 	return d.put(tx, c)
+}
+
+// endedBefore takes in that a room is over which had been found closed, so that
+// the conversation went on without it: the customer is told so even then.
+func (d *Desk) endedBefore(tx store.Tx, c *Conversation, room bot.MessageRef, at time.Time) error {
+	c.Shut = slices.DeleteFunc(c.Shut, func(r bot.MessageRef) bool { return r == room })
+	s, err := d.Settings(tx)
+	if err != nil {
+		return err
+	}
+	if err := d.goodbye(tx, c, s, ""); err != nil || !c.Finished {
+		return err
+	}
+	msgs, err := d.Messages(tx, c.ID)
+	if err != nil {
+		return err
+	}
+	// An agent who has answered since has begun anew.
+	c.Finished = !slices.ContainsFunc(msgs, func(m Message) bool { return m.Origin == Agent && m.At.After(at) })
+	return nil
 }
 
 // showAllAgain shows what was missed in the room that the conversation goes on in.

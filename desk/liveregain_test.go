@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/perch-chat/perch/bot"
 	"github.com/perch-chat/perch/internal/outbox"
@@ -82,6 +83,48 @@ func TestLiveClosedWhileWriting(t *testing.T) {
 	}
 }
 
+// TestLiveFoundClosed: a room takes nothing more before anybody heard that it is
+// over. The customer is led on, and told of the end all the same: once, and not
+// again unless an agent has answered since.
+func TestLiveFoundClosed(t *testing.T) {
+	for _, answered := range []bool{false, true} {
+		t.Run(fmt.Sprint("answered in the next room: ", answered), func(t *testing.T) {
+			service(t, func(t *testing.T, w *world) {
+				_, _, rio := agents()
+				w.set("finished", "Goodbye!")
+				w.in("1", "one")
+				old := w.conv().CardRef
+				w.room(bot.EventMessage, rio, "First.")
+				over := bot.Event{Kind: bot.EventClosed, User: rio, Thread: old, Channel: "webchat:room", At: time.Now()}
+				w.wait(time.Second)
+				w.shutRoom(old)
+				w.in("2", "two")
+				c := w.conv()
+				if c.CardRef == old || !c.Open() {
+					t.Fatalf("what the customer wrote is nowhere: %+v", c)
+				}
+				want := []string{"First."}
+				if answered {
+					w.room(bot.EventMessage, rio, "Second.")
+					want = append(want, "Second.")
+				}
+				w.event(over)
+				w.event(over) // its ID is another: as if it were forgotten
+				want = append(want, "Goodbye!")
+				equal(t, "X", w.x.texts(), want)
+				if c := w.conv(); !c.Open() {
+					t.Error("the old room's end ended the new one")
+				}
+				w.room(bot.EventClosed, rio, "solved")
+				if answered {
+					want = append(want, "Goodbye!")
+				}
+				equal(t, "X after the next end", w.x.texts(), want)
+			})
+		})
+	}
+}
+
 // TestLiveClosedBeforeTheFile: a room that is closed between a message and its
 // files has the files shown in the next one.
 func TestLiveClosedBeforeTheFile(t *testing.T) {
@@ -138,4 +181,30 @@ func TestLiveNotShown(t *testing.T) {
 		}
 		contains(t, "the admins", all((*admins)[0]), "Ana (@ana)", "can't be shown here")
 	})
+}
+
+// TestSeesTo: nobody is asked about what the desk says again by itself.
+func TestSeesTo(t *testing.T) {
+	post := func(channel bot.ChannelRef) []byte { return encode(bot.Post{Message: bot.Message{Channel: channel}}) }
+	shut := &outbox.Failure{Code: "room-closed"}
+	tests := []struct {
+		name string
+		a    outbox.Action
+		want bool
+	}{
+		{"words for a room that is closed", outbox.Action{Kind: bot.KindPost, Subject: "conversation:1", Payload: post(rooms), Failure: shut}, true},
+		{"words under a card that is gone", outbox.Action{Kind: bot.KindPost, Subject: "conversation:1", Payload: post(support), Failure: &outbox.Failure{Code: "thread_not_found"}}, true},
+		{"words for a channel that is gone", outbox.Action{Kind: bot.KindPost, Subject: "conversation:1", Payload: post(support), Failure: &outbox.Failure{Code: "room_not_found"}}, false},
+		{"words that a room refuses", outbox.Action{Kind: bot.KindPost, Subject: "conversation:1", Payload: post(rooms), Failure: &outbox.Failure{Code: "error-not-allowed"}}, false},
+		{"words whose fate nobody knows", outbox.Action{Kind: bot.KindPost, Subject: "conversation:1", Payload: post(rooms)}, false},
+		{"somebody else's words", outbox.Action{Kind: bot.KindPost, Payload: post(rooms), Failure: shut}, false},
+		{"another thing", outbox.Action{Kind: bot.KindReact, Subject: "conversation:1", Payload: post(rooms), Failure: shut}, false},
+		{"what can't be read", outbox.Action{Kind: bot.KindPost, Subject: "conversation:1", Payload: []byte("{"), Failure: shut}, false},
+	}
+	for _, tt := range tests {
+		tt.a.State = outbox.Failed
+		if got := SeesTo(tt.a); got != tt.want {
+			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
+		}
+	}
 }

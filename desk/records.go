@@ -65,6 +65,10 @@ type Conversation struct {
 	CardRef  bot.MessageRef   `json:"card_ref,omitempty"`  // the card, once it is posted
 	OldCards []bot.MessageRef `json:"old_cards,omitempty"` // in channels it was moved from
 
+	// Shut are the rooms that were found closed before anybody said so: what their
+	// agents said last, and that it is over, is still to be heard.
+	Shut []bot.MessageRef `json:"shut,omitempty"`
+
 	Opened       time.Time   `json:"opened"`
 	Updated      time.Time   `json:"updated"`
 	ClosedAt     time.Time   `json:"closed_at,omitzero"`

@@ -108,7 +108,7 @@ func (b *bureau) lost(route string, n int) func() {
 // each time at once, and now and then in the very moment in which the words are
 // stored: nothing is lost or doubled, order is kept, and each end is told once.
 func TestOmnichannelEnds(t *testing.T) {
-	b := newBureau(t, func(b *bureau) { b.c.Desk.Welcome = "" })
+	b := newBureau(t, withAda, func(b *bureau) { b.c.Desk.Welcome = "" })
 	b.unlimited()
 	b.writes("1002", "question 00")
 	b.room(1)
@@ -153,6 +153,11 @@ func TestOmnichannelEnds(t *testing.T) {
 	}
 	if finished() != ends {
 		t.Errorf("the customer was told of %d ends, want %d", finished(), ends)
+	}
+	for _, m := range b.rc.Messages(b.setupRoom()) {
+		if strings.Contains(m.Text, "could not post") {
+			t.Errorf("whoever runs Perch reads %q, though nobody has to do anything", m.Text)
+		}
 	}
 	for i, r := range b.rc.Rooms("l") {
 		if open := i == len(b.rc.Rooms("l"))-1; r.Open != open {
