@@ -84,8 +84,12 @@ func (p *play) do(method, path, as string, body, out any) (int, []byte, error) {
 }
 
 // eventually tries until fn succeeds, and returns its last error otherwise.
-func eventually(fn func() error) error {
-	end := time.Now().Add(patience)
+func eventually(fn func() error) error { return eventuallyIn(patience, fn) }
+
+// eventuallyIn waits until fn finds nothing wrong, and returns what it still found at
+// the end of the time.
+func eventuallyIn(d time.Duration, fn func() error) error {
+	end := time.Now().Add(d)
 	for {
 		err := fn()
 		if err == nil || time.Now().After(end) {
