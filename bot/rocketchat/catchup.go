@@ -140,7 +140,11 @@ func (a *Adapter) readPlain(ctx context.Context, sink bot.Sink, r room, since ti
 
 // storeRead stores what was read of a room.
 func (a *Adapter) storeRead(ctx context.Context, sink bot.Sink, r room, updated []message, deleted []string) error {
-	if err := a.said(ctx, sink, r.Kind, updated...); err != nil {
+	list := make([]heard, 0, len(updated))
+	for _, m := range updated {
+		list = append(list, heard{m, r.Kind})
+	}
+	if err := a.said(ctx, sink, list...); err != nil {
 		return err
 	}
 	return a.removed(ctx, sink, r.ID, deleted...)

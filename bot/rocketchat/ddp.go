@@ -322,6 +322,23 @@ func (r *realtime) queue(n notice) bool {
 	}
 }
 
+// more is an event with those that wait behind it, as many as are stored at once.
+func (r *realtime) more(n notice) []notice {
+	list := []notice{n}
+	for len(list) < atATime {
+		select {
+		case n, ok := <-r.notices:
+			if !ok {
+				return list // whoever reads on learns why
+			}
+			list = append(list, n)
+		default:
+			return list
+		}
+	}
+	return list
+}
+
 // watch pings, and ends a connection on which nothing comes any more.
 func (r *realtime) watch(ctx context.Context, live liveness) {
 	tick := time.NewTicker(live.every)

@@ -319,7 +319,7 @@ func TestDeletedIsNotSaidAfterwards(t *testing.T) {
 		must(t, err)
 		must(t, w.Delete("ada", w.room, id))
 		must(t, a.readPlain(t.Context(), c, room{ID: w.room, Kind: "p"}, time.Now()))
-		must(t, a.said(t.Context(), c, "p", queued))
+		must(t, a.said(t.Context(), c, heard{queued, "p"}))
 	}
 	if diff := cmp.Diff([]string{"message_deleted", "message_deleted ada"}, c.lines()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

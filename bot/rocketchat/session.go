@@ -152,7 +152,13 @@ func (a *Adapter) attend(ctx context.Context, rt *realtime, sink bot.Sink, heard
 			if !ok {
 				return rt.why()
 			}
-			if err := a.patiently(ctx, rt, func() error { return a.notice(ctx, rt, sink, n) }); err != nil {
+			list := rt.more(n)
+			err := a.patiently(ctx, rt, func() error {
+				done, err := a.notices(ctx, rt, sink, list)
+				list = list[done:]
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}

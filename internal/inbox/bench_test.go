@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -57,6 +58,52 @@ func BenchmarkDeliverAndHandle(b *testing.B) {
 			stop()
 		})
 	}
+}
+
+// BenchmarkDeliverAll stores what an adapter missed, a hundred events at a time,
+// beside the same events one by one: new ones, and such as are known.
+func BenchmarkDeliverAll(b *testing.B) {
+	const missed, most = 500, 100
+	in := New(bolttest.Open(b), Options{})
+	sink, ok := in.Sink("webchat").(bot.BatchSink)
+	if !ok {
+		b.Fatal("the sink takes one event at a time")
+	}
+	var evs []bot.Event
+	alone := func() {
+		for _, ev := range evs {
+			if err := sink.Deliver(b.Context(), ev); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	together := func() {
+		for part := range slices.Chunk(evs, most) {
+			if err := sink.DeliverAll(b.Context(), part); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	took := func(fn func()) time.Duration {
+		began := time.Now()
+		fn()
+		return time.Since(began)
+	}
+	n := 0
+	var news, known [2]time.Duration
+	for b.Loop() {
+		for i, fn := range []func(){alone, together} {
+			evs = nil
+			for range missed {
+				n++
+				evs = append(evs, event(0, n))
+			}
+			news[i] += took(fn)
+			known[i] += took(fn)
+		}
+	}
+	b.ReportMetric(float64(news[0])/float64(news[1]), "ratio-new")
+	b.ReportMetric(float64(known[0])/float64(known[1]), "ratio-known")
 }
 
 func event(p, i int) bot.Event {
