@@ -45,7 +45,7 @@ func (d *Desk) edited(tx store.Tx, m Message, in Inbound) error {
 	if err != nil {
 		return err
 	}
-	msg := d.shown(c, who, m, s, false)
+	msg := d.shown(c, who, m, s)
 	msg.Channel = c.Channel
 	_, _, err = d.ob.Add(tx, outbox.Action{
 		Kind: bot.KindEdit, Key: "desk:edited:" + m.ID + ":" + in.XID, Order: order(c), Slot: "edit:" + m.ChatKey, Lanes: lanes(c),

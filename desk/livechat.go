@@ -104,13 +104,13 @@ func (d *Desk) accountBeside(tx store.Tx, accountID string) (string, error) {
 }
 
 // receiveLive is what follows in the chat from a message of the customer.
-func (d *Desk) receiveLive(tx store.Tx, c *Conversation, who Contact, m Message, s Settings, fresh, late bool) error {
+func (d *Desk) receiveLive(tx store.Tx, c *Conversation, who Contact, m Message, s Settings, fresh bool) error {
 	if fresh {
 		if err := d.enterRoom(tx, c); err != nil {
 			return err
 		}
 	}
-	if err := d.say(tx, *c, m.ChatKey, d.shown(*c, who, m, s, late)); err != nil {
+	if err := d.say(tx, *c, m.ChatKey, d.shown(*c, who, m, s)); err != nil {
 		return err
 	}
 	if err := d.showFiles(tx, *c, m, s); err != nil {

@@ -245,7 +245,7 @@ func (d *Desk) showAgain(tx store.Tx, c Conversation, who Contact, x missed, s S
 		return err
 	}
 	if x.words {
-		if err := d.say(tx, c, m.ChatKey, d.shown(c, who, m, s, false)); err != nil {
+		if err := d.say(tx, c, m.ChatKey, d.shown(c, who, m, s)); err != nil {
 			return err
 		}
 	}

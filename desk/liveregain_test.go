@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,6 +124,31 @@ func TestLiveFoundClosed(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLiveLateInTheNextRoom: what X delivered late says so in whichever room it
+// is shown.
+func TestLiveLateInTheNextRoom(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		w.in("1", "one")
+		old := w.conv().CardRef
+		begun := time.Now()
+		w.wait(time.Minute)
+		w.held(func() {
+			w.in("3", "three")
+			w.in("2", "two", func(in *Inbound) { in.At = begun.Add(time.Second) })
+			w.shutRoom(old)
+		})
+		late := map[string]bool{}
+		for _, p := range w.chat.posts {
+			if p.msg.Thread == w.conv().CardRef && p.msg.Author != nil {
+				late[p.msg.Text] = strings.Contains(all(p.msg), "delivered late by X")
+			}
+		}
+		if len(late) != 2 || !late["two"] || late["three"] {
+			t.Errorf("late in the new room: %v, want the one that was", late)
+		}
+	})
 }
 
 // TestLiveClosedBeforeTheFile: a room that is closed between a message and its

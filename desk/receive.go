@@ -58,20 +58,20 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 	m := Message{
 		ID: id.New(), Conversation: c.ID, Account: in.Account, Kind: in.Kind, Direction: In, Origin: Customer,
 		XID: in.XID, Versions: versions(in.Versions, in.XID), Text: in.Text, Files: in.Files, Encrypted: in.Encrypted, At: in.At,
+		Late: !c.LastIn.IsZero() && in.At.Before(c.LastIn),
 	}
 	m.ChatKey = "desk:in:" + m.ID
 	if err := messages().Put(tx, m); err != nil {
 		return err
 	}
-	late := !c.LastIn.IsZero() && in.At.Before(c.LastIn)
 	if c.State == Snoozed {
 		if err := d.wake(tx, &c, "the customer wrote, so the snooze is over."); err != nil {
 			return err
 		}
 	}
-	d.heard(&c, m, late)
+	d.heard(&c, m)
 	if live(c) {
-		if err := d.receiveLive(tx, &c, who, m, s, fresh, late); err != nil {
+		if err := d.receiveLive(tx, &c, who, m, s, fresh); err != nil {
 			return err
 		}
 		return d.put(tx, c)
@@ -91,7 +91,7 @@ func (d *Desk) Receive(tx store.Tx, in Inbound) error {
 	} else if err := d.editCard(tx, &c); err != nil {
 		return err
 	}
-	if err := d.say(tx, c, m.ChatKey, d.shown(c, who, m, s, late)); err != nil {
+	if err := d.say(tx, c, m.ChatKey, d.shown(c, who, m, s)); err != nil {
 		return err
 	}
 	if err := d.showFiles(tx, c, m, s); err != nil {
@@ -111,7 +111,7 @@ func (d *Desk) put(tx store.Tx, c Conversation) error {
 }
 
 // heard has the conversation know of a new message of the customer.
-func (d *Desk) heard(c *Conversation, m Message, late bool) {
+func (d *Desk) heard(c *Conversation, m Message) {
 	c.Unread++
 	if c.WaitingSince.IsZero() {
 		c.WaitingSince, c.Called, c.Reminded = m.At, now(), false
@@ -119,7 +119,7 @@ func (d *Desk) heard(c *Conversation, m Message, late bool) {
 	if c.State == Waiting {
 		c.State = Claimed
 	}
-	if late {
+	if m.Late {
 		return
 	}
 	c.LastIn, c.LastInID, c.Encrypted = m.At, m.XID, m.Encrypted
@@ -266,7 +266,7 @@ func (d *Desk) callAgents(tx store.Tx, c *Conversation, onDuty []Duty) error {
 }
 
 // shown is the customer's message as the thread has it.
-func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings, late bool) bot.Message {
+func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings) bot.Message {
 	msg := bot.Message{Author: author(who), Text: m.Text}
 	var small []string
 	switch {
@@ -291,7 +291,7 @@ func (d *Desk) shown(c Conversation, who Contact, m Message, s Settings, late bo
 		}
 		small = nil
 	}
-	if late {
+	if m.Late {
 		small = append(small, "Written at "+clock(m.At)+", delivered late by X.")
 	}
 	if !m.EditedAt.IsZero() {

@@ -156,6 +156,7 @@ type Message struct {
 	Files        []File    `json:"files,omitempty"`
 	Encrypted    bool      `json:"encrypted,omitempty"`
 	At           time.Time `json:"at"`
+	Late         bool      `json:"late,omitempty"`        // X delivered it after what was written later
 	Deleted      bool      `json:"deleted,omitempty"`     // on X, by its author: the words are gone
 	EditedAt     time.Time `json:"edited_at,omitzero"`    // on X, by its author
 	Versions     []string  `json:"x_versions,omitempty"`  // the ids of what it was before
