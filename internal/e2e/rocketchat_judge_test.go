@@ -199,15 +199,13 @@ func (s *service) wrongConversation(c xfake.User) (out []string) {
 	}
 	out = append(out, once("words of "+name, s.accepted.get("question "+c.Handle), shown)...)
 	out = append(out, twice("words of "+name, shown)...)
-	if !slices.IsSorted(inOrder) {
-		out = append(out, fmt.Sprintf("the words of %s are in another order: %q", name, inOrder))
-	}
+	out = append(out, disorder("the words of "+name, inOrder)...)
 	got := s.answers(c)
-	out = append(out, once(name, s.accepted.get("answer "+c.Handle), got)...)
-	out = append(out, twice(name, got)...)
-	if !slices.IsSorted(got) {
-		out = append(out, fmt.Sprintf("%s got the answers in another order: %q", name, got))
+	for _, w := range once(name, s.accepted.get("answer "+c.Handle), got) {
+		out = append(out, w+s.saidIn(c, w))
 	}
+	out = append(out, twice(name, got)...)
+	out = append(out, disorder("the answers to "+name, got)...)
 	if n := len(s.got(c, "Somebody will answer you here shortly")); n != 1 {
 		out = append(out, fmt.Sprintf("%s was welcomed %d times", name, n))
 	}
@@ -218,6 +216,28 @@ func (s *service) wrongConversation(c xfake.User) (out []string) {
 		out = append(out, fmt.Sprintf("%s read notes: %q", name, notes))
 	}
 	return out
+}
+
+// disorder says which of a list come before those that they are to follow.
+func disorder(what string, list []string) (out []string) {
+	for i := 1; i < len(list); i++ {
+		if list[i] < list[i-1] {
+			out = append(out, fmt.Sprintf("%s: %q comes after %q", what, list[i], list[i-1]))
+		}
+	}
+	return out
+}
+
+// saidIn is where agents said words to a customer, for whoever looks for them.
+func (s *service) saidIn(c xfake.User, about string) string {
+	for _, r := range s.theirs(c) {
+		for _, m := range s.rc.Messages(r.ID) {
+			if m.Text != "" && !m.Visitor && strings.Contains(about, m.Text) {
+				return fmt.Sprintf("; it was said in room %s, open %t, at %s", r.ID, r.Open, m.At.Format("15:04:05.000"))
+			}
+		}
+	}
+	return ""
 }
 
 // wrongRooms judges where conversations are.
