@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // Livechat is a chat with a customer service of its own: queue, routing,
@@ -40,12 +41,20 @@ type Visitor struct {
 	Handle     string `json:"handle,omitempty"`
 	Department string `json:"department,omitempty"` // an ID or a name; empty: the chat's own choice
 	Account    string `json:"account,omitempty"`    // the handle of ours to which they wrote, where there are several
+
+	// Since is since when they are to be brought in: nobody may have heard the
+	// answer to a call for it that was made from then on.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Entered is where a customer is.
 type Entered struct {
 	Ref   MessageRef `json:"ref"`             // the room
 	Fresh bool       `json:"fresh,omitempty"` // it was made by this call
+
+	// Stray are other rooms of theirs that calls may have made whose answers
+	// nobody heard. Agents may have answered there, and closed them.
+	Stray []MessageRef `json:"stray,omitempty"`
 
 	Served   bool `json:"served,omitempty"`   // an agent serves them already
 	Unserved bool `json:"unserved,omitempty"` // nobody is there who could

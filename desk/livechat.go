@@ -258,6 +258,14 @@ func (d *Desk) roomEntered(tx store.Tx, c Conversation, a outbox.Action) error {
 			return err
 		}
 	}
+	for _, ref := range in.Stray {
+		switch _, known, err := conversations().First(tx, "thread", store.Key(string(ref))); {
+		case err != nil:
+			return err
+		case !known && ref != c.CardRef:
+			c.OldCards, c.Shut = append(c.OldCards, ref), append(c.Shut, ref)
+		}
+	}
 	if a.ID != c.CardID {
 		if c.CardRef != in.Ref && !slices.Contains(c.OldCards, in.Ref) {
 			c.OldCards = append(c.OldCards, in.Ref)

@@ -45,7 +45,7 @@ func (d doors) Do(_ context.Context, a outbox.Action) (outbox.Receipt, error) {
 	d.visitors = append(d.visitors, e.Visitor)
 	ref := bot.MessageRef(fmt.Sprintf("webchat:room%d:live", len(d.visitors)))
 	d.posts = append(d.posts, &post{ref: ref, key: a.Key})
-	return outbox.Receipt{Result: encode(bot.Entered{Ref: ref, Fresh: true, Unserved: d.idle})}, nil
+	return outbox.Receipt{Result: encode(bot.Entered{Ref: ref, Fresh: true, Unserved: d.idle, Stray: d.stray})}, nil
 }
 
 // service plays conversations that the chat serves by itself.

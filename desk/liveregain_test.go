@@ -151,6 +151,33 @@ func TestLiveLateInTheNextRoom(t *testing.T) {
 	})
 }
 
+// TestLiveStrayRoom: an agent answered in a room of which the desk hears later
+// than of the one that the customer is in, and closed it. The answer reaches
+// the customer, and so does the end.
+func TestLiveStrayRoom(t *testing.T) {
+	service(t, func(t *testing.T, w *world) {
+		_, _, rio := agents()
+		w.set("finished", "Goodbye!")
+		w.in("1", "one")
+		known := w.conv().CardRef
+		w.room(bot.EventClosed, rio, "solved")
+		stray := bot.MessageRef("webchat:stray:live")
+		w.chat.stray = []bot.MessageRef{known, stray}
+		w.in("2", "two")
+		c := w.conv()
+		if c.CardRef == stray || c.CardRef == known {
+			t.Fatalf("the customer is in %s", c.CardRef)
+		}
+		for _, kind := range []bot.EventKind{bot.EventMessage, bot.EventClosed} {
+			w.event(bot.Event{Kind: kind, User: rio, Thread: stray, Channel: "webchat:stray", Message: "webchat:stray:m1", Text: "Yes."})
+		}
+		equal(t, "X", w.x.texts(), []string{"Goodbye!", "Yes.", "Goodbye!"})
+		if c := w.conv(); !c.Open() || len(c.Shut) > 0 {
+			t.Errorf("the conversation is open: %t; rooms whose end is awaited: %v", c.Open(), c.Shut)
+		}
+	})
+}
+
 // TestLiveClosedBeforeTheFile: a room that is closed between a message and its
 // files has the files shown in the next one.
 func TestLiveClosedBeforeTheFile(t *testing.T) {

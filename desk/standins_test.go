@@ -76,6 +76,7 @@ type chat struct {
 	visitors []bot.Visitor           // who entered a room
 	away     bool                    // nobody is there to serve them
 	anywhere bool                    // each department is there
+	stray    []bot.MessageRef        // other rooms of whoever enters
 	idle     bool                    // nor there, and they are let in all the same
 	asked    int                     // whether anybody is
 	leave    error                   // of who wants a room closed

@@ -78,6 +78,7 @@ type Adapter struct {
 	brakes  map[string]*brake        // by person
 	asides  map[string]bool          // orders of which the room knows that the answer is elsewhere
 	failing map[string]int           // by room: how often it could not be read
+	began   time.Time                // when Run did
 	since   time.Time                // by the server's clock: what came before is told. Zero: nothing is yet
 	looked  time.Time                // likewise: until when rooms were looked at
 }

@@ -3,6 +3,7 @@ package rocketchat
 import (
 	"maps"
 	"sync"
+	"time"
 )
 
 // customers keeps, by token, who has been registered, with which name and in
@@ -11,10 +12,13 @@ import (
 type customers struct {
 	mu     sync.Mutex
 	known  map[string]string
-	rooms  map[string]string // by room: the token
-	held   map[string]bool   // by room, see hold: whether something was said in it meanwhile
-	ending map[string]bool   // by room: it is over, and that is still to be told
-	most   int               // how long a message of a customer may be; 0 if no limit was met
+	rooms  map[string]string          // by room: the token
+	held   map[string]bool            // by room, see hold: whether something was said in it meanwhile
+	ending map[string]bool            // by room: it is over, and that is still to be told
+	lost   map[string]bool            // by token: a call for a room of theirs got no answer
+	past   map[string][]customersRoom // by token: rooms made since from that this run did not make; nil: not asked for
+	from   time.Time
+	most   int // how long a message of a customer may be; 0 if no limit was met
 }
 
 func (c *customers) is(token, as string) bool {

@@ -81,6 +81,18 @@ func straight(s string) string {
 // Enter makes sure that a customer has an open room. See [bot.Livechat].
 func (a *Adapter) Enter(ctx context.Context, v bot.Visitor) (bot.Entered, error) {
 	token := a.token(v)
+	e, err := a.enter(ctx, v, token)
+	if err != nil {
+		if unsure(err) && !temporary(err) {
+			a.customers.strays(token)
+		}
+		return bot.Entered{}, err
+	}
+	e.Stray, err = a.stray(ctx, v, token, e.Ref)
+	return e, err
+}
+
+func (a *Adapter) enter(ctx context.Context, v bot.Visitor, token string) (bot.Entered, error) {
 	as := shownName(v) + "\n" + v.Department
 	if e, ok, err := a.enterByApp(ctx, v, token, as); ok {
 		return e, err

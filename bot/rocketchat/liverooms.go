@@ -22,6 +22,7 @@ const lookEvery = time.Minute
 // customersRoom is a customer's room as lists have it.
 type customersRoom struct {
 	room
+	Open    bool `json:"open"`
 	Visitor struct {
 		Token    string `json:"token"`
 		Username string `json:"username"`
@@ -40,29 +41,47 @@ func (a *Adapter) findRooms(ctx context.Context) error {
 	if len(a.o.Secret) == 0 {
 		return nil
 	}
-	for offset := 0; ; {
+	list, err := a.listRooms(ctx, url.Values{"open": {"true"}})
+	if unlisted(err) {
+		a.log.WarnContext(ctx, "customers' rooms can't be listed; those of before the start are found by their next message", "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		a.customers.watch(r.ID, r.Visitor.Token)
+	}
+	return nil
+}
+
+// unlisted reports whether a workspace does not let the bot list rooms, however
+// often it is asked.
+func unlisted(err error) bool {
+	return slices.Contains([]string{"forbidden", "error-omnichannel-is-disabled", "refused"}, code(err))
+}
+
+// listRooms are the rooms of our customers that a query finds.
+// See https://developer.rocket.chat/apidocs/get-livechat-rooms
+func (a *Adapter) listRooms(ctx context.Context, q url.Values) (ours []customersRoom, err error) {
+	const page, most = 100, 50
+	q.Set("count", fmt.Sprint(page))
+	for offset := 0; offset < page*most; {
 		var out struct {
 			Rooms []customersRoom
 			Total int
 		}
-		q := url.Values{"open": {"true"}, "count": {"100"}, "offset": {fmt.Sprint(offset)}}
-		err := a.ask(ctx, request{route: "GET livechat/rooms", query: q}, &out)
-		if c := code(err); c == "forbidden" || c == "error-omnichannel-is-disabled" || c == "refused" {
-			a.log.WarnContext(ctx, "customers' rooms can't be listed; those of before the start are found by their next message", "err", err)
-			return nil
+		q.Set("offset", fmt.Sprint(offset))
+		if err := a.ask(ctx, request{route: "GET livechat/rooms", query: q}, &out); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return err
-		}
-		for _, r := range out.Rooms {
-			if r.ours() {
-				a.customers.watch(r.ID, r.Visitor.Token)
-			}
-		}
-		if offset += len(out.Rooms); len(out.Rooms) == 0 || offset >= out.Total {
-			return nil
+		ours = append(ours, slices.DeleteFunc(out.Rooms, func(r customersRoom) bool { return !r.ours() })...)
+		if offset += page; len(out.Rooms) == 0 || offset >= out.Total {
+			return ours, nil
 		}
 	}
+	a.log.WarnContext(ctx, "there are more rooms of customers than can be listed", "listed", page*most)
+	return ours, nil
 }
 
 // attended is a customer's room on a connection.

@@ -19,6 +19,9 @@ func (a *Adapter) Run(ctx context.Context, sink bot.Sink) error {
 	defer a.running.Store(false)
 	a.sink.Store(&sink)
 	defer a.sink.Store(nil)
+	a.mu.Lock()
+	a.began = time.Now()
+	a.mu.Unlock()
 	defer a.keepApp(ctx)()
 	var again retry
 	for ctx.Err() == nil {

@@ -146,6 +146,7 @@ func (x enter) Do(ctx context.Context, a outbox.Action) (outbox.Receipt, error) 
 	if err != nil {
 		return outbox.Receipt{}, err
 	}
+	e.Visitor.Since = a.Created
 	in, err := l.Enter(ctx, e.Visitor)
 	if err == nil {
 		if !in.Served {

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -163,6 +164,41 @@ func TestOmnichannelEnds(t *testing.T) {
 		if open := i == len(b.rc.Rooms("l"))-1; r.Open != open {
 			t.Errorf("room %d is open: %v", i, r.Open)
 		}
+	}
+}
+
+// TestOmnichannelStrayRoom: nobody hears that a room was made, and an agent
+// answers in it and closes it before Perch asks again, or while it is away. The
+// answer reaches the customer, and what they wrote the next room.
+func TestOmnichannelStrayRoom(t *testing.T) {
+	for name, away := range map[string]bool{"asked again": false, "started again": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBureau(t, func(b *bureau) { b.c.Desk.Welcome = "" })
+			again := make(chan struct{})
+			b.rc.AddFault(rcfake.Fault{Route: "GET livechat/room", Status: http.StatusBadGateway, Effect: true})
+			b.rc.AddFault(rcfake.Fault{Route: "GET livechat/visitor/:token/room", Skip: 1, Until: again, Times: -1})
+			b.writes("1002", "Is the shop open?")
+			b.until("room", func() bool { return len(b.rc.Rooms("l")) == 1 })
+			if away {
+				b.stop()
+			}
+			first := b.rc.Rooms("l")[0]
+			if _, err := b.rc.Say(rcfake.Says{Who: "sam", Room: first.ID, Text: "How may I help?"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.rc.CloseRoom("sam", first.ID, ""); err != nil {
+				t.Fatal(err)
+			}
+			close(again)
+			if away {
+				b.start()
+			}
+			b.gets("How may I help?", "Goodbye!")
+			b.until("words in the next room", func() bool {
+				all := b.rc.Rooms("l")
+				return len(all) == 2 && slices.Equal(b.customers(all[1].ID), []string{"Is the shop open?"})
+			})
+		})
 	}
 }
 

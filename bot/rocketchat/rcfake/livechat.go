@@ -2,6 +2,7 @@ package rcfake
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -314,8 +315,15 @@ func agents(c *call) (obj, *failure) {
 }
 
 func livechatRooms(c *call) (obj, *failure) {
+	var made struct{ Start, End time.Time }
+	if raw := c.q.Get("createdAt"); raw != "" && json.Unmarshal([]byte(raw), &made) != nil {
+		return nil, bad("The \"createdAt\" query parameter must be a valid date.")
+	}
 	var found []*room
 	for _, r := range c.st.rooms {
+		if r.created.Before(made.Start) || !made.End.IsZero() && r.created.After(made.End) {
+			continue
+		}
 		if r.kind != "l" || c.q.Get("open") == "true" && !r.open || c.q.Get("departmentId") != "" && r.department != c.q.Get("departmentId") {
 			continue
 		}
