@@ -138,7 +138,7 @@ func (d *Desk) endedBefore(tx store.Tx, c *Conversation, room bot.MessageRef, at
 	if err != nil {
 		return err
 	}
-	if err := d.goodbye(tx, c, s, ""); err != nil || !c.Finished {
+	if err := d.goodbye(tx, c, s, "The room before this one was closed. The customer was told: "); err != nil || !c.Finished {
 		return err
 	}
 	msgs, err := d.Messages(tx, c.ID)

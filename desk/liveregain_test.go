@@ -116,6 +116,7 @@ func TestLiveFoundClosed(t *testing.T) {
 				if c := w.conv(); !c.Open() {
 					t.Error("the old room's end ended the new one")
 				}
+				equal(t, "notes", w.notes(), []string{"The room before this one was closed. The customer was told: “Goodbye!”"})
 				w.room(bot.EventClosed, rio, "solved")
 				if answered {
 					want = append(want, "Goodbye!")

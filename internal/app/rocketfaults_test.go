@@ -54,13 +54,27 @@ func TestOmnichannelFaults(t *testing.T) {
 	b.again(rid)
 	b.answers(next, "seven") // behind all that was told again
 	b.until("answer behind all", func() bool { return slices.Contains(b.has("1002"), "seven") })
-	// The end is told of where it came before the customer's word.
-	got := slices.DeleteFunc(b.has("1002"), func(s string) bool { return s == "Goodbye!" })
+	b.until("end of the first room", func() bool { return slices.Contains(b.has("1002"), "Goodbye!") })
+	got, ends := b.has("1002"), 0
+	got = slices.DeleteFunc(got, func(s string) bool {
+		if s == "Goodbye!" {
+			ends++
+		}
+		return s == "Goodbye!"
+	})
+	if ends != 1 {
+		t.Errorf("the customer was told of %d ends, want 1", ends)
+	}
 	if want := []string{"Welcome!", "one", "two", "three", "four", "five", "six", "seven"}; !slices.Equal(got, want) {
 		t.Errorf("the customer has %q, want %q", got, want)
 	}
 	b.wrote(rid, "customer: Hello?", "bot: The customer was welcomed: “Welcome!\u2060”", "sam: one", "sam: two", "sam: three", "customer: Still there?", "customer: And now?", "sam: four", "sam: five")
-	b.wrote(next, "customer: Bye", "sam: six", "sam: seven")
+	said := slices.DeleteFunc(b.said(next), func(s string) bool { // where the customer's word came before the end
+		return s == "bot: The room before this one was closed. The customer was told: “Goodbye!\u2060”"
+	})
+	if want := []string{"customer: Bye", "sam: six", "sam: seven"}; !slices.Equal(said, want) {
+		t.Errorf("in the next room is %q, want %q", said, want)
+	}
 }
 
 // again has the streams tell everything that is in a room once more, as a server
