@@ -227,6 +227,7 @@ func TestLookBesidesListening(t *testing.T) {
 func TestManyCustomersAreHeard(t *testing.T) {
 	w := newTeam(t)
 	w.DDPLimits(true, 0)
+	w.Set("API_Upper_Count_Limit", 25) // of rooms in a list
 	w.AddUser(rcfake.User{Username: "sam", Agent: true})
 	a := w.adapter(t)
 	_, stop := w.start(t, a)

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -206,29 +207,33 @@ func (a *Adapter) Leave(ctx context.Context, ref bot.MessageRef, why string) err
 // itself says yes where the workspace accepts chats without agents, so that they
 // are counted. A bot among the agents counts: what it says goes to the customer.
 func (a *Adapter) Serves(ctx context.Context, department string) (bool, error) {
-	var out struct {
-		Users []struct {
-			ID          string   `json:"_id"`
-			Departments []string `json:"departments"`
+	id, there := "", false
+	_, err := pages(url.Values{"onlyAvailable": {"true"}, "showIdleAgents": {"false"}}, math.MaxInt, func(q url.Values) (int, int, error) {
+		var out struct {
+			Users []struct {
+				ID          string   `json:"_id"`
+				Departments []string `json:"departments"`
+			}
+			Total int
 		}
-	}
-	q := url.Values{"onlyAvailable": {"true"}, "showIdleAgents": {"false"}, "count": {"100"}}
-	if err := a.rest.call(ctx, request{route: "GET livechat/users/agent", query: q}, &out); err != nil {
-		return false, err
-	}
-	if len(out.Users) == 0 || department == "" {
-		return len(out.Users) > 0, nil
-	}
-	id, err := a.departmentID(ctx, department)
-	if err != nil {
-		return false, err
-	}
-	for _, u := range out.Users {
-		if u.Departments == nil || slices.Contains(u.Departments, id) { // an older server doesn't say it
-			return true, nil
+		if err := a.rest.call(ctx, request{route: "GET livechat/users/agent", query: q}, &out); err != nil || len(out.Users) == 0 {
+			return 0, 0, err
 		}
-	}
-	return false, nil
+		if department != "" && id == "" {
+			var err error
+			if id, err = a.departmentID(ctx, department); err != nil {
+				return 0, 0, err
+			}
+		}
+		for _, u := range out.Users {
+			if id == "" || u.Departments == nil || slices.Contains(u.Departments, id) { // an older server doesn't say it
+				there = true
+				return 0, 0, nil
+			}
+		}
+		return len(out.Users), out.Total, nil
+	})
+	return there, err
 }
 
 // departmentID is the ID of a department that is named by it or by its name.

@@ -3,7 +3,6 @@ package rocketchat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -64,24 +63,24 @@ func unlisted(err error) bool {
 // listRooms are the rooms of our customers that a query finds.
 // See https://developer.rocket.chat/apidocs/get-livechat-rooms
 func (a *Adapter) listRooms(ctx context.Context, q url.Values) (ours []customersRoom, err error) {
-	const page, most = 100, 50
-	q.Set("count", fmt.Sprint(page))
-	for offset := 0; offset < page*most; {
+	const most = 5000
+	rest, err := pages(q, most, func(q url.Values) (int, int, error) {
 		var out struct {
 			Rooms []customersRoom
 			Total int
 		}
-		q.Set("offset", fmt.Sprint(offset))
-		if err := a.ask(ctx, request{route: "GET livechat/rooms", query: q}, &out); err != nil {
-			return nil, err
+		err := a.ask(ctx, request{route: "GET livechat/rooms", query: q}, &out)
+		for _, r := range out.Rooms {
+			if r.ours() {
+				ours = append(ours, r)
+			}
 		}
-		ours = append(ours, slices.DeleteFunc(out.Rooms, func(r customersRoom) bool { return !r.ours() })...)
-		if offset += page; len(out.Rooms) == 0 || offset >= out.Total {
-			return ours, nil
-		}
+		return len(out.Rooms), out.Total, err
+	})
+	if rest {
+		a.log.WarnContext(ctx, "there are more rooms of customers than can be listed", "listed", most)
 	}
-	a.log.WarnContext(ctx, "there are more rooms of customers than can be listed", "listed", page*most)
-	return ours, nil
+	return ours, err
 }
 
 // attended is a customer's room on a connection.

@@ -231,6 +231,12 @@ func TestLivechatServes(t *testing.T) {
 	serves("", true)
 	serves("Support", true)
 	serves("Sales", false)
+	s.AddUser(rcfake.User{Username: "zoe", Agent: true, Departments: []string{"Sales"}})
+	s.Set("API_Upper_Count_Limit", 1) // agents in a list
+	serves("Sales", true)
+	s.SetOffline("zoe", true)
+	serves("Sales", false)
+	s.Set("API_Upper_Count_Limit", 100)
 	e, err := s.Enter(t.Context(), s.customer(1))
 	if err != nil || !e.Fresh || !e.Served {
 		t.Errorf("entered: %+v %v", e, err)

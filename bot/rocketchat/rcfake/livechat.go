@@ -3,6 +3,7 @@ package rcfake
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -302,7 +303,7 @@ func departmentInfo(c *call) (obj, *failure) {
 
 func agents(c *call) (obj, *failure) {
 	out := []any{}
-	for _, u := range c.st.users {
+	for _, u := range slices.SortedFunc(maps.Values(c.st.users), func(a, b *user) int { return strings.Compare(a.Username, b.Username) }) {
 		if u.Agent && (c.q.Get("onlyAvailable") != "true" || !u.Offline) {
 			status := "available"
 			if u.Offline {

@@ -190,7 +190,7 @@ func (st *state) init() {
 			"Livechat_enable_message_character_limit": false, "Livechat_message_character_limit": 0,
 			"Message_AllowUnrecognizedSlashCommand": false, "Message_MaxAllowedSize": 5000,
 			"Message_AllowEditing": true, "Message_AllowDeleting": true, "Message_ShowDeletedStatus": false,
-			"API_Enable_Rate_Limiter": true, "API_Enable_Rate_Limiter_Limit_Calls_Default": 10, "API_Enable_Rate_Limiter_Limit_Time_Default": 60000,
+			"API_Upper_Count_Limit": 100, "API_Enable_Rate_Limiter": true, "API_Enable_Rate_Limiter_Limit_Calls_Default": 10, "API_Enable_Rate_Limiter_Limit_Time_Default": 60000,
 			"Livechat_Routing_Method": "Auto_Selection",
 		},
 	}

@@ -17,6 +17,9 @@ func page(c *call, key string, list []any) obj {
 	if err != nil || count == 0 {
 		count = 50
 	}
+	if most, ok := c.st.settings["API_Upper_Count_Limit"].(int); ok {
+		count = min(count, most)
+	}
 	list = list[min(max(offset, 0), total):]
 	list = list[:min(count, len(list))]
 	return obj{key: list, "count": len(list), "offset": offset, "total": total}
