@@ -6,14 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"time"
 )
 
 const (
 	memberLook = 2 * time.Second // the app waits, and tries once more
-	memberPage = 100
-	memberMost = 10 // pages: names are matched as parts
+	memberMost = 1000            // of a room: names are matched as parts
 )
 
 // isThere refuses what somebody did in a private room that they are not in. The
@@ -47,18 +45,17 @@ func (a *Adapter) isThere(ctx context.Context, t told) error {
 
 // isMember reports whether a person is in a private room that the bot is in.
 func (a *Adapter) isMember(ctx context.Context, rid, uid, username string) (bool, error) {
-	for page := range memberMost {
-		var out struct{ Members []person }
-		q := url.Values{"roomId": {rid}, "filter": {username}, "count": {strconv.Itoa(memberPage)}, "offset": {strconv.Itoa(page * memberPage)}}
-		if err := a.rest.call(ctx, request{route: "GET groups.members", query: q}, &out); err != nil {
-			return false, err
+	is := false
+	_, err := pages(url.Values{"roomId": {rid}, "filter": {username}}, memberMost, func(q url.Values) (int, int, error) {
+		var out struct {
+			Members []person
+			Total   int
 		}
-		if slices.ContainsFunc(out.Members, func(p person) bool { return p.ID == uid }) {
-			return true, nil
+		err := a.rest.call(ctx, request{route: "GET groups.members", query: q}, &out)
+		if is = slices.ContainsFunc(out.Members, func(p person) bool { return p.ID == uid }); is {
+			return 0, 0, err
 		}
-		if len(out.Members) < memberPage {
-			break
-		}
-	}
-	return false, nil
+		return len(out.Members), out.Total, err
+	})
+	return is, err
 }

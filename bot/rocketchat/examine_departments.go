@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/perch-chat/perch/bot"
 )
 
 const (
-	maxExamined = 20 // departments whose agents are counted
-	maxListed   = 100
+	maxExamined = 20   // departments whose agents are counted
+	maxListed   = 1000 // departments or agents that are counted
 )
 
 // department is one of the workspace's customer service.
@@ -29,12 +28,17 @@ type agent struct {
 	Username string `json:"username"`
 }
 
-func (a *Adapter) departments(ctx context.Context) ([]department, error) {
-	var out struct {
-		Departments []department `json:"departments"`
-	}
-	err := a.rest.call(ctx, request{route: "GET livechat/department", query: url.Values{"count": {strconv.Itoa(maxListed)}}}, &out)
-	return out.Departments, err
+func (a *Adapter) departments(ctx context.Context) (all []department, err error) {
+	_, err = pages(url.Values{}, maxListed, func(q url.Values) (int, int, error) {
+		var out struct {
+			Departments []department
+			Total       int
+		}
+		err := a.rest.call(ctx, request{route: "GET livechat/department", query: q}, &out)
+		all = append(all, out.Departments...)
+		return len(out.Departments), out.Total, err
+	})
+	return all, err
 }
 
 func (a *Adapter) agentsOf(ctx context.Context, d department) ([]agent, error) {
@@ -47,16 +51,21 @@ func (a *Adapter) agentsOf(ctx context.Context, d department) ([]agent, error) {
 }
 
 // agents are those who serve customers, or could do so now.
-func (a *Adapter) agents(ctx context.Context, available bool) ([]agent, error) {
-	q := url.Values{"count": {strconv.Itoa(maxListed)}}
+func (a *Adapter) agents(ctx context.Context, available bool) (all []agent, err error) {
+	q := url.Values{}
 	if available {
 		q.Set("onlyAvailable", "true")
 	}
-	var out struct {
-		Users []agent `json:"users"`
-	}
-	err := a.rest.call(ctx, request{route: "GET livechat/users/agent", query: q}, &out)
-	return out.Users, err
+	_, err = pages(q, maxListed, func(q url.Values) (int, int, error) {
+		var out struct {
+			Users []agent
+			Total int
+		}
+		err := a.rest.call(ctx, request{route: "GET livechat/users/agent", query: q}, &out)
+		all = append(all, out.Users...)
+		return len(out.Users), out.Total, err
+	})
+	return all, err
 }
 
 // unseen is a finding on what the workspace does not show.
