@@ -262,5 +262,13 @@ func (w *world) idle() bool {
 	return err == nil && !busy
 }
 
+// posted looks at how many posts are on X.
+func (w *world) posted(want int) {
+	w.t.Helper()
+	if texts, _, _ := w.x.seen(); len(texts) != want {
+		w.t.Errorf("posts = %q, want %d", texts, want)
+	}
+}
+
 // settle lets the outbox work until it has nothing to do.
 func (w *world) settle() { w.t.Helper(); w.run(w.idle) }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/perch-chat/perch/xapi/xfake"
 )
 
 // proofEnv set to full has the proofs take as long as it needs to be sure.
@@ -172,6 +174,22 @@ func twice(where string, got []string) []string {
 		}
 	}
 	return out
+}
+
+// wrongPosts says which posts are not once on X, in the thread of the first.
+func wrongPosts(x *xfake.Server, want []string) (out []string) {
+	var posts []string
+	root := ""
+	for _, p := range x.Posts(company) {
+		posts = append(posts, p.Text)
+		if root == "" {
+			root = p.ID
+		} else if p.InReplyTo != root {
+			out = append(out, fmt.Sprintf("post %q replies to %q, not to the first", p.Text, p.InReplyTo))
+		}
+	}
+	out = append(out, once("posts on X", want, posts)...)
+	return append(out, twice("posts on X", posts)...)
 }
 
 // attributes reads one attribute of everything under a path of the API.

@@ -51,18 +51,7 @@ func (l *load) wrong() []string {
 	}
 	out = append(out, once("incidents", l.accepted.get("incident"), titles)...)
 
-	var posts []string
-	root := ""
-	for _, p := range l.x.Posts(company) {
-		posts = append(posts, p.Text)
-		if root == "" {
-			root = p.ID
-		} else if p.InReplyTo != root {
-			out = append(out, fmt.Sprintf("post %q replies to %q, not to the first", p.Text, p.InReplyTo))
-		}
-	}
-	out = append(out, once("posts on X", l.accepted.get("draft"), posts)...)
-	return append(out, twice("posts on X", posts)...)
+	return append(out, wrongPosts(l.x, l.accepted.get("draft"))...)
 }
 
 // wrongConversation judges what a customer and the agents read of each other.

@@ -173,18 +173,7 @@ func (s *service) wrong() (out []string) {
 	out = append(out, once("answers", s.accepted.get("mistake"), answered)...)
 	out = append(out, twice("answers", answered)...)
 
-	var posts []string
-	root := ""
-	for _, p := range s.x.Posts(company) {
-		posts = append(posts, p.Text)
-		if root == "" {
-			root = p.ID
-		} else if p.InReplyTo != root {
-			out = append(out, fmt.Sprintf("post %q replies to %q, not to the first", p.Text, p.InReplyTo))
-		}
-	}
-	out = append(out, once("posts on X", s.accepted.get("post"), posts)...)
-	return append(out, twice("posts on X", posts)...)
+	return append(out, wrongPosts(s.x.Server, s.accepted.get("post"))...)
 }
 
 // wrongConversation judges what a customer and the agents read of each other.

@@ -3,11 +3,8 @@ package bolt
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/perch-chat/perch/store"
 )
@@ -15,15 +12,7 @@ import (
 // TestFailureStays: a disk that works again after a failed write has perhaps
 // lost what the kernel held, so it proves nothing.
 func TestFailureStays(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "db")
-	var file *os.File
-	s, err := open(path, &bolt.Options{OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-		file, err = os.OpenFile(name, flag, mode)
-		return file, err
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, file := openOn(t)
 	defer func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -41,7 +30,7 @@ func TestFailureStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = syscall.Close(good) }()
-	readOnly, err := os.Open(path)
+	readOnly, err := os.Open(file.Name())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,12 +37,11 @@ func TestCommitError(t *testing.T) {
 	}
 }
 
-// After a write that failed for another reason than room, nobody knows what
-// the disk has. The store takes no more updates and says so; what waits is
-// answered, reading goes on, and it can be closed.
-func TestFailStop(t *testing.T) {
+// openOn opens a new store and returns the file it is in, for tests that do
+// something to that.
+func openOn(t *testing.T) (s *Store, file *os.File) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "db")
-	var file *os.File
 	s, err := open(path, &bolt.Options{OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
 		return file, err
@@ -50,6 +49,14 @@ func TestFailStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, file
+}
+
+// After a write that failed for another reason than room, nobody knows what
+// the disk has. The store takes no more updates and says so; what waits is
+// answered, reading goes on, and it can be closed.
+func TestFailStop(t *testing.T) {
+	s, file := openOn(t)
 	write := func(key string) error {
 		return s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("t", []byte(key), []byte(`1`)) })
 	}
