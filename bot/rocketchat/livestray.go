@@ -30,11 +30,14 @@ func (a *Adapter) stray(ctx context.Context, v bot.Visitor, token string, now bo
 		sink := a.sink.Load()
 		switch {
 		case r.Open:
-			_ = a.entered(r.ID, token, nil) // heard like any other
-		case sink != nil:
-			if err := a.readRoom(ctx, *sink, r.ID, longAgo); err != nil {
-				return nil, err
-			}
+			err = a.entered(r.ID, token, nil) // heard like any other
+		case sink == nil:
+			err = &bot.Error{Code: "not_connected", Message: "Perch does not listen to Rocket.Chat yet. It goes on by itself.", Temporary: true, RetryAfter: 1}
+		default:
+			err = a.readRoom(ctx, *sink, r.ID, longAgo)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	a.customers.found(token)
@@ -50,7 +53,7 @@ func (a *Adapter) strayRooms(ctx context.Context, token string, since time.Time)
 	a.mu.Unlock()
 	lost := a.customers.isLost(token)
 	switch {
-	case since.IsZero() || !lost && !since.Before(began):
+	case since.IsZero() || !lost && !began.IsZero() && !since.Before(began):
 		return nil, nil
 	case !lost:
 		if list, ok := a.customers.before(token, since); ok {

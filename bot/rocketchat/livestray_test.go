@@ -1,13 +1,16 @@
 package rocketchat_test
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perch-chat/perch/bot"
+	"github.com/perch-chat/perch/bot/rocketchat"
 	"github.com/perch-chat/perch/bot/rocketchat/rcfake"
 )
 
@@ -67,6 +70,29 @@ func TestStrayRoom(t *testing.T) {
 				t.Errorf("told: %+v, %+v; want the agent's words and the end", said, over)
 			}
 		})
+	}
+}
+
+// TestStrayRoomBeforeTheStart: nobody hears what was said there before the adapter
+// listens, so the customer waits for that.
+func TestStrayRoomBeforeTheStart(t *testing.T) {
+	s := newService(t)
+	v := s.customer(1)
+	v.Since = time.Now()
+	r := s.spoil(t, v, false)
+	s.stop()
+	id, token := s.Bot()
+	early, err := rocketchat.New(rocketchat.Options{URL: s.url, UserID: id, Token: token, Secret: []byte("0123456789abcdef0123456789abcdef")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := early.Enter(t.Context(), v)
+	if b, ok := errors.AsType[*bot.Error](err); !ok || !b.Temporary {
+		t.Errorf("entered %+v, %v; want to be asked again", e, err)
+	}
+	s.start(t)
+	if _, strays := s.strays(t, v); !slices.Equal(strays, []bot.MessageRef{ref(r)}) {
+		t.Errorf("other rooms %v, want the one that is over", strays)
 	}
 }
 
