@@ -23,6 +23,7 @@ import (
 type service struct {
 	*crowd
 	rooms    bool // customers come into rooms of Omnichannel; else their words into threads
+	leisure  int  // how many times as long people take
 	rc       *rocketStage
 	x        fakeX
 	p        *play
@@ -95,12 +96,17 @@ func newService(t *testing.T, rooms bool, seed uint64) *service {
 // work has everybody busy until the service closes.
 func (s *service) work() {
 	for _, c := range s.people {
-		s.wg.Go(func() { s.every(900*time.Millisecond, func(n int) { s.customer(c, n) }) })
+		s.wg.Go(func() { s.every(s.pauses(900), func(n int) { s.customer(c, n) }) })
 		s.wg.Go(func() { s.agent(c) })
 	}
-	s.wg.Go(func() { s.every(120*time.Millisecond, s.command) })
+	s.wg.Go(func() { s.every(s.pauses(120), s.command) })
 	s.wg.Go(func() { s.every(150*time.Millisecond, func(int) { s.press() }) })
 	s.wg.Go(func() { s.every(1300*time.Millisecond, s.cut) })
+}
+
+// pauses is how long people pause who usually take so many milliseconds.
+func (s *service) pauses(ms int) time.Duration {
+	return time.Duration(ms*s.leisure) * time.Millisecond
 }
 
 // busy says whether all are at work.
@@ -141,7 +147,7 @@ func (s *service) card(c xfake.User) (rcfake.Message, bool) {
 // agent answers a customer, and does what agents do besides.
 func (s *service) agent(c xfake.User) {
 	sent, notes := 0, 0
-	s.every(800*time.Millisecond, func(n int) {
+	s.every(s.pauses(800), func(n int) {
 		say := rcfake.Says{Who: "sam"}
 		if s.rooms {
 			all := s.theirs(c)
