@@ -17,34 +17,39 @@ import (
 // events, RFC 3339 in REST answers.
 type moment struct{ time.Time }
 
+// errNoTime is what a time is refused with that is none, or one that can't be
+// written again: an event with it could never be stored.
+var errNoTime = errors.New("rocketchat: a time is none")
+
 // UnmarshalJSON implements [json.Unmarshaler].
 func (m *moment) UnmarshalJSON(b []byte) error {
 	var d struct {
 		Date json.Number `json:"$date"`
 	}
+	var s string
+	var t time.Time
 	if len(b) > 0 && b[0] == '{' {
 		if err := json.Unmarshal(b, &d); err != nil {
 			return err
 		}
 		ms, err := d.Date.Int64()
 		if err != nil {
-			return errors.New("rocketchat: a time is none")
+			return errNoTime
 		}
-		m.Time = time.UnixMilli(ms).UTC()
-		return nil
+		t = time.UnixMilli(ms)
+	} else {
+		if err := json.Unmarshal(b, &s); err != nil || s == "" {
+			return err
+		}
+		var err error
+		if t, err = time.Parse(time.RFC3339, s); err != nil {
+			return errNoTime
+		}
 	}
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+		return errNoTime
 	}
-	if s == "" {
-		return nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return errors.New("rocketchat: a time is none")
-	}
-	m.Time = t.UTC()
+	m.Time = t
 	return nil
 }
 

@@ -120,6 +120,35 @@ func TestDecodeNames(t *testing.T) {
 
 // FuzzPress shows that what a button writes is read as it was meant, and that
 // nothing else makes an event that belongs to another room.
+// A time that JSON has no form for would keep its event, and all behind it, from
+// being stored.
+func TestDecodeTimes(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"$date":1795359608033}`:     "2026-11-22T15:00:08.033Z",
+		`"2026-11-22T16:00:08+01:00"`: "2026-11-22T15:00:08Z",
+		`""`:                          "0001-01-01T00:00:00Z",
+		`{"$date":253402300800000}`:   "", // the year 10000
+		`{"$date":-99999999999999}`:   "", // before the year 0
+		`{"$date":1e99}`:              "",
+		`{"$date":"soon"}`:            "",
+		`"9999-12-31T23:59:59-14:00"`: "",
+		`"yesterday"`:                 "",
+		`7`:                           "",
+	} {
+		var m moment
+		got, err := "", json.Unmarshal([]byte(raw), &m)
+		if err == nil {
+			b, merr := json.Marshal(m.Time)
+			if got = strings.Trim(string(b), `"`); merr != nil {
+				got = merr.Error()
+			}
+		}
+		if got != want {
+			t.Errorf("%s is %q, %v; want %q", raw, got, err, want)
+		}
+	}
+}
+
 func FuzzPress(f *testing.F) {
 	f.Add("desk.retry", "01J a/b", "pABC", "!perch twitter.start .p1 a%2Fb", "Send it *again*?")
 	f.Add("x", "", "p", "!perch  x .p", "")
