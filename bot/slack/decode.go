@@ -133,11 +133,15 @@ func (d decoder) name(kind byte, id string) string {
 	return ""
 }
 
+// lastSecond is that of the year 9999: JSON has no form for later times, so an
+// event with one could never be stored.
+const lastSecond = 253402300799
+
 // when is the time in a timestamp of Slack, which is a message's ID too.
 func (d decoder) when(ts string) time.Time {
 	whole, part, _ := strings.Cut(ts, ".")
 	s, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || s <= 0 {
+	if err != nil || s <= 0 || s > lastSecond {
 		return d.now
 	}
 	us, _ := strconv.ParseInt((part + "000000")[:6], 10, 64) // a ts that is odd has whole seconds
