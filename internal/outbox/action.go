@@ -44,7 +44,8 @@ type Action struct {
 	After string `json:"after,omitempty"`
 
 	// Slot makes the newest win: Add cancels queued, never attempted actions
-	// of the same Slot. It is for edits, of which only the last counts.
+	// of the same Slot, and takes their place in the Order. It is for edits, of
+	// which only the last counts.
 	Slot string `json:"slot,omitempty"`
 
 	// Lanes are what can be held: "x:2244994945", "x:2244994945:dm". A hold on

@@ -39,12 +39,18 @@ func (o *Outbox) Add(tx store.Tx, a Action) (Action, bool, error) {
 		}
 	}
 	if rec.State == Queued {
-		if err := o.clearSlot(tx, rec.Slot); err != nil {
+		if err := o.clearSlot(tx, &rec); err != nil {
 			return Action{}, false, err
 		}
 	}
+	placed := rec.Seq != 0
 	if err := o.change(tx, nil, &rec); err != nil {
 		return Action{}, false, err
+	}
+	if placed {
+		if err := o.settleOrder(tx, rec.Order); err != nil {
+			return Action{}, false, err
+		}
 	}
 	return rec.Action, true, nil
 }
@@ -92,16 +98,22 @@ func (o *Outbox) checkAfter(tx store.Tx, rec *record) error {
 	return nil
 }
 
-// clearSlot cancels what a newer action of the slot replaces.
-func (o *Outbox) clearSlot(tx store.Tx, slot string) error {
-	if slot == "" {
+// clearSlot cancels what a newer action of its slot replaces. In the same Order
+// the newer one takes its place, unless it has to wait for something else: at the
+// end, it would never come to be carried out while more is added behind it than
+// goes out.
+func (o *Outbox) clearSlot(tx store.Tx, newer *record) error {
+	if newer.Slot == "" {
 		return nil
 	}
-	olds, err := store.Collect(actions().By(tx, bySlot, store.Key(slot), store.Range{}))
+	olds, err := store.Collect(actions().By(tx, bySlot, store.Key(newer.Slot), store.Range{}))
 	if err != nil {
 		return err
 	}
 	for _, old := range olds {
+		if newer.Order != "" && old.Order == newer.Order && (newer.After == "" || newer.After == old.After) && newer.Seq == 0 {
+			newer.Seq = old.Seq
+		}
 		rec := old
 		rec.State = Cancelled
 		rec.Failure = &Failure{Code: "replaced", Message: "A newer one took its place."}

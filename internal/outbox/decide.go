@@ -145,7 +145,7 @@ func (o *Outbox) decide(tx store.Tx, id, by string, fn func(rec *record) error) 
 		rec.ChangedBy = by
 	}
 	if rec.State == Queued && old.State != Queued && old.Try == 0 {
-		if err := o.clearSlot(tx, rec.Slot); err != nil {
+		if err := o.clearSlot(tx, &rec); err != nil {
 			return Action{}, err
 		}
 	}

@@ -219,6 +219,25 @@ func TestSlot(t *testing.T) {
 	})
 }
 
+// TestSlotKeepsItsPlace: what replaces another comes where that would have come,
+// or it would never while more is added than goes out. What waits for something
+// that comes later goes behind that.
+func TestSlotKeepsItsPlace(t *testing.T) {
+	inBubble(t, Options{}, func(w *world) {
+		w.update(func(tx store.Tx) error { return w.ob.Hold(tx, Hold{Lane: "l", Code: "test", Message: "Wait."}) })
+		lanes := []string{"l"}
+		w.add(Action{Key: "card 1", Slot: "card", Order: "o", Lanes: lanes}, Action{Key: "one", Order: "o", Lanes: lanes})
+		w.add(Action{Key: "list 1", Slot: "list", Order: "o", Lanes: lanes})
+		two := w.add(Action{Key: "two", Order: "o", Lanes: lanes})[0]
+		w.add(Action{Key: "card 2", Slot: "card", Order: "o", Lanes: lanes}, Action{Key: "card 3", Slot: "card", Order: "o", Lanes: lanes})
+		w.add(Action{Key: "list 2", Slot: "list", Order: "o", Lanes: lanes, After: two}, Action{Key: "three", Order: "o", Lanes: lanes})
+		w.run()
+		w.update(func(tx store.Tx) error { return w.ob.Release(tx, "l") })
+		pass(time.Minute)
+		w.wantEffects("card 3", "one", "two", "list 2", "three")
+	})
+}
+
 func TestSubmitTakesTheSlot(t *testing.T) {
 	inBubble(t, Options{}, func(w *world) {
 		draft := w.add(Action{Key: "draft", Slot: "s", State: Draft})[0]
